@@ -1,0 +1,3 @@
+//! bintrail's command line.
+
+fn main() {}

@@ -1,0 +1,307 @@
+//! What is written to the index and read from it, the same for every backend.
+//!
+//! Times are microseconds since the Unix epoch, UTC. Positions are byte offsets in a binlog file,
+//! 64 bits wide (the 32-bit `end_log_pos` of the events is widened before it comes here).
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+/// Microseconds since the Unix epoch, UTC.
+pub type Micros = i64;
+
+/// Bits of a `change_id` below the source's own number.
+///
+/// Change ids are unique in an index and rise strictly in commit order within a source: source
+/// `n` (counted from 1) hands out `(n - 1) << 48` and up, so that the id alone is the key of
+/// `row_changes`, and a resume discards one range of it.
+pub const CHANGE_ID_BITS: u32 = 48;
+
+/// The ids that belong to `source_id`: the first is never handed out.
+#[must_use]
+pub const fn change_ids_of(source_id: u32) -> Range<u64> {
+    let first = (source_id.saturating_sub(1) as u64) << CHANGE_ID_BITS;
+    first..first + (1 << CHANGE_ID_BITS)
+}
+
+/// The server family that a source belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flavor {
+    /// MySQL, Percona Server and what speaks like them.
+    MySql,
+    /// MariaDB.
+    MariaDb,
+}
+
+/// A source server: one row of `sources`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// `@@server_uuid`, by which a source is known again.
+    pub server_uuid: String,
+    /// Its family.
+    pub flavor: Flavor,
+    /// `@@version`.
+    pub version: String,
+    /// Host name or address, as the user gave it.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+/// How the stream finds its place again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// By the set of GTIDs it has.
+    Gtid,
+    /// By binlog file and position.
+    Position,
+}
+
+/// What was seen but could not be kept, by reason: `capture_skips`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CaptureSkips(pub BTreeMap<String, Skip>);
+
+/// One reason of [`CaptureSkips`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skip {
+    /// How often.
+    pub count: u64,
+    /// File and position of the last one, and its table where known.
+    pub last: String,
+    /// When the last one was written to the binlog.
+    pub last_at: Micros,
+}
+
+/// How far the index holds everything: one row of `stream_state`.
+///
+/// Saved at transaction boundaries only, in the index transaction that holds the last rows it
+/// covers, or a later one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// How to resume.
+    pub mode: Mode,
+    /// The file to resume in.
+    pub binlog_file: String,
+    /// The position behind the last transaction covered.
+    pub binlog_position: u64,
+    /// The GTIDs covered, in the server's own notation; empty in position mode.
+    pub gtid_set: String,
+    /// The id of the next row change: everything at or above it is not covered.
+    pub next_change_id: u64,
+    /// Row events indexed since the stream's first start.
+    pub events_indexed: u64,
+    /// Commit time of the last transaction seen (also when it was filtered out).
+    pub last_event_time: Option<Micros>,
+    /// The server id the stream replicates under.
+    pub server_id: u32,
+    /// Seconds between the commit on the source and now, when this was saved.
+    pub lag_seconds: Option<f64>,
+    /// What could not be kept.
+    pub capture_skips: CaptureSkips,
+}
+
+/// What `stream_state` holds beside the [`Checkpoint`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamState {
+    /// The last checkpoint.
+    pub checkpoint: Checkpoint,
+    /// When it was saved.
+    pub last_checkpoint: Micros,
+    /// The error that last stopped or disturbed the stream.
+    pub last_error: Option<String>,
+    /// When a gap was found, and what is lost in it.
+    pub gap_lost: Option<(Micros, String)>,
+}
+
+/// How the names and keys of a [`TableVersion`] are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KnownBy {
+    /// From the event itself: `binlog_row_metadata=FULL`.
+    RowMetadata,
+    /// From the source's `information_schema`, whose definition fits the event's.
+    InformationSchema,
+    /// Not known: the columns are named `@1`, `@2`, … by their place.
+    Position,
+}
+
+/// A column of a [`TableVersion`], as kept in its JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name, or `@n` where it is not known.
+    pub name: String,
+    /// Its type, such as `bigint unsigned` or `decimal(10,2)`.
+    #[serde(rename = "type")]
+    pub column_type: String,
+    /// Character set of a text, ENUM or SET column.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub charset: Option<String>,
+    /// May it be NULL?
+    pub nullable: bool,
+    /// Its place in the primary key, from 1.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pk: Option<u16>,
+    /// ENUM or SET members, in order.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub members: Option<Vec<String>>,
+    /// Is it computed from other columns? Not known from row metadata.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub generated: Option<bool>,
+    /// Is it left out of `SELECT *`?
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub invisible: bool,
+}
+
+/// A table definition that rows were written under: one row of `table_versions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableVersion {
+    /// Schema (database) name.
+    pub schema: String,
+    /// Table name.
+    pub table: String,
+    /// Its columns, in order.
+    pub columns: Vec<Column>,
+    /// How the names are known.
+    pub known_by: KnownBy,
+    /// File and position of the first event seen under it.
+    pub valid_from: (String, u64),
+}
+
+/// What happened to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum EventType {
+    /// A row was inserted: only an after image.
+    Insert = 1,
+    /// A row was changed: a before and an after image.
+    Update = 2,
+    /// A row was deleted: only a before image.
+    Delete = 3,
+}
+
+/// The outcome of an XA transaction's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum XaState {
+    /// Prepared, neither committed nor rolled back yet: its rows are in no view.
+    Prepared,
+    /// Committed.
+    Committed,
+    /// Rolled back: its rows never came to be.
+    RolledBack,
+}
+
+/// A source transaction with rows in the index: one row of `transactions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// The `change_id` of its first row. Its rows have consecutive ids.
+    pub transaction_id: u64,
+    /// Its GTID, where it has one.
+    pub gtid: Option<String>,
+    /// The binlog file it stands in.
+    pub binlog_file: String,
+    /// Where its first event starts.
+    pub start_position: u64,
+    /// Where its last event ends.
+    pub end_position: u64,
+    /// When it was committed.
+    pub committed_at: Micros,
+    /// The session that made it (`CONNECTION_ID()` on the source).
+    pub connection_id: Option<u32>,
+    /// Row changes of it in the index.
+    pub row_count: u64,
+    /// The xid and state of an XA transaction.
+    pub xa: Option<(String, XaState)>,
+    /// The statements' text, when the source logs it (`binlog_rows_query_log_events=ON`).
+    pub statement: Option<String>,
+}
+
+/// A DDL statement: one row of `schema_changes`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaChange {
+    /// The binlog file it stands in.
+    pub binlog_file: String,
+    /// Where its event starts.
+    pub start_position: u64,
+    /// Where its event ends.
+    pub end_position: u64,
+    /// Its GTID, where it has one.
+    pub gtid: Option<String>,
+    /// When it was committed.
+    pub committed_at: Micros,
+    /// The default schema of the session.
+    pub schema: String,
+    /// Its first words in upper case, such as `ALTER TABLE`.
+    pub change_type: String,
+    /// The statement.
+    pub statement: String,
+}
+
+/// One row change, its texts as ranges of [`Batch::text`].
+#[derive(Debug, Clone)]
+pub struct RowChange {
+    /// Unique in the index; rises in commit order.
+    pub change_id: u64,
+    /// When its transaction was committed.
+    pub committed_at: Micros,
+    /// Its `table_versions` row.
+    pub table_id: u32,
+    /// Its `transactions` row.
+    pub transaction_id: u64,
+    /// What happened.
+    pub event_type: EventType,
+    /// The first 8 bytes of the SHA-256 of the key's text.
+    pub pk_hash: [u8; 8],
+    /// The key's text: values joined by `|`. `None` when the table has no primary key.
+    pub pk_values: Option<Range<usize>>,
+    /// The before image, JSON.
+    pub row_before: Option<Range<usize>>,
+    /// The after image, JSON.
+    pub row_after: Option<Range<usize>>,
+}
+
+/// What one index transaction writes.
+///
+/// A source transaction may be spread over several batches; only the last of them holds its
+/// [`Transaction`] row, and no checkpoint stands in between, so that no reader sees a part.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// The texts of all the rows, UTF-8.
+    pub text: Vec<u8>,
+    /// The row changes, in order of `change_id`.
+    pub rows: Vec<RowChange>,
+    /// The transactions that end in this batch.
+    pub transactions: Vec<Transaction>,
+    /// XA transactions prepared earlier, by xid, that were decided.
+    pub xa_decided: Vec<(String, XaState)>,
+    /// DDL statements.
+    pub schema_changes: Vec<SchemaChange>,
+    /// The checkpoint that is true once all of this is in the index.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+impl Batch {
+    /// The text that `range` names; empty when it names none.
+    #[must_use]
+    pub fn text(&self, range: &Range<usize>) -> &[u8] {
+        self.text.get(range.clone()).unwrap_or_default()
+    }
+}
+
+/// What a reader learns of a source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceStatus {
+    /// Its number in the index, from 1.
+    pub source_id: u32,
+    /// Who it is.
+    pub source: Source,
+    /// When the source was first and last connected to.
+    pub seen: (Micros, Micros),
+    /// Its stream, once a checkpoint was saved.
+    pub state: Option<StreamState>,
+    /// Commit times of the first and the last row change covered.
+    pub coverage: Option<(Micros, Micros)>,
+}

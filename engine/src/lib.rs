@@ -1,0 +1,3 @@
+//! bintrail's engine: binlog sources, the pipeline, the change index.
+
+pub mod index;

@@ -1,0 +1,3 @@
+//! The binary log: events, row images and the values in them.
+
+pub mod value;

@@ -1,0 +1,1 @@
+//! Column values as they stand in a row image.
