@@ -80,7 +80,7 @@ pub struct Skip {
 ///
 /// Saved at transaction boundaries only, in the index transaction that holds the last rows it
 /// covers, or a later one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     /// How to resume.
     pub mode: Mode,
