@@ -4,6 +4,7 @@
 //! that the caller owns; none of it allocates beside that buffer's growth.
 
 pub mod bit;
+pub mod charset;
 mod clock;
 pub mod date;
 pub mod datetime;
@@ -16,6 +17,7 @@ pub mod timestamp;
 pub mod year;
 
 pub use bit::Bit;
+pub use charset::Charset;
 pub use date::Date;
 pub use datetime::DateTime;
 pub use decimal::Decimal;
