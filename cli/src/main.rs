@@ -1,3 +1,30 @@
-//! bintrail's command line.
+//! `bintrail`: every row change of a MySQL or MariaDB server in a queryable change index.
 
-fn main() {}
+mod args;
+mod commands;
+mod env_file;
+mod logging;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    env_file::load();
+    let cli = args::Cli::parse();
+    logging::start(cli.log_level, cli.log_format);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("bintrail: cannot start: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    match runtime.block_on(commands::run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bintrail: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
