@@ -1,0 +1,11 @@
+//! Where binlog events come from.
+
+pub mod connection;
+mod error;
+mod packets;
+pub mod replication;
+mod rsa;
+mod tls;
+mod transport;
+
+pub use error::Error;
