@@ -7,11 +7,9 @@ mod logging;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 
 fn main() -> ExitCode {
-    env_file::load();
-    let cli = args::Cli::parse();
+    let cli = args::Cli::read();
     logging::start(cli.log_level, cli.log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -6,8 +6,16 @@
 
 #![forbid(unsafe_code)]
 
+pub mod auth;
 pub mod binlog;
+pub mod capabilities;
+pub mod command;
 pub mod error;
+pub mod handshake;
+pub mod packet;
 pub mod primitive;
+pub mod response;
+pub mod resultset;
+pub mod session;
 
 pub use error::{Error, Kind};
