@@ -8,6 +8,8 @@
 
 pub mod binlog;
 pub mod error;
+pub mod gtid_set;
 pub mod primitive;
+mod serialization;
 
 pub use error::{Error, Kind};
