@@ -1,6 +1,13 @@
 //! Control events of real binlogs against what SHOW BINLOG EVENTS and mysqlbinlog say of them:
 //! `data/control/generate` makes both.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
