@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::index::record::Micros;
+use crate::index::time::timestamp;
 
 /// Now. Clocks set before 1970 read as 1970.
 #[must_use]
@@ -19,4 +20,12 @@ pub fn now() -> Micros {
 pub fn seconds_between(time: Micros, now: Micros) -> f64 {
     let micros = u64::try_from(now.saturating_sub(time)).unwrap_or(0);
     std::time::Duration::from_micros(micros).as_secs_f64()
+}
+
+/// The time as RFC 3339 has it, with microseconds, UTC.
+#[must_use]
+pub fn rfc3339(time: Micros) -> String {
+    let text = timestamp(time);
+    let text = String::from_utf8_lossy(&text);
+    format!("{}Z", text.replacen(' ', "T", 1))
 }

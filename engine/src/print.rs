@@ -15,7 +15,7 @@ use crate::image::ImageWriter;
 use crate::json;
 use crate::render::mysqlbinlog;
 use crate::table::Table;
-use crate::time;
+use crate::clock;
 
 /// How row changes are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,7 +195,7 @@ impl<W: Write> Printer<W> {
         out.extend_from_slice(b"{\"file\":");
         json::write_string(out, &self.file);
         out.extend_from_slice(format!(",\"start_pos\":{},\"end_pos\":{}", event.start, event.end).as_bytes());
-        out.extend_from_slice(format!(",\"timestamp\":\"{}\",\"gtid\":", time::rfc3339(committed_at)).as_bytes());
+        out.extend_from_slice(format!(",\"timestamp\":\"{}\",\"gtid\":", clock::rfc3339(committed_at)).as_bytes());
         match &self.gtid {
             Some(gtid) => json::write_string(out, gtid),
             None => out.extend_from_slice(b"null"),

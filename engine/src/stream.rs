@@ -76,10 +76,6 @@ pub enum Start {
 pub async fn stream(options: &StreamOptions, mut stop: watch::Receiver<bool>) -> Result<(), Error> {
     let index = Index::open(&options.index, true).await?;
     let result = keep_streaming(options, &index, &mut stop).await;
-    if let Err(error) = &result {
-        // The index itself may be what failed.
-        let _ = index.save_last_error(&error.to_string()).await;
-    }
     let closed = index.close().await;
     result?;
     closed?;
@@ -95,9 +91,10 @@ async fn keep_streaming(
     let mut reset = options.reset;
     let mut backoff = BACKOFF.0;
     let mut damaged = 0_u32;
+    let mut attached = None;
     loop {
         let started = Instant::now();
-        let result = match Session::open(options, index, &mut reset).await {
+        let result = match Session::open(options, index, &mut reset, &mut attached).await {
             Ok((session, frames)) => {
                 streamed = true;
                 session.run(frames, stop).await
@@ -108,6 +105,10 @@ async fn keep_streaming(
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
+        if let Some(source_id) = attached {
+            // The index itself may be what failed, and the log has the error in any case.
+            let _ = index.save_error(source_id, Some(&error.to_string())).await;
+        }
         damaged = if matches!(error, Error::Binlog { .. }) { damaged.saturating_add(1) } else { 0 };
         if !streamed || !error.is_retriable() || damaged >= MAX_DAMAGED {
             return Err(error);
@@ -150,6 +151,7 @@ impl<'a> Session<'a> {
         options: &'a StreamOptions,
         index: &'a Index,
         reset: &mut bool,
+        attached: &mut Option<u32>,
     ) -> Result<(Self, Vec<Bytes>), Error> {
         let mut server = Server::connect(&options.source).await?;
         server.check()?;
@@ -161,6 +163,7 @@ impl<'a> Session<'a> {
             });
         }
         let Attached { source_id, state } = index.attach(&server.identity()).await?;
+        *attached = Some(source_id);
         let (kept, forgotten) = if *reset { (None, state.checkpoint) } else { (state.checkpoint, None) };
         let checkpoint = match kept {
             Some(checkpoint) => Checkpoint { server_id, ..checkpoint },

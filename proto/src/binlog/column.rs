@@ -256,7 +256,8 @@ impl ColumnType {
     }
 
     /// Has it a bit in TABLE_MAP's SIGNEDNESS?
-    pub(crate) const fn is_numeric(self) -> bool {
+    #[must_use]
+    pub const fn is_numeric(self) -> bool {
         matches!(
             self,
             Self::Tiny

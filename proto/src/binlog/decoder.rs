@@ -113,6 +113,12 @@ impl Decoder {
         Self { checksum, header_len: HEADER_LEN, position: 4, live: true }
     }
 
+    /// Where the next event is expected to start.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.position
+    }
+
     /// Reads `event`: the whole of it, from its header to its checksum.
     ///
     /// # Errors
