@@ -271,9 +271,13 @@ impl ColumnType {
         )
     }
 
-    /// Has it a collation in TABLE_MAP's DEFAULT_CHARSET or COLUMN_CHARSET?
+    /// Has it a collation in TABLE_MAP's DEFAULT_CHARSET or COLUMN_CHARSET? MySQL counts VECTOR
+    /// as one that does: `is_character_type` in `sql/log_event.cc`.
     pub(crate) const fn is_character(self) -> bool {
-        matches!(self, Self::String { .. } | Self::VarChar { .. } | Self::Blob { .. })
+        matches!(
+            self,
+            Self::String { .. } | Self::VarChar { .. } | Self::Blob { .. } | Self::Vector { .. }
+        )
     }
 
     /// Has it a collation in TABLE_MAP's ENUM_AND_SET_*_CHARSET?
