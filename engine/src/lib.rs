@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod dsn;
 pub mod error;
+pub mod files;
 pub mod filter;
 pub mod image;
 pub mod index;
@@ -15,5 +16,6 @@ pub mod secret;
 pub mod source;
 pub mod stream;
 pub mod table;
+pub mod tail;
 
 pub use error::Error;

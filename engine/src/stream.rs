@@ -24,7 +24,7 @@ use crate::resolve::resolve;
 use crate::source;
 use crate::source::connection::ConnectOptions;
 use crate::source::replication::{Progress, ReplicationStream};
-use crate::source::server::{self, DumpFrom, Server};
+use crate::source::server::{self, Server};
 
 /// Batches between the reader and the index: enough for encoding and writing to overlap.
 const BATCHES_IN_FLIGHT: usize = 4;
@@ -51,17 +51,15 @@ pub struct StreamOptions {
     pub batch_size: u64,
     /// The longest time between two checkpoints.
     pub checkpoint: Duration,
-    /// Where to start when there is no checkpoint.
-    pub start: Start,
+    /// Where to start when there is no checkpoint; `None` for where the source is now.
+    pub start: Option<Start>,
     /// Forget the checkpoint and start from `start`.
     pub reset: bool,
 }
 
-/// Where a stream without a checkpoint starts.
+/// A place in a source's binlog to start from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
-    /// Where the source is now.
-    Now,
     /// At a binlog file and position.
     Position(String, u64),
     /// Behind these GTIDs.
@@ -155,7 +153,7 @@ impl<'a> Session<'a> {
     ) -> Result<(Self, Vec<Bytes>), Error> {
         let mut server = Server::connect(&options.source).await?;
         server.check()?;
-        let server_id = options.server_id.unwrap_or_else(|| derived_server_id(&options.source));
+        let server_id = options.server_id.unwrap_or_else(|| derived_server_id(&options.source, "stream"));
         if server_id == server.settings.server_id {
             return Err(Error::SourceSetup {
                 address: server::address(&options.source),
@@ -167,16 +165,18 @@ impl<'a> Session<'a> {
         let (kept, forgotten) = if *reset { (None, state.checkpoint) } else { (state.checkpoint, None) };
         let checkpoint = match kept {
             Some(checkpoint) => Checkpoint { server_id, ..checkpoint },
-            None => first_checkpoint(options, &mut server, server_id, state.next_change_id).await?,
+            None => {
+                let start = server.start(options.start.as_ref()).await?;
+                first_checkpoint(start, server_id, state.next_change_id)
+            }
         };
         tracing::info!(from = place_of(&checkpoint), server_id, "streaming");
 
-        let set = parse_set(&checkpoint.gtid_set)?;
-        let from = match checkpoint.mode {
-            Mode::Gtid => DumpFrom::Gtids(&set),
-            Mode::Position => DumpFrom::Position(&checkpoint.binlog_file, checkpoint.binlog_position),
+        let start = match checkpoint.mode {
+            Mode::Gtid => Start::Gtids(server::parse_set(&checkpoint.gtid_set)?),
+            Mode::Position => Start::Position(checkpoint.binlog_file.clone(), checkpoint.binlog_position),
         };
-        let (mut events, checksum) = server::dump(&options.source, server_id, from).await?;
+        let (mut events, checksum) = server::dump(&options.source, server_id, &start).await?;
         // The server refuses a start it cannot serve in its first answer.
         let mut frames = Vec::new();
         read(&mut events, &mut frames, options).await?;
@@ -188,13 +188,17 @@ impl<'a> Session<'a> {
             }
             *reset = false;
         }
-        if options.start == Start::Now {
+        if options.start.is_none() {
             // A crash before the first event must not move the start.
             let checkpoint = Some(checkpoint.clone());
             index.write(source_id, Arc::new(Batch { checkpoint, ..Batch::default() })).await?;
         }
         index.save_error(source_id, None).await?;
 
+        let set = match start {
+            Start::Gtids(set) => set,
+            Start::Position(..) => GtidSet::new(),
+        };
         let session = Self {
             options,
             index,
@@ -443,34 +447,13 @@ async fn read(
 }
 
 /// The checkpoint of a stream that begins.
-async fn first_checkpoint(
-    options: &StreamOptions,
-    server: &mut Server,
-    server_id: u32,
-    next_change_id: u64,
-) -> Result<Checkpoint, Error> {
-    let (mode, binlog_file, binlog_position, gtid_set) = match &options.start {
-        Start::Position(file, position) => (Mode::Position, file.clone(), *position, String::new()),
-        Start::Gtids(_) | Start::Now if server.has_gtids() => {
-            let set = match &options.start {
-                Start::Gtids(set) => set.clone(),
-                _ => parse_set(&server.gtid_executed().await?)?,
-            };
-            // The file is only for people: the dump itself tells it, too.
-            (Mode::Gtid, String::new(), 4, set.to_string())
-        }
-        Start::Gtids(_) => {
-            return Err(Error::SourceSetup {
-                address: server::address(&options.source),
-                problem: "--start-gtid needs gtid_mode=ON on the source; use --start-file and --start-pos".to_owned(),
-            });
-        }
-        Start::Now => {
-            let place = server.current_place().await?;
-            (Mode::Position, place.file, place.position, String::new())
-        }
+fn first_checkpoint(from: Start, server_id: u32, next_change_id: u64) -> Checkpoint {
+    let (mode, binlog_file, binlog_position, gtid_set) = match from {
+        Start::Position(file, position) => (Mode::Position, file, position, String::new()),
+        // The file is only for people, and the dump itself tells it.
+        Start::Gtids(set) => (Mode::Gtid, String::new(), 4, set.to_string()),
     };
-    Ok(Checkpoint {
+    Checkpoint {
         mode,
         binlog_file,
         binlog_position,
@@ -481,11 +464,7 @@ async fn first_checkpoint(
         server_id,
         lag_seconds: None,
         capture_skips: CaptureSkips::default(),
-    })
-}
-
-fn parse_set(text: &str) -> Result<GtidSet, Error> {
-    text.parse().map_err(|error| Error::Usage(format!("GTID set {text:?}: {error}")))
+    }
 }
 
 fn place_of(checkpoint: &Checkpoint) -> String {
@@ -495,13 +474,13 @@ fn place_of(checkpoint: &Checkpoint) -> String {
     }
 }
 
-/// The server id of a stream that was not given one: the same each time for this host and this source, and above the
-/// ids that people give to servers.
-fn derived_server_id(source: &ConnectOptions) -> u32 {
+/// The server id of a replica that was not given one: the same each time for this host, source and
+/// `purpose`, and above the ids that people give to servers.
+pub(crate) fn derived_server_id(source: &ConnectOptions, purpose: &str) -> u32 {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .or_else(|_| std::env::var("HOSTNAME"))
         .unwrap_or_default();
-    let digest = Sha256::digest(format!("{}|{}|{}", host.trim(), source.host, source.port));
+    let digest = Sha256::digest(format!("{}|{}|{}|{purpose}", host.trim(), source.host, source.port));
     let number = digest.first_chunk::<4>().copied().map_or(0, u32::from_le_bytes);
     1 << 30 | number >> 2
 }

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::index::record::{Flavor, Source};
 use crate::source::connection::{ConnectOptions, Connection};
 use crate::source::replication::ReplicationStream;
+use crate::stream::Start;
 use crate::table::SchemaColumn;
 
 /// How often the source says that it is alive while it has no events.
@@ -33,14 +34,6 @@ pub(crate) struct Settings {
     pub(crate) log_bin: bool,
     pub(crate) binlog_format: String,
     pub(crate) gtid_mode: String,
-}
-
-/// A place in the source's binlog.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) file: String,
-    pub(crate) position: u64,
-    pub(crate) gtid_executed: String,
 }
 
 impl Server {
@@ -68,9 +61,22 @@ impl Server {
         Err(Error::SourceSetup { address: address(&self.options), problem })
     }
 
-    /// Is `gtid_mode` ON, so that every transaction has a GTID?
-    pub(crate) fn has_gtids(&self) -> bool {
-        self.settings.gtid_mode.eq_ignore_ascii_case("ON")
+    /// The place that `wanted` names; without one, where the source is now: by GTIDs when
+    /// `gtid_mode` is ON, so that every transaction has one, else by file and position.
+    pub(crate) async fn start(&mut self, wanted: Option<&Start>) -> Result<Start, Error> {
+        let has_gtids = self.settings.gtid_mode.eq_ignore_ascii_case("ON");
+        match wanted {
+            Some(Start::Gtids(_)) if !has_gtids => Err(Error::SourceSetup {
+                address: address(&self.options),
+                problem: "--start-gtid needs gtid_mode=ON; use --start-file and --start-pos".to_owned(),
+            }),
+            Some(start) => Ok(start.clone()),
+            None if has_gtids => Ok(Start::Gtids(parse_set(&self.gtid_executed().await?)?)),
+            None => {
+                let (file, position) = self.current_place().await?;
+                Ok(Start::Position(file, position))
+            }
+        }
     }
 
     /// What goes to the index's `sources`.
@@ -86,8 +92,8 @@ impl Server {
         }
     }
 
-    /// Where the source writes now.
-    pub(crate) async fn current_place(&mut self) -> Result<Place, Error> {
+    /// The file and position where the source writes now.
+    async fn current_place(&mut self) -> Result<(String, u64), Error> {
         let rows = match self.query("SHOW BINARY LOG STATUS").await {
             // ER_PARSE_ERROR: servers before MySQL 8.2 know it by its old name only.
             Err(Error::Source { error: super::Error::Server(error), .. }) if error.code == 1064 => {
@@ -95,13 +101,7 @@ impl Server {
             }
             other => other?,
         };
-        let place = rows.rows.first().and_then(|row| {
-            Some(Place {
-                file: text(row, 0)?,
-                position: text(row, 1)?.parse().ok()?,
-                gtid_executed: text(row, 4).unwrap_or_default(),
-            })
-        });
+        let place = rows.rows.first().and_then(|row| Some((text(row, 0)?, text(row, 1)?.parse().ok()?)));
         place.ok_or_else(|| Error::SourceSetup {
             address: address(&self.options),
             problem: "it has no binary log; start the server with --log-bin".to_owned(),
@@ -109,7 +109,7 @@ impl Server {
     }
 
     /// `@@gtid_executed`, which needs no privilege.
-    pub(crate) async fn gtid_executed(&mut self) -> Result<String, Error> {
+    async fn gtid_executed(&mut self) -> Result<String, Error> {
         let rows = self.query("SELECT @@GLOBAL.gtid_executed").await?;
         Ok(rows.rows.first().and_then(|row| text(row, 0)).unwrap_or_default())
     }
@@ -187,20 +187,11 @@ impl Settings {
     }
 }
 
-/// Where a dump starts.
-#[derive(Debug, Clone)]
-pub(crate) enum DumpFrom<'a> {
-    /// Behind these GTIDs.
-    Gtids(&'a GtidSet),
-    /// At this file and position.
-    Position(&'a str, u64),
-}
-
 /// Opens a dump as the replica `server_id`, and tells how its events are checksummed.
 pub(crate) async fn dump(
     options: &ConnectOptions,
     server_id: u32,
-    from: DumpFrom<'_>,
+    from: &Start,
 ) -> Result<(ReplicationStream, Checksum), Error> {
     let options = &ConnectOptions { read_timeout: HEARTBEAT.saturating_mul(3), ..options.clone() };
     open_dump(options, server_id, from).await.map_err(|error| source_error(options, error))
@@ -209,7 +200,7 @@ pub(crate) async fn dump(
 async fn open_dump(
     options: &ConnectOptions,
     server_id: u32,
-    from: DumpFrom<'_>,
+    from: &Start,
 ) -> Result<(ReplicationStream, Checksum), super::Error> {
     let mut connection = Connection::connect(options).await?;
     let heartbeat = HEARTBEAT.as_nanos();
@@ -233,13 +224,13 @@ async fn open_dump(
     };
     connection.register_replica(server_id, "", 0).await?;
     let stream = match from {
-        DumpFrom::Gtids(set) => {
+        Start::Gtids(set) => {
             let mut encoded = Vec::new();
             set.encode(&mut encoded);
             connection.dump_by_gtid(server_id, &encoded, dump_flags::HEARTBEAT_V2).await?
         }
-        DumpFrom::Position(file, position) => {
-            connection.dump_by_position(server_id, file.as_bytes(), position, dump_flags::HEARTBEAT_V2).await?
+        Start::Position(file, position) => {
+            connection.dump_by_position(server_id, file.as_bytes(), *position, dump_flags::HEARTBEAT_V2).await?
         }
     };
     Ok((stream, checksum))
@@ -249,6 +240,10 @@ async fn open_dump(
 /// source ends the dump that a killed stream left behind.
 fn replica_uuid(server_id: u32) -> String {
     format!("b1474a11-0000-4000-8000-0000{server_id:08x}")
+}
+
+pub(crate) fn parse_set(text: &str) -> Result<GtidSet, Error> {
+    text.parse().map_err(|error| Error::Usage(format!("GTID set {text:?}: {error}")))
 }
 
 pub(crate) fn address(options: &ConnectOptions) -> String {
