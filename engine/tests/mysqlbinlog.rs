@@ -2,6 +2,13 @@
 //!
 //! The binlogs and the expected lines are made by `scripts/gen-goldens` from MySQL 9.7.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;

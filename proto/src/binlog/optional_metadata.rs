@@ -50,9 +50,9 @@ pub(super) fn parse<'a>(mut input: &'a [u8], columns: &mut [Column]) -> Parsed<'
     Ok((input, primary_key))
 }
 
-fn fill<'a>(
+fn fill(
     kind: u8,
-    value: &'a [u8],
+    value: &[u8],
     columns: &mut [Column],
     primary_key: &mut Option<Vec<u16>>,
 ) -> Result<(), nom::Err<Fault>> {
