@@ -4,6 +4,8 @@
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     schemas: Vec<String>,
+    /// Keep the server's own schemas even when no schema is named.
+    system_schemas: bool,
     /// A table in any schema, or in the one named.
     tables: Vec<(Option<String>, String)>,
 }
@@ -22,7 +24,13 @@ impl Filter {
                 None => (None, table.clone()),
             })
             .collect();
-        Self { schemas: schemas.to_vec(), tables }
+        Self { schemas: schemas.to_vec(), tables, system_schemas: false }
+    }
+
+    /// As it is, but the server's own schemas are kept as well.
+    #[must_use]
+    pub fn with_system_schemas(self) -> Self {
+        Self { system_schemas: true, ..self }
     }
 
     /// May a statement whose default schema is `schema` change tables that are kept? Its text may name
@@ -39,7 +47,8 @@ impl Filter {
             name == table && of.as_deref().is_none_or(|of| of == schema)
         });
         let schema_kept = if self.schemas.is_empty() {
-            !SYSTEM_SCHEMAS.contains(&schema)
+            self.system_schemas
+                || !SYSTEM_SCHEMAS.contains(&schema)
                 || self.tables.iter().any(|(of, name)| of.as_deref() == Some(schema) && name == table)
         } else {
             self.schemas.iter().any(|kept| kept == schema)
