@@ -9,7 +9,7 @@
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Context, Method, Reply};
+use super::{Context, Method, Reply, encrypted, in_clear};
 use crate::error::{Error, Kind};
 
 /// The scramble was right; an OK packet follows.
@@ -43,29 +43,20 @@ impl Method for CachingSha2 {
     }
 
     fn more(&mut self, data: &[u8], context: Context<'_>) -> Result<Reply, Error> {
-        let wrong = |why| Error::new("AuthMoreData", Kind::Invalid(why));
-        if self.awaits_key {
-            self.awaits_key = false;
-            if context.nonce.is_empty() {
-                return Err(wrong("there is no nonce to encrypt the password with"));
-            }
-            let password = context.password.iter().chain(&[0]);
-            let plaintext = password.zip(context.nonce.iter().cycle());
-            return Ok(Reply::Encrypt {
-                plaintext: Zeroizing::new(plaintext.map(|(a, b)| a ^ b).collect()),
-                pem: data.to_vec(),
-            });
+        if std::mem::take(&mut self.awaits_key) {
+            return encrypted(data, context);
         }
         match data {
             FAST_AUTH_SUCCESS => Ok(Reply::Wait),
-            PERFORM_FULL_AUTHENTICATION if context.secure => Ok(Reply::Send(Zeroizing::new(
-                [context.password, &[0]].concat(),
-            ))),
+            PERFORM_FULL_AUTHENTICATION if context.secure => Ok(Reply::Send(in_clear(context))),
             PERFORM_FULL_AUTHENTICATION => {
                 self.awaits_key = true;
                 Ok(Reply::Send(Zeroizing::new(vec![REQUEST_PUBLIC_KEY])))
             }
-            _ => Err(wrong("unknown request of caching_sha2_password")),
+            _ => Err(Error::new(
+                "AuthMoreData",
+                Kind::Invalid("unknown request of caching_sha2_password"),
+            )),
         }
     }
 }
