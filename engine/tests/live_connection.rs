@@ -3,6 +3,14 @@
 //! The server is the one that `BINTRAIL_TEST_MYSQL` names (`host:port`, on this machine, root without
 //! password, GTIDs on), or else one that `scripts/servers` starts for this run.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test panics where it fails; clippy only knows this of functions marked as tests"
+)]
+
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

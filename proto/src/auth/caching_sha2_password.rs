@@ -60,3 +60,74 @@ impl Method for CachingSha2 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTEXT: Context<'_> = Context {
+        password: b"secret",
+        nonce: b"~&{\x03_}\x03e\x06\x1bNO>P5\x08|k%G",
+        secure: false,
+    };
+
+    #[test]
+    fn scramble_is_that_of_the_mysql_client() {
+        let mut method = CachingSha2::default();
+        assert_eq!(
+            method.start(CONTEXT).unwrap(),
+            b"\x8c]Q\xbb$\xf9\x8a\xdb\"H:P\xd9\xd5\xc3\xe7U\x8e\xc4\x0b\xe9r\x1b&\x17\xbc\x83Z\x8f\x80\x98\xf0"
+        );
+        let empty = Context {
+            password: b"",
+            ..CONTEXT
+        };
+        assert_eq!(method.start(empty).unwrap(), [0]);
+    }
+
+    #[test]
+    fn without_tls_the_password_waits_for_a_key() {
+        let mut method = CachingSha2::default();
+        let Ok(Reply::Send(request)) = method.more(&[4], CONTEXT) else {
+            panic!("no request for the key");
+        };
+        assert_eq!(*request, [2]);
+        let Ok(Reply::Encrypt { plaintext, pem }) = method.more(b"a key", CONTEXT) else {
+            panic!("nothing to encrypt");
+        };
+        assert_eq!(pem, b"a key");
+        // "secret" and its NUL, XOR the nonce's first 7 bytes.
+        assert_eq!(*plaintext, *b"\x0dC\x18q:\x09\x03");
+        assert!(method.more(b"a key", CONTEXT).is_err());
+
+        let no_nonce = Context {
+            nonce: b"",
+            ..CONTEXT
+        };
+        assert!(method.more(&[4], no_nonce).is_ok());
+        assert!(method.more(b"a key", no_nonce).is_err());
+    }
+
+    #[test]
+    fn a_password_longer_than_the_nonce_is_masked_to_its_end() {
+        let long = Context {
+            password: &[b'x'; 41],
+            ..CONTEXT
+        };
+        let mut method = CachingSha2::default();
+        assert!(method.more(&[4], long).is_ok());
+        let Ok(Reply::Encrypt { plaintext, .. }) = method.more(b"a key", long) else {
+            panic!("nothing to encrypt");
+        };
+        assert_eq!(plaintext.len(), 42);
+        assert_eq!(plaintext[40], b'x' ^ b'~');
+        assert_eq!(plaintext[41], b'&');
+    }
+
+    #[test]
+    fn unknown_requests_are_errors() {
+        for data in [&b""[..], &[0], &[2], &[3, 3]] {
+            assert!(CachingSha2::default().more(data, CONTEXT).is_err());
+        }
+    }
+}
