@@ -182,3 +182,60 @@ impl BinlogDumpGtid<'_> {
         Ok(out)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dumps_are_those_of_mysqlbinlog() {
+        let mut dump = BinlogDump {
+            file: b"mysql-bin.000002",
+            position: 4,
+            flags: dump_flags::NON_BLOCK,
+            server_id: 77,
+        };
+        assert_eq!(
+            dump.to_payload().unwrap(),
+            b"\x12\x04\x00\x00\x00\x01\x00M\x00\x00\x00mysql-bin.000002"
+        );
+        dump.position = u64::from(u32::MAX);
+        assert_eq!(dump.to_payload().unwrap()[1..5], [0xFF; 4]);
+        dump.position += 1;
+        assert!(dump.to_payload().is_err());
+
+        let set = b"\x01\x00\x00\x00\x00\x00\x00\x00>\x11\xfaGq\xca\x11\xe1\x9e3\xc8\n\xa9B\x95b\
+            \x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x06\x00\x00\x00\x00\x00\x00\x00";
+        let dump = BinlogDumpGtid {
+            gtid_set: set,
+            flags: dump_flags::NON_BLOCK,
+            server_id: 77,
+        };
+        // mysqlbinlog names a file too, which makes it the only difference.
+        let theirs = b"\x1e\x01\x00M\x00\x00\x00\x10\x00\x00\x00mysql-bin.000002\
+            \x04\x00\x00\x00\x00\x00\x00\x000\x00\x00\x00";
+        let mut expected = theirs.to_vec();
+        expected.drain(11..27);
+        expected[7] = 0;
+        expected.extend_from_slice(set);
+        assert_eq!(dump.to_payload().unwrap(), expected);
+    }
+
+    #[test]
+    fn register_replica() {
+        let mut register = RegisterReplica {
+            server_id: 0x0102_0304,
+            host: "here",
+            port: 3306,
+        };
+        assert_eq!(
+            register.to_payload().unwrap(),
+            b"\x15\x04\x03\x02\x01\x04here\x00\x00\xea\x0c\x00\x00\x00\x00\x00\x00\x00\x00"
+        );
+        let long = "h".repeat(61);
+        register.host = &long[..60];
+        assert!(register.to_payload().is_ok());
+        register.host = &long;
+        assert!(register.to_payload().is_err());
+    }
+}

@@ -216,3 +216,101 @@ fn put_lenenc(value: &[u8], out: &mut Vec<u8>) {
     }
     out.extend_from_slice(value);
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As a MySQL 9.7.4 sent it.
+    const GREETING: &[u8] = b"\n9.7.4-2\x00\xed\x00\x00\x00~&{\x03_}\x03e\x00\xff\xff\xff\x02\x00\
+        \xff\xdf\x15\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x06\x1bNO>P5\x08|k%G\x00\
+        caching_sha2_password\x00";
+
+    #[test]
+    fn greeting_of_9_7() {
+        let greeting = HandshakeV10::parse(GREETING).unwrap();
+        assert_eq!(greeting.server_version, b"9.7.4-2");
+        assert_eq!(greeting.connection_id, 0xED);
+        assert_eq!(greeting.nonce(), b"~&{\x03_}\x03e\x06\x1bNO>P5\x08|k%G");
+        assert_eq!(greeting.capabilities.bits(), 0xDFFF_FFFF);
+        assert_eq!(greeting.auth_plugin, b"caching_sha2_password");
+    }
+
+    #[test]
+    fn greeting_of_5_6() {
+        let greeting = HandshakeV10::parse(
+            b"\n5.6.24-log\x00\x04\x00\x00\x00)2`kw9Qn\x00\xff\xf7\x08\x02\x00\x7f\x80\x15\x00\x00\
+            \x00\x00\x00\x00\x00\x00\x00\x00U@~zl,6i0R+~\x00mysql_native_password\x00",
+        )
+        .unwrap();
+        assert_eq!(greeting.nonce(), b")2`kw9QnU@~zl,6i0R+~");
+        assert_eq!(greeting.auth_plugin, b"mysql_native_password");
+        assert!(!greeting.capabilities.contains(Capabilities::SSL));
+        assert!(!greeting.capabilities.contains(Capabilities::DEPRECATE_EOF));
+    }
+
+    #[test]
+    fn every_cut_greeting_is_an_error() {
+        // Without its last NUL it is one of a server before 5.5.10.
+        for len in 0..GREETING.len() - 1 {
+            let parsed = HandshakeV10::parse(&GREETING[..len]);
+            let plugin = GREETING.len() - b"caching_sha2_password\0".len();
+            assert_eq!(parsed.is_ok(), len >= plugin, "{len}");
+        }
+        assert!(HandshakeV10::parse(&[GREETING, b"x"].concat()).is_err());
+        assert!(HandshakeV10::parse(&[b"\x09", &GREETING[1..]].concat()).is_err());
+    }
+
+    #[test]
+    fn response_is_that_of_the_mysql_client() {
+        // What mysql 9.7.4 sent, behind the packet size and collation, which it has other ones of.
+        let theirs = b"cap\x00 \x8c]Q\xbb$\xf9\x8a\xdb\"H:P\xd9\xd5\xc3\xe7U\x8e\xc4\x0b\xe9r\x1b&\
+            \x17\xbc\x83Z\x8f\x80\x98\xf0caching_sha2_password\x00r\x04_pid\x0527400\t_platform\x06\
+            x86_64\x03_os\x05Linux\x0c_client_name\x08libmysql\x07os_user\x04root\x0f_client_version\
+            \x059.7.4\x0cprogram_name\x05mysql";
+        let attributes = [
+            ("_pid", "27400"),
+            ("_platform", "x86_64"),
+            ("_os", "Linux"),
+            ("_client_name", "libmysql"),
+            ("os_user", "root"),
+            ("_client_version", "9.7.4"),
+            ("program_name", "mysql"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let mut response = HandshakeResponse41 {
+            capabilities: Capabilities::from_bits(0x19BF_A285),
+            user: "cap",
+            auth_response: &theirs[5..37],
+            database: "",
+            auth_plugin: "caching_sha2_password",
+            attributes: &attributes,
+        };
+        let ours = response.to_payload().unwrap();
+        assert_eq!(ours[..4], [0x85, 0xA2, 0xBF, 0x19]);
+        assert_eq!(ours[4..9], [0, 0, 0, 0x40, 45]);
+        assert_eq!(ours[9..32], [0; 23]);
+        assert_eq!(ours[32..], *theirs);
+
+        response.user = "c\0ap";
+        assert!(response.to_payload().is_err());
+    }
+
+    #[test]
+    fn ssl_request_is_the_head_of_the_response() {
+        let capabilities = Capabilities::PROTOCOL_41 | Capabilities::SSL;
+        let request = ssl_request(capabilities);
+        assert_eq!(request.len(), 32);
+        assert_eq!(request[..4], [0, 0x0A, 0, 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+            let _ = HandshakeV10::parse(&bytes);
+            let _ = HandshakeV10::parse(&[b"\n", &bytes[..]].concat());
+        }
+    }
+}

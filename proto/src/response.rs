@@ -228,3 +228,92 @@ impl fmt::Display for ServerError {
 }
 
 impl std::error::Error for ServerError {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NONE: Capabilities = Capabilities::from_bits(0);
+
+    #[test]
+    fn ok_of_9_7() {
+        for capabilities in [NONE, Capabilities::SESSION_TRACK] {
+            let ok = OkPacket::parse(&[0, 0, 0, 2, 0, 0, 0], capabilities).unwrap();
+            assert_eq!((ok.affected_rows, ok.status, ok.warnings), (0, 2, 0));
+            assert_eq!((ok.info, ok.session_state), (&b""[..], &b""[..]));
+        }
+    }
+
+    #[test]
+    fn ok_with_session_state() {
+        // From page_protocol_basic_ok_packet: SET autocommit = OFF.
+        let payload = b"\x00\x00\x00\x00\x40\x00\x00\x00\x11\x00\x0f\x0aautocommit\x03OFF";
+        let ok = OkPacket::parse(payload, Capabilities::SESSION_TRACK).unwrap();
+        assert_eq!(ok.info, b"");
+        assert_eq!(ok.session_state, b"\x00\x0f\x0aautocommit\x03OFF");
+        for len in 0..payload.len() {
+            let cut = OkPacket::parse(&payload[..len], Capabilities::SESSION_TRACK);
+            // One without info is one of its own.
+            assert_eq!(cut.is_ok(), len == 7, "{len}");
+        }
+        assert!(
+            OkPacket::parse(&[payload, &b"x"[..]].concat(), Capabilities::SESSION_TRACK).is_err()
+        );
+    }
+
+    #[test]
+    fn ends_of_rows() {
+        let eof = [0xFE, 0, 0, 2, 0];
+        let ok = [0xFE, 0, 0, 2, 0, 0, 0];
+        assert_eq!(
+            EofPacket::parse(&eof),
+            Ok(EofPacket {
+                warnings: 0,
+                status: 2
+            })
+        );
+        assert!(EofPacket::ends_rows(&eof, NONE));
+        assert!(EofPacket::ends_rows(&ok, Capabilities::DEPRECATE_EOF));
+        assert_eq!(OkPacket::parse(&ok, NONE).unwrap().status, 2);
+        // A row whose first value has an 8-byte length.
+        let mut row = vec![0xFE, 0, 0, 0, 1, 0, 0, 0, 0];
+        assert!(!EofPacket::ends_rows(&row, NONE));
+        row.resize(crate::packet::MAX_BODY, 0);
+        assert!(!EofPacket::ends_rows(&row, Capabilities::DEPRECATE_EOF));
+        assert!(!EofPacket::ends_rows(&[], NONE));
+    }
+
+    #[test]
+    fn err_of_9_7() {
+        let error = ServerError::parse(
+            b"\xff\x15\x04#28000Access denied for user 'cap'@'localhost' (using password: YES)",
+        )
+        .unwrap();
+        assert_eq!((error.code, &*error.sql_state), (1045, "28000"));
+        assert_eq!(
+            error.to_string(),
+            "Access denied for user 'cap'@'localhost' (using password: YES) (error 1045, SQLSTATE 28000)"
+        );
+    }
+
+    #[test]
+    fn err_without_sql_state() {
+        // From page_protocol_basic_err_packet's 3.2x form, as it comes in place of a greeting.
+        let error = ServerError::parse(b"\xff\x10\x04Too many connections").unwrap();
+        assert_eq!(error.to_string(), "Too many connections (error 1040)");
+        assert!(ServerError::parse(b"\xff\x10").is_err());
+        assert!(ServerError::parse(b"\xff\x10\x04#280").is_err());
+        assert!(ServerError::parse(b"\xff\x10\x04").is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..60), bits: u32) {
+            let _ = OkPacket::parse(&bytes, Capabilities::from_bits(bits));
+            let _ = EofPacket::parse(&bytes);
+            let _ = ServerError::parse(&bytes);
+        }
+    }
+}

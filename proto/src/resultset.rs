@@ -233,3 +233,122 @@ fn row<'a>(payload: &Bytes, columns: usize, mut input: &'a [u8]) -> Parsed<'a, V
     }
     Ok((input, values))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const OLD: Capabilities = Capabilities::PROTOCOL_41;
+
+    fn collect(
+        capabilities: Capabilities,
+        budget: usize,
+        payloads: &[&'static [u8]],
+    ) -> Result<Option<Answer>, Error> {
+        let mut collector = Collector::new(capabilities, budget);
+        for (at, payload) in payloads.iter().enumerate() {
+            if let Some(answer) = collector.push(&Bytes::from_static(payload))? {
+                assert_eq!(at + 1, payloads.len(), "payloads behind the end");
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
+    /// `select 1 a, null b, '' c`, as MySQL 9.7.4 answered it.
+    const NEW: &[&[u8]] = &[
+        b"\x03",
+        b"\x03def\x00\x00\x00\x01a\x00\x0c?\x00\x02\x00\x00\x00\x08\x81\x00\x00\x00\x00",
+        b"\x03def\x00\x00\x00\x01b\x00\x0c?\x00\x00\x00\x00\x00\x06\x80\x00\x00\x00\x00",
+        b"\x03def\x00\x00\x00\x01c\x00\x0c\xff\x00\x00\x00\x00\x00\xfd\x01\x00\x1f\x00\x00",
+        b"\x011\xfb\x00",
+        b"\xfe\x00\x00\x02\x00\x00\x00",
+    ];
+
+    #[test]
+    fn rows_of_9_7() {
+        let answer = collect(Capabilities::DEPRECATE_EOF, 1 << 20, NEW);
+        let Ok(Some(Answer::Rows(result))) = answer else {
+            panic!("{answer:?}");
+        };
+        assert_eq!(result.columns, ["a", "b", "c"]);
+        let value = |text: &'static str| Some(Bytes::from(text));
+        assert_eq!(result.rows, [[value("1"), None, value("")]]);
+    }
+
+    #[test]
+    fn rows_of_5_6() {
+        let answer = collect(
+            OLD,
+            1 << 20,
+            &[
+                b"\x02",
+                b"\x03def\x00\x00\x00\x06user()\x00\x0c-\x004\x01\x00\x00\xfd\x01\x00\x1f\x00\x00",
+                b"\x03def\x00\x00\x00\x04NULL\x00\x0c?\x00\x00\x00\x00\x00\x06\x80\x00\x00\x00\x00",
+                b"\xfe\x00\x00\x02\x00",
+                b"\rnat@localhost\xfb",
+                b"\xfe\x00\x00\x02\x00",
+            ],
+        );
+        let Ok(Some(Answer::Rows(result))) = answer else {
+            panic!("{answer:?}");
+        };
+        assert_eq!(result.columns, ["user()", "NULL"]);
+        assert_eq!(result.rows, [[Some(Bytes::from("nat@localhost")), None]]);
+    }
+
+    #[test]
+    fn errors_at_any_point() {
+        for at in 0..NEW.len() {
+            let mut payloads = NEW[..at].to_vec();
+            payloads.push(b"\xff\x1e\x04#42S22Unknown column 'nonsense' in 'field list'");
+            let answer = collect(Capabilities::DEPRECATE_EOF, 1 << 20, &payloads);
+            let Ok(Some(Answer::Err(error))) = answer else {
+                panic!("{answer:?}");
+            };
+            assert_eq!((error.code, &*error.sql_state), (1054, "42S22"));
+        }
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_an_error() {
+        for head in [
+            &b"\xfb/etc/passwd"[..],
+            b"\x00\x00\x00\x0a\x00\x00\x00",
+            b"\xfe",
+            b"\x03\x00",
+            b"",
+        ] {
+            assert!(collect(OLD, 1 << 20, &[head]).is_err(), "{head:?}");
+        }
+        let mut bad_row = NEW.to_vec();
+        bad_row[4] = b"\x011\xfb\x01";
+        assert!(collect(Capabilities::DEPRECATE_EOF, 1 << 20, &bad_row).is_err());
+        bad_row[4] = b"\x011\xfb\x00\x00";
+        assert!(collect(Capabilities::DEPRECATE_EOF, 1 << 20, &bad_row).is_err());
+    }
+
+    #[test]
+    fn the_budget_holds() {
+        let cost: usize = NEW.iter().map(|payload| payload.len() + 64).sum();
+        assert!(collect(Capabilities::DEPRECATE_EOF, cost, NEW).is_ok());
+        assert!(collect(Capabilities::DEPRECATE_EOF, cost - 1, NEW).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_payloads_end(
+            payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..20),
+            columns in 0_u8..5,
+            bits: u32,
+        ) {
+            let mut collector = Collector::new(Capabilities::from_bits(bits), 1 << 16);
+            let _ = collector.push(&Bytes::from(vec![columns]));
+            for payload in payloads {
+                let _ = collector.push(&Bytes::from(payload));
+            }
+        }
+    }
+}

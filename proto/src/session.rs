@@ -345,3 +345,6 @@ impl Session {
         Action::Send(wire)
     }
 }
+
+#[cfg(test)]
+mod tests;

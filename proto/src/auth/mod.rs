@@ -6,11 +6,12 @@
 
 mod caching_sha2_password;
 mod native_password;
+mod sha256_password;
 
 use nom::bytes::complete::tag;
 use zeroize::Zeroizing;
 
-use crate::error::{Error, read};
+use crate::error::{Error, Kind, read};
 use crate::primitive::{rest, string_nul};
 
 /// What a plugin works with.
@@ -54,8 +55,30 @@ pub(crate) fn by_name(name: &[u8]) -> Option<Box<dyn Method>> {
     match name {
         b"caching_sha2_password" => Some(Box::<caching_sha2_password::CachingSha2>::default()),
         b"mysql_native_password" => Some(Box::new(native_password::Native)),
+        b"sha256_password" => Some(Box::new(sha256_password::Sha256Password)),
         _ => None,
     }
+}
+
+/// The password with a NUL, as both SHA-256 plugins send it over TLS.
+fn in_clear(context: Context<'_>) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new([context.password, &[0]].concat())
+}
+
+/// The same without TLS: each byte XORed with the nonce's, repeated, and all of it encrypted.
+fn encrypted(pem: &[u8], context: Context<'_>) -> Result<Reply, Error> {
+    if context.nonce.is_empty() {
+        return Err(Error::new(
+            "AuthMoreData",
+            Kind::Invalid("there is no nonce to encrypt the password with"),
+        ));
+    }
+    let plain = in_clear(context);
+    let masked = plain.iter().zip(context.nonce.iter().cycle());
+    Ok(Reply::Encrypt {
+        plaintext: Zeroizing::new(masked.map(|(a, b)| a ^ b).collect()),
+        pem: pem.to_vec(),
+    })
 }
 
 /// The first byte of `Protocol::AuthMoreData`; the rest is the plugin's own.

@@ -35,3 +35,27 @@ impl Method for Native {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answer_that_5_6_accepted() {
+        let context = Context {
+            password: b"secret",
+            nonce: b")2`kw9QnU@~zl,6i0R+~",
+            secure: false,
+        };
+        assert_eq!(
+            Native.start(context).unwrap(),
+            b"\xde\x11\x91\xb1\xa3^FkZY\x98\xe3\x01I\xd3\xe6\x9f\x97j\x84"
+        );
+        let empty = Context {
+            password: b"",
+            ..context
+        };
+        assert_eq!(Native.start(empty).unwrap(), b"");
+        assert!(Native.more(b"", context).is_err());
+    }
+}
