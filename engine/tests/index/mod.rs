@@ -285,7 +285,11 @@ pub async fn refuses(backend: &impl Backend) {
     assert_eq!(error.kind(), ErrorKind::Other, "{error}");
     assert_eq!(column(backend, ALL_IDS).await, ["1"]);
     assert_eq!(column(backend, IDS).await, ["1"]);
-    index.attach(&source("one")).await.unwrap();
+    // What follows a failed batch is refused until somebody looks at the checkpoint.
+    let mut next = Builder::new(3);
+    next.row(1, None, None, image).end();
+    let error = index.write(one, next.covered()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Batch, "{error}");
 
     let mut batches = Vec::new();
     let mut wrong = Builder::new(3);
@@ -314,6 +318,7 @@ pub async fn refuses(backend: &impl Backend) {
     wrong.batch.checkpoint = Some(checkpoint(1));
     batches.push(wrong.take());
     for batch in batches {
+        index.attach(&source("one")).await.unwrap();
         let error = index.write(one, Arc::clone(&batch)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Batch, "{error} for {batch:?}");
     }
@@ -567,9 +572,11 @@ pub async fn reports(backend: &impl Backend) {
     builder.row(1, None, None, image).end();
     builder.row(1, None, None, image).end();
     builder.batch.transactions[1].committed_at = T0 + 7;
+    builder.batch.rows[1].committed_at = T0 + 7;
     index.write(one, builder.covered()).await.unwrap();
     builder.row(1, None, None, image).end();
     builder.batch.transactions[0].committed_at = T0 + 9;
+    builder.batch.rows[0].committed_at = T0 + 9;
     index.write(one, builder.take()).await.unwrap();
     index.save_error(one, None).await.unwrap();
     index.save_gap(one, T0, "purged: 1-5").await.unwrap();
