@@ -1,5 +1,6 @@
 //! How the types of [`record`](super::record) stand in columns, the same in every backend.
 
+use super::MAX_SOURCES;
 use super::error::{ErrorKind, IndexError, Result};
 use super::record::{CaptureSkips, Column, EventType, Flavor, KnownBy, Mode, XaState};
 
@@ -96,7 +97,7 @@ pub(super) fn unsigned(value: i64) -> Result<u64> {
     u64::try_from(value).map_err(damaged)
 }
 
-fn damaged(what: impl std::fmt::Display) -> IndexError {
+pub(super) fn damaged(what: impl std::fmt::Display) -> IndexError {
     IndexError::new(
         ErrorKind::Other,
         format!(
@@ -115,6 +116,22 @@ pub(super) fn bad_batch(fault: &'static str) -> IndexError {
 pub(super) fn not_attached() -> IndexError {
     IndexError::new(
         ErrorKind::Batch,
-        "the source is not attached to the index, which is a fault in bintrail",
+        "the source is not attached to the index, or a write failed since, which is a fault in \
+         bintrail",
+    )
+}
+
+pub(super) fn no_such_state() -> IndexError {
+    IndexError::new(
+        ErrorKind::Batch,
+        "the source is not in the index, or its checkpoint would go back, which is a fault in \
+         bintrail",
+    )
+}
+
+pub(super) fn too_many_sources() -> IndexError {
+    IndexError::new(
+        ErrorKind::Full,
+        format!("an index holds {MAX_SOURCES} sources: use another one"),
     )
 }

@@ -12,6 +12,7 @@
 
 mod convert;
 mod error;
+mod mysql;
 pub mod record;
 mod sqlite;
 pub(crate) mod time;
@@ -19,6 +20,7 @@ pub(crate) mod time;
 use std::sync::Arc;
 
 pub use error::{ErrorKind, IndexError, Result};
+pub use mysql::MySqlIndex;
 pub use sqlite::SqliteIndex;
 
 use crate::dsn::IndexDsn;
@@ -26,6 +28,9 @@ use record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
 
 /// The version of the tables that this bintrail makes and understands.
 const SCHEMA_VERSION: u32 = 1;
+
+/// The last source whose change ids are not negative where integers are signed.
+const MAX_SOURCES: u32 = 1 << 15;
 
 /// Rows discarded in one index transaction, so that undoing a huge one needs no huge one.
 const DISCARD_CHUNK: u32 = 50_000;
@@ -35,12 +40,15 @@ const DISCARD_CHUNK: u32 = 50_000;
 pub enum Index {
     /// In an SQLite file.
     Sqlite(SqliteIndex),
+    /// On a MySQL server.
+    MySql(Box<MySqlIndex>),
 }
 
 macro_rules! each {
     ($self:expr, $index:ident => $call:expr) => {
         match $self {
             Index::Sqlite($index) => $call,
+            Index::MySql($index) => $call,
         }
     };
 }
@@ -56,7 +64,9 @@ impl Index {
     pub async fn open(dsn: &IndexDsn, create: bool) -> Result<Self> {
         match dsn {
             IndexDsn::Sqlite(path) => SqliteIndex::open(path, create).await.map(Self::Sqlite),
-            IndexDsn::MySql(_) => Err(IndexError::new(ErrorKind::Unfit, "not built")),
+            IndexDsn::MySql(dsn) => MySqlIndex::open(dsn, create)
+                .await
+                .map(|index| Self::MySql(Box::new(index))),
         }
     }
 
@@ -96,7 +106,7 @@ impl Index {
     /// # Errors
     ///
     /// [`ErrorKind::Batch`] when [`Batch::check`] finds a fault or the source is not attached.
-    /// After any error attach again before the next write.
+    /// After any error attach again: until then nothing more is written.
     pub async fn write(&self, source_id: u32, batch: Arc<Batch>) -> Result<()> {
         each!(self, index => index.write(source_id, batch).await)
     }
@@ -138,6 +148,7 @@ impl Index {
     pub async fn keep_alive(&self) -> Result<()> {
         match self {
             Self::Sqlite(_) => Ok(()),
+            Self::MySql(index) => index.keep_alive().await,
         }
     }
 
@@ -158,6 +169,7 @@ impl Index {
     pub async fn close(self) -> Result<()> {
         match self {
             Self::Sqlite(index) => index.close().await,
+            Self::MySql(index) => index.close().await,
         }
     }
 }

@@ -339,6 +339,9 @@ impl Batch {
             }
             let last = match end {
                 Some(end) if end.transaction_id == row.transaction_id => {
+                    if end.committed_at != row.committed_at {
+                        return Err("a row has another commit time than its transaction");
+                    }
                     end.transaction_id.saturating_add(end.row_count)
                 }
                 _ => ids.end,

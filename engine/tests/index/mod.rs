@@ -10,24 +10,24 @@ use bintrail_engine::index::record::{
 use bintrail_engine::index::{ErrorKind, Index};
 
 /// 2026-11-22 08:30:00.123456 UTC.
-const T0: i64 = 1_795_336_200_123_456;
+pub(crate) const T0: i64 = 1_795_336_200_123_456;
 
 /// A backend, and a way to look into it that is not ours.
-pub trait Backend {
+pub(crate) trait Backend {
     /// A DSN of a place where no index is yet.
     fn dsn(&self) -> &IndexDsn;
     /// The rows of a query, as text.
     fn query(&self, sql: &str) -> impl Future<Output = Vec<Vec<Option<String>>>>;
 }
 
-async fn column(backend: &impl Backend, sql: &str) -> Vec<String> {
+pub(crate) async fn column(backend: &impl Backend, sql: &str) -> Vec<String> {
     let rows = backend.query(sql).await;
     rows.into_iter()
         .map(|mut row| row.remove(0).unwrap_or_else(|| "NULL".into()))
         .collect()
 }
 
-fn source(uuid: &str) -> Source {
+pub(crate) fn source(uuid: &str) -> Source {
     Source {
         server_uuid: uuid.into(),
         flavor: Flavor::MySql,
@@ -37,7 +37,7 @@ fn source(uuid: &str) -> Source {
     }
 }
 
-fn table(name: &str, columns: &[&str]) -> TableVersion {
+pub(crate) fn table(name: &str, columns: &[&str]) -> TableVersion {
     let columns = columns.iter().enumerate().map(|(at, name)| Column {
         name: (*name).into(),
         column_type: "bigint unsigned".into(),
@@ -58,14 +58,14 @@ fn table(name: &str, columns: &[&str]) -> TableVersion {
 }
 
 /// Builds batches as the pipeline does.
-pub struct Builder {
+pub(crate) struct Builder {
     next: u64,
     batch: Batch,
     open: Option<(u64, u64)>,
 }
 
 impl Builder {
-    pub fn new(next: u64) -> Self {
+    pub(crate) fn new(next: u64) -> Self {
         Self {
             next,
             batch: Batch::default(),
@@ -79,7 +79,7 @@ impl Builder {
         Some(start..self.batch.text.len())
     }
 
-    pub fn row(
+    pub(crate) fn row(
         &mut self,
         table_id: u32,
         key: Option<&str>,
@@ -109,8 +109,21 @@ impl Builder {
         self
     }
 
-    pub fn end(&mut self) -> &mut Self {
+    pub(crate) fn end(&mut self) -> &mut Self {
         self.end_as(None)
+    }
+
+    /// Ends a transaction that was committed at another time.
+    pub(crate) fn end_at(&mut self, committed_at: i64) -> &mut Self {
+        self.end();
+        let transaction = self.batch.transactions.last_mut().unwrap();
+        transaction.committed_at = committed_at;
+        for row in &mut self.batch.rows {
+            if row.transaction_id == transaction.transaction_id {
+                row.committed_at = committed_at;
+            }
+        }
+        self
     }
 
     fn end_as(&mut self, xa: Option<(&str, XaState)>) -> &mut Self {
@@ -141,11 +154,11 @@ impl Builder {
         self
     }
 
-    pub fn take(&mut self) -> Arc<Batch> {
+    pub(crate) fn take(&mut self) -> Arc<Batch> {
         Arc::new(std::mem::take(&mut self.batch))
     }
 
-    pub fn covered(&mut self) -> Arc<Batch> {
+    pub(crate) fn covered(&mut self) -> Arc<Batch> {
         self.batch.checkpoint = Some(checkpoint(self.next));
         self.take()
     }
@@ -171,11 +184,11 @@ fn checkpoint(next_change_id: u64) -> Checkpoint {
     }
 }
 
-const IDS: &str = "SELECT change_id FROM binlog_events ORDER BY change_id";
-const ALL_IDS: &str = "SELECT change_id FROM row_changes ORDER BY change_id";
+pub(crate) const IDS: &str = "SELECT change_id FROM binlog_events ORDER BY change_id";
+pub(crate) const ALL_IDS: &str = "SELECT change_id FROM row_changes ORDER BY change_id";
 
 /// A reader makes no index; a writer makes it once; a newer one is refused.
-pub async fn opens(backend: &impl Backend, set_version: &str) {
+pub(crate) async fn opens(backend: &impl Backend, set_version: &str) {
     let error = Index::open(backend.dsn(), false).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Missing, "{error}");
     for create in [true, true, false] {
@@ -193,7 +206,7 @@ pub async fn opens(backend: &impl Backend, set_version: &str) {
 }
 
 /// A crash leaves what the checkpoint covers, and nothing else is seen before or after.
-pub async fn resumes(backend: &impl Backend) {
+pub(crate) async fn resumes(backend: &impl Backend) {
     let index = Index::open(backend.dsn(), true).await.unwrap();
     let one = index.attach(&source("one")).await.unwrap();
     let table_id = index
@@ -267,7 +280,7 @@ pub async fn resumes(backend: &impl Backend) {
 }
 
 /// A batch is there as a whole or not at all; what breaks a rule is refused.
-pub async fn refuses(backend: &impl Backend) {
+pub(crate) async fn refuses(backend: &impl Backend) {
     let index = Index::open(backend.dsn(), true).await.unwrap();
     let one = index.attach(&source("one")).await.unwrap().source_id;
     let version = table("t", &["id"]);
@@ -285,7 +298,11 @@ pub async fn refuses(backend: &impl Backend) {
     assert_eq!(error.kind(), ErrorKind::Other, "{error}");
     assert_eq!(column(backend, ALL_IDS).await, ["1"]);
     assert_eq!(column(backend, IDS).await, ["1"]);
-    index.attach(&source("one")).await.unwrap();
+    // What follows a failed batch is refused until somebody looks at the checkpoint.
+    let mut next = Builder::new(3);
+    next.row(1, None, None, image).end();
+    let error = index.write(one, next.covered()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Batch, "{error}");
 
     let mut batches = Vec::new();
     let mut wrong = Builder::new(3);
@@ -314,6 +331,7 @@ pub async fn refuses(backend: &impl Backend) {
     wrong.batch.checkpoint = Some(checkpoint(1));
     batches.push(wrong.take());
     for batch in batches {
+        index.attach(&source("one")).await.unwrap();
         let error = index.write(one, Arc::clone(&batch)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Batch, "{error} for {batch:?}");
     }
@@ -326,7 +344,7 @@ pub async fn refuses(backend: &impl Backend) {
 }
 
 /// One writer a source, another one for another source.
-pub async fn locks(backend: &impl Backend, holder: &str) {
+pub(crate) async fn locks(backend: &impl Backend, holder: &str) {
     let first = Index::open(backend.dsn(), true).await.unwrap();
     first.attach(&source("one")).await.unwrap();
     first.attach(&source("one")).await.unwrap();
@@ -343,7 +361,7 @@ pub async fn locks(backend: &impl Backend, holder: &str) {
 }
 
 /// Every column of the view, with texts that are hard to carry.
-pub async fn shows(backend: &impl Backend) {
+pub(crate) async fn shows(backend: &impl Backend) {
     let index = Index::open(backend.dsn(), true).await.unwrap();
     let one = index.attach(&source("one")).await.unwrap().source_id;
     let columns = ["id", "a\"b", "c\\d", "e.f[0]", "ü €😀", "same", "s p"];
@@ -493,7 +511,7 @@ pub async fn shows(backend: &impl Backend) {
 }
 
 /// The rows of an XA transaction are seen once it is committed.
-pub async fn decides_xa(backend: &impl Backend) {
+pub(crate) async fn decides_xa(backend: &impl Backend) {
     let index = Index::open(backend.dsn(), true).await.unwrap();
     let one = index.attach(&source("one")).await.unwrap().source_id;
     let table_id = index
@@ -549,7 +567,7 @@ pub async fn decides_xa(backend: &impl Backend) {
 }
 
 /// What `status` reads.
-pub async fn reports(backend: &impl Backend) {
+pub(crate) async fn reports(backend: &impl Backend) {
     let index = Index::open(backend.dsn(), true).await.unwrap();
     let attached = index.attach(&source("one")).await.unwrap();
     let one = attached.source_id;
@@ -565,11 +583,9 @@ pub async fn reports(backend: &impl Backend) {
     let image = Some(r#"{"id":1}"#);
     let mut builder = Builder::new(1);
     builder.row(1, None, None, image).end();
-    builder.row(1, None, None, image).end();
-    builder.batch.transactions[1].committed_at = T0 + 7;
+    builder.row(1, None, None, image).end_at(T0 + 7);
     index.write(one, builder.covered()).await.unwrap();
-    builder.row(1, None, None, image).end();
-    builder.batch.transactions[0].committed_at = T0 + 9;
+    builder.row(1, None, None, image).end_at(T0 + 9);
     index.write(one, builder.take()).await.unwrap();
     index.save_error(one, None).await.unwrap();
     index.save_gap(one, T0, "purged: 1-5").await.unwrap();

@@ -1,6 +1,6 @@
 //! The SQLite index itself, as its thread sees it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use super::super::record::{
     change_ids_of,
 };
 use super::super::time::now;
-use super::super::{DISCARD_CHUNK, SCHEMA_VERSION};
+use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
 use super::fault::Fault;
 use super::write;
 
@@ -25,9 +25,6 @@ const SCHEMA: &str = include_str!("schema.sql");
 
 /// How long to wait for another process that writes to the file.
 const BUSY: Duration = Duration::from_secs(10);
-
-/// SQLite's integers are signed: the last source whose change ids fit.
-const MAX_SOURCE_ID: u32 = 1 << 15;
 
 /// The columns that [`read_state`] reads.
 const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_id,
@@ -38,6 +35,8 @@ pub(super) struct Store {
     connection: Connection,
     path: PathBuf,
     locks: HashMap<u32, File>,
+    /// The sources whose rows are what the checkpoint says.
+    attached: HashSet<u32>,
 }
 
 impl Store {
@@ -56,6 +55,7 @@ impl Store {
             connection,
             path: path.to_owned(),
             locks: HashMap::new(),
+            attached: HashSet::new(),
         };
         store.refuse_newer()?;
         if create {
@@ -106,6 +106,7 @@ impl Store {
 
     pub(super) fn attach(&mut self, source: &Source) -> Result<Attached, Fault> {
         let source_id = self.seen(source)?;
+        self.attached.remove(&source_id);
         self.lock(source_id)?;
         let state = self
             .connection
@@ -114,6 +115,7 @@ impl Store {
             ))?
             .query_row([source_id], |row| Ok(read_state(row, 0)))??;
         self.discard(source_id, state.next_change_id)?;
+        self.attached.insert(source_id);
         Ok(Attached { source_id, state })
     }
 
@@ -139,12 +141,8 @@ impl Store {
             ],
             |row| row.get(0),
         )?;
-        if source_id > MAX_SOURCE_ID {
-            return Err(IndexError::new(
-                ErrorKind::Full,
-                format!("an index holds {MAX_SOURCE_ID} sources: use another one"),
-            )
-            .into());
+        if source_id > MAX_SOURCES {
+            return Err(convert::too_many_sources().into());
         }
         transaction.execute(
             "INSERT OR IGNORE INTO stream_state (source_id, next_change_id) VALUES (?1, ?2)",
@@ -259,7 +257,8 @@ impl Store {
     }
 
     pub(super) fn write(&mut self, source_id: u32, batch: &Batch) -> Result<(), Fault> {
-        if !self.locks.contains_key(&source_id) {
+        // Until it is written: what comes after a failed batch must not be.
+        if !self.attached.remove(&source_id) {
             return Err(convert::not_attached().into());
         }
         batch.check(source_id).map_err(convert::bad_batch)?;
@@ -269,6 +268,7 @@ impl Store {
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         write::batch(&transaction, source_id, batch)?;
         transaction.commit()?;
+        self.attached.insert(source_id);
         Ok(())
     }
 
@@ -296,7 +296,7 @@ impl Store {
     fn update(&self, sql: &str, params: &[&dyn ToSql]) -> Result<(), Fault> {
         match self.connection.prepare_cached(sql)?.execute(params)? {
             1 => Ok(()),
-            _ => Err(convert::not_attached().into()),
+            _ => Err(convert::no_such_state().into()),
         }
     }
 

@@ -150,6 +150,6 @@ fn save_checkpoint(
     if changed == 1 {
         Ok(())
     } else {
-        Err(convert::bad_batch("the checkpoint goes back").into())
+        Err(convert::no_such_state().into())
     }
 }
