@@ -14,7 +14,7 @@ mod convert;
 mod error;
 pub mod record;
 mod sqlite;
-mod time;
+pub(crate) mod time;
 
 use std::sync::Arc;
 

@@ -296,6 +296,9 @@ pub struct Batch {
     pub xa_decided: Vec<XaDecided>,
     /// DDL statements.
     pub schema_changes: Vec<SchemaChange>,
+    /// Rows at or above this id came with earlier batches and belong to a transaction that never
+    /// ended: they are deleted first.
+    pub discard_from: Option<u64>,
     /// The checkpoint that is true once all of this is in the index.
     pub checkpoint: Option<Checkpoint>,
 }
