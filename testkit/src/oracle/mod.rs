@@ -93,6 +93,8 @@ pub struct Transaction {
     pub connection_id: Option<u64>,
     /// When it was committed (for an XA transaction: prepared), in microseconds since the epoch.
     pub committed_at: i64,
+    /// Is it an XA transaction? Those count as committed when they are decided, not here.
+    pub xa: bool,
     /// What became of it.
     pub outcome: Outcome,
     /// Its statement, if it is a DDL, XA COMMIT or XA ROLLBACK.
@@ -356,6 +358,7 @@ impl Reader {
                     gtid: None,
                     connection_id: None,
                     committed_at: committed.unwrap_or("0").parse()?,
+                    xa: false,
                     outcome: Outcome::Committed,
                     statement: None,
                     rows: Vec::new(),
@@ -416,6 +419,7 @@ impl Reader {
         let starts = |words: &str| statement.starts_with(words);
         if statement == "BEGIN" || starts("XA START ") {
             self.begun = true;
+            self.transaction()?.xa = statement != "BEGIN";
         } else if statement == "COMMIT" {
             return self.finish();
         } else if statement == "ROLLBACK" {
