@@ -7,6 +7,8 @@ use crate::error::{Error, Kind};
 pub mod dump_flags {
     /// `BINLOG_DUMP_NON_BLOCK`: end with an EOF packet instead of waiting for more events.
     pub const NON_BLOCK: u16 = 0x01;
+    /// `USE_HEARTBEAT_EVENT_V2`: send heartbeats with 64-bit positions (MySQL since 8.0.26; servers before do not look at it).
+    pub const HEARTBEAT_V2: u16 = 0x02;
     /// `BINLOG_SEND_ANNOTATE_ROWS_EVENT`: send the statements of row events (MariaDB).
     pub const SEND_ANNOTATE_ROWS: u16 = 0x02;
 }

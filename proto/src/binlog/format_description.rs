@@ -1,6 +1,7 @@
 //! FORMAT_DESCRIPTION_EVENT (15): the first event of a file and of a stream, which tells how to
 //! read the others.
 
+use super::checksum::Checksum;
 use crate::error::{Error, Fault, Kind, Parsed, read};
 use crate::primitive::{array, bytes, int1, int2, int4, rest};
 
@@ -25,20 +26,10 @@ pub struct FormatDescription<'a> {
     pub created: u32,
     /// Length of the header of every event but this one and ROTATE, at least 19.
     pub common_header_length: u8,
-    /// How events end.
-    pub checksum: ChecksumAlgorithm,
+    /// How events are checksummed; `None` from a server that is too old to have checksums, where
+    /// this event has none either.
+    pub checksum: Option<Checksum>,
     post_header_lengths: &'a [u8],
-}
-
-/// What the last 4 bytes of an event are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChecksumAlgorithm {
-    /// The server is too old to have checksums: no event has one, this one included.
-    Unaware,
-    /// There is none, but for the one of FORMAT_DESCRIPTION_EVENT itself.
-    Off,
-    /// The CRC32 of the bytes before them.
-    Crc32,
 }
 
 /// A server's version, such as `9.7.4` or `10.11.6-MariaDB-log`.
@@ -92,8 +83,8 @@ fn event(input: &[u8]) -> Parsed<'_, FormatDescription<'_>> {
         let (at_algorithm, lengths) = bytes(tail)(after)?;
         let (after, algorithm) = int1(at_algorithm)?;
         let checksum = match algorithm {
-            0 => ChecksumAlgorithm::Off,
-            1 => ChecksumAlgorithm::Crc32,
+            0 => Checksum::None,
+            1 => Checksum::Crc32,
             _ => {
                 return Err(Fault::at(
                     at_algorithm,
@@ -102,10 +93,10 @@ fn event(input: &[u8]) -> Parsed<'_, FormatDescription<'_>> {
             }
         };
         let (after, _) = array::<4>(after)?;
-        (after, lengths, checksum)
+        (after, lengths, Some(checksum))
     } else {
         let (after, lengths) = rest(after)?;
-        (after, lengths, ChecksumAlgorithm::Unaware)
+        (after, lengths, None)
     };
     if post_header_lengths.is_empty() {
         return Err(Fault::at(at_length, Kind::Truncated));
@@ -201,10 +192,10 @@ mod tests {
             assert_eq!(event.server_version.numbers, numbers, "{version}");
             assert_eq!(event.post_header_length(2), Some(13));
             if aware {
-                assert_eq!(event.checksum, ChecksumAlgorithm::Crc32, "{version}");
+                assert_eq!(event.checksum, Some(Checksum::Crc32), "{version}");
                 assert_eq!(event.post_header_length(5), None);
             } else {
-                assert_eq!(event.checksum, ChecksumAlgorithm::Unaware, "{version}");
+                assert_eq!(event.checksum, None, "{version}");
                 assert_eq!(event.post_header_length(5), Some(1));
             }
         }

@@ -3,6 +3,7 @@
 pub mod checksum;
 pub mod column;
 pub mod decoder;
+pub mod extra_row_info;
 pub mod file;
 pub mod format_description;
 pub mod gtid;

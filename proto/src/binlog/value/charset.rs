@@ -99,6 +99,17 @@ impl Charset {
         collation::charset(collation)
     }
 
+    /// The most bytes that a character takes: `MAXLEN` of `information_schema.CHARACTER_SETS`.
+    #[must_use]
+    pub const fn max_bytes_per_char(self) -> u8 {
+        match self {
+            Self::Gb18030 | Self::Utf16 | Self::Utf16le | Self::Utf32 | Self::Utf8mb4 => 4,
+            Self::Eucjpms | Self::Ujis | Self::Utf8mb3 => 3,
+            Self::Big5 | Self::Cp932 | Self::Euckr | Self::Gb2312 | Self::Gbk | Self::Sjis | Self::Ucs2 => 2,
+            _ => 1,
+        }
+    }
+
     /// The text of `bytes`, which are of this character set, as UTF-8.
     ///
     /// Text that is already UTF-8 is handed back as it is; other text is put into `scratch`, in

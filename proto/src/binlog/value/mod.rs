@@ -6,6 +6,7 @@
 pub mod bit;
 pub mod charset;
 mod clock;
+pub mod column_value;
 pub mod date;
 pub mod datetime;
 pub mod decimal;
@@ -18,6 +19,7 @@ pub mod year;
 
 pub use bit::Bit;
 pub use charset::Charset;
+pub use column_value::Value;
 pub use date::Date;
 pub use datetime::DateTime;
 pub use decimal::Decimal;
