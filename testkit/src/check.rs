@@ -8,7 +8,7 @@ use crate::index::{Event, Reader};
 use crate::json::Json;
 use crate::oracle::{Image, Oracle, Outcome, RowEvent, Transaction};
 use crate::schema::{Catalog, Table, quoted};
-use crate::value::{Charsets, Value};
+use crate::value::{Charsets, Value, timestamp};
 
 /// (a): the index holds the row events of the binlog one for one, in order. Returns how many.
 ///
@@ -99,6 +99,12 @@ fn same_event(
         &event.connection_id,
         &transaction.connection_id,
     )?;
+    if !transaction.xa {
+        let micros = transaction.committed_at;
+        let fraction = format!("{:06}", micros.rem_euclid(1_000_000));
+        let expected = timestamp(micros.div_euclid(1_000_000), &fraction);
+        same("event_timestamp", &event.event_timestamp, &expected)?;
+    }
     for (name, found, expected) in [
         ("row_before", &event.row_before, &row.before),
         ("row_after", &event.row_after, &row.after),

@@ -19,8 +19,6 @@ pub struct Server {
     pub port: u16,
     /// Its data directory.
     pub datadir: PathBuf,
-    /// Its process.
-    pub pid: u32,
     /// A DSN for root, who has no password, without a database.
     pub dsn: String,
     mysqlbinlog: PathBuf,
@@ -30,6 +28,21 @@ fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/servers")
 }
 
+/// Runs `scripts/servers` and returns what it prints.
+fn servers(arguments: &[&str]) -> Result<String> {
+    let script = script();
+    let output = Command::new(&script)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{}: {error}", script.display()))?;
+    if output.status.success() {
+        Ok(String::from_utf8(output.stdout)?)
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into())
+    }
+}
+
 impl Server {
     /// Starts a new server of `kind` (`mysql97`, …) with further server options. Its name is made
     /// of `label`, this process and a number.
@@ -37,16 +50,7 @@ impl Server {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("{label}-{}-{number}", std::process::id());
-        let output = Command::new(script())
-            .args(["up", kind, "--name", &name, "--"])
-            .args(options)
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| format!("{}: {error}", script().display()))?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into());
-        }
-        let text = String::from_utf8(output.stdout)?;
+        let text = servers(&[&["up", kind, "--name", &name, "--"], options].concat())?;
         let facts: HashMap<&str, &str> = text
             .lines()
             .filter_map(|line| line.split_once('='))
@@ -58,11 +62,20 @@ impl Server {
         Ok(Server {
             port: fact("port")?.parse()?,
             datadir: fact("datadir")?.into(),
-            pid: fact("pid")?.parse()?,
             dsn: fact("dsn")?,
             mysqlbinlog: fact("mysqlbinlog")?.into(),
             name,
         })
+    }
+
+    /// Stops it and keeps its data.
+    pub fn stop(&self) -> Result<()> {
+        servers(&["stop", &self.name]).map(|_| ())
+    }
+
+    /// Starts it again on the same port and data.
+    pub fn restart(&self) -> Result<()> {
+        servers(&["start", &self.name]).map(|_| ())
     }
 
     /// Options of a connection as root.
@@ -104,15 +117,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let down = Command::new(script())
-            .args(["down", &self.name])
-            .stdin(Stdio::null())
-            .output();
-        if !down.is_ok_and(|output| output.status.success()) {
-            eprintln!(
-                "cannot take server {} down: scripts/servers down {0}",
-                self.name
-            );
+        if let Err(error) = servers(&["down", &self.name]) {
+            eprintln!("{error}");
         }
     }
 }

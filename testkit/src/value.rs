@@ -269,7 +269,7 @@ fn six_digits(value: f64) -> String {
 }
 
 /// Seconds since the epoch as MySQL's literal in UTC; 0 is the zero date.
-fn timestamp(seconds: i64, fraction: &str) -> String {
+pub(crate) fn timestamp(seconds: i64, fraction: &str) -> String {
     let point = if fraction.is_empty() { "" } else { "." };
     if seconds == 0 {
         return format!("0000-00-00 00:00:00{point}{fraction}");

@@ -105,7 +105,15 @@ pub(super) fn parse(line: &[u8]) -> Result<Cell> {
             let bits = text
                 .strip_prefix("b'")
                 .and_then(|text| text.strip_suffix('\''));
-            Cell::Bits(u64::from_str_radix(bits.ok_or("no bits")?, 2)?)
+            let bits = bits.ok_or("no bits")?;
+            let number = u64::from_str_radix(bits, 2)?;
+            // A SET's bytes are printed lowest first.
+            let swapped = kind == "SET" && !bits.is_empty();
+            Cell::Bits(if swapped {
+                number.swap_bytes() >> (64 - bits.len())
+            } else {
+                number
+            })
         }
         "TIMESTAMP" => {
             let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -191,6 +199,8 @@ mod tests {
             cell("b'000000000101' /* BIT(12) meta=260 nullable=1 is_null=0 */"),
             Cell::Bits(5)
         );
+        let set = cell("b'0000000100000010' /* SET(2 bytes) meta=63490 nullable=1 is_null=0 */");
+        assert_eq!(set, Cell::Bits(0x201));
         assert_eq!(
             cell("1.23457              /* FLOAT meta=4 nullable=1 is_null=0 */"),
             Cell::Float(1.23457)

@@ -4,6 +4,7 @@
 //! - unsigned integers above the signed range are printed as `-1 (255)`, and the type says nothing
 //!   of the sign;
 //! - FLOAT and VECTOR have six digits;
+//! - a SET's bytes are printed lowest first, as if they were a BIT;
 //! - DATE is printed with colons, and YEAR 0 as 1900;
 //! - trailing zeros of BINARY are not in the binlog and not printed;
 //! - a GEOMETRY column is not known to it, NULL or not: the rest of the row, and all further rows
@@ -92,6 +93,8 @@ pub struct Transaction {
     pub connection_id: Option<u64>,
     /// When it was committed (for an XA transaction: prepared), in microseconds since the epoch.
     pub committed_at: i64,
+    /// Is it an XA transaction? Those count as committed when they are decided, not here.
+    pub xa: bool,
     /// What became of it.
     pub outcome: Outcome,
     /// Its statement, if it is a DDL, XA COMMIT or XA ROLLBACK.
@@ -355,6 +358,7 @@ impl Reader {
                     gtid: None,
                     connection_id: None,
                     committed_at: committed.unwrap_or("0").parse()?,
+                    xa: false,
                     outcome: Outcome::Committed,
                     statement: None,
                     rows: Vec::new(),
@@ -415,6 +419,7 @@ impl Reader {
         let starts = |words: &str| statement.starts_with(words);
         if statement == "BEGIN" || starts("XA START ") {
             self.begun = true;
+            self.transaction()?.xa = statement != "BEGIN";
         } else if statement == "COMMIT" {
             return self.finish();
         } else if statement == "ROLLBACK" {
@@ -479,6 +484,9 @@ impl Reader {
             } else {
                 &mut row.after
             }) = Some(Vec::new());
+            return Ok(());
+        }
+        if text.starts_with("Extra row info for partitioning: ") {
             return Ok(());
         }
         let starts = [

@@ -112,7 +112,12 @@ impl Workload {
             }
             client.run("SET SESSION sql_generate_invisible_primary_key = OFF")?;
         }
-        let opts = Opts::from(server.opts());
+        for number in 0..plan.bulks {
+            client.run(&format!(
+                "CREATE TABLE `shop`.`bulk{number}` (`id` INT PRIMARY KEY, `a` VARCHAR(80), `b` DOUBLE)"
+            ))?;
+        }
+        let opts = Opts::from(server.opts().db_name(Some("shop")));
         Ok(Workload {
             opts,
             plan,
@@ -189,7 +194,8 @@ impl Workload {
         self.stop.load(Ordering::Relaxed) || self.row_changes() >= self.plan.row_events
     }
 
-    /// DDL between the sessions' work. A table never has the same number of columns twice with
+    /// DDL between the sessions' work. A table is renamed before it has rows, and a name is never used
+    /// twice, for row events tell nothing of either. A table never has the same number of columns twice with
     /// another meaning, and a new column is NULL in the rows there are, for the binlog tells
     /// nothing of those.
     fn change_tables(
@@ -202,7 +208,7 @@ impl Workload {
         client.run("SET SESSION lock_wait_timeout = 20")?;
         let mut number = 0;
         while !self.finished() {
-            std::thread::sleep(Duration::from_millis(300));
+            std::thread::sleep(Duration::from_millis(30));
             let table = growing[rng.below(growing.len() as u64) as usize].sql_name();
             let place = ["", "FIRST", "AFTER `n`"][rng.below(3) as usize];
             let column = [
@@ -220,8 +226,8 @@ impl Workload {
                     format!(
                         "/* a comment first */\n CREATE TABLE {side} (`a` INT PRIMARY KEY, `b` VARCHAR(10))"
                     ),
-                    format!("INSERT INTO {side} VALUES (1, 'one'), (2, 'two')"),
                     format!("RENAME TABLE {side} TO `shop`.`renamed{number}`"),
+                    format!("INSERT INTO `shop`.`renamed{number}` VALUES (1, 'one'), (2, 'two')"),
                     format!("UPDATE `shop`.`renamed{number}` SET `b` = NULL"),
                 ],
                 _ => vec![
@@ -485,13 +491,9 @@ impl<'a> Session<'a> {
     async fn bulk(&mut self, number: u64) -> Result<()> {
         let rows = self.workload.plan.bulk_rows;
         let table = format!("`shop`.`bulk{number}`");
-        self.execute(&format!(
-            "CREATE TABLE IF NOT EXISTS {table} (`id` INT PRIMARY KEY, `a` VARCHAR(60), `b` DOUBLE)"
-        ))
-        .await?;
         let statements = [
             format!(
-                "INSERT INTO {table} WITH RECURSIVE `seq` (`i`) AS (SELECT 1 UNION ALL SELECT `i` + 1 FROM `seq` WHERE `i` < {rows}) SELECT `i`, SHA1(`i`), `i` / 7 FROM `seq`"
+                "INSERT INTO {table} WITH RECURSIVE `seq` (`i`) AS (SELECT 1 UNION ALL SELECT `i` + 1 FROM `seq` WHERE `i` < {rows}) SELECT `i`, SHA2(`i`, 256), `i` / 7 FROM `seq`"
             ),
             format!("UPDATE {table} SET `a` = CONCAT(`a`, ' changed'), `b` = NULL"),
             format!("DELETE FROM {table} WHERE `id` % 2 = 0"),
