@@ -136,7 +136,7 @@ fn a_source_that_refuses() {
 #[test]
 fn a_source_without_row_events() {
     let off = source(&["--skip-log-bin"]);
-    stream(&source_dsn(&off), &[], 14, &["log_bin"]);
+    stream(&source_dsn(&off), &[], 14, &["--log-bin"]);
     let statements = source(&["--binlog-format=STATEMENT"]);
     stream(&source_dsn(&statements), &[], 14, &["binlog_format", "ROW"]);
 }
