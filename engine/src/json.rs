@@ -3,6 +3,12 @@
 /// Appends `text` as a JSON string, quotes included.
 pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
+    push_escaped(out, text);
+    out.push(b'"');
+}
+
+/// Appends `text` as it stands inside a JSON string's quotes.
+pub(crate) fn push_escaped(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|&byte| ESCAPED.contains(&byte) || byte < 0x20) {
@@ -13,7 +19,6 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
         rest = behind;
     }
     out.extend_from_slice(rest);
-    out.push(b'"');
 }
 
 const ESCAPED: [u8; 2] = [b'"', b'\\'];

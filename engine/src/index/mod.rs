@@ -1,3 +1,178 @@
 //! The change index: where row changes are kept, and what is read back from it.
+//!
+//! One [`Index`], two backends: an SQLite file and a MySQL server, with the same logical tables and
+//! the same view `binlog_events`.
+//!
+//! A writer first [attaches](Index::attach) to its source: that takes the source's one-writer lock
+//! and discards everything that no checkpoint covers. Then it [writes](Index::write) batches, each
+//! in one index transaction. When a write fails with a [retriable](IndexError::is_retriable)
+//! error, nobody knows whether the batch is in the index; the next attach finds out, because it
+//! discards what is above the checkpoint and returns the checkpoint to go on from. So a failed
+//! batch is never written again, and nothing is ever there twice.
 
+mod convert;
+mod error;
+mod mysql;
 pub mod record;
+mod sqlite;
+pub(crate) mod time;
+
+use std::sync::Arc;
+
+pub use error::{ErrorKind, IndexError, Result};
+pub use mysql::MySqlIndex;
+pub use sqlite::SqliteIndex;
+
+use crate::dsn::IndexDsn;
+use record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
+
+/// The version of the tables that this bintrail makes and understands.
+const SCHEMA_VERSION: u32 = 1;
+
+/// The last source whose change ids are not negative where integers are signed.
+const MAX_SOURCES: u32 = 1 << 15;
+
+/// Rows discarded in one index transaction, so that undoing a huge one needs no huge one.
+const DISCARD_CHUNK: u32 = 50_000;
+
+/// A change index.
+#[derive(Debug)]
+pub enum Index {
+    /// In an SQLite file.
+    Sqlite(SqliteIndex),
+    /// On a MySQL server.
+    MySql(Box<MySqlIndex>),
+}
+
+macro_rules! each {
+    ($self:expr, $index:ident => $call:expr) => {
+        match $self {
+            Index::Sqlite($index) => $call,
+            Index::MySql($index) => $call,
+        }
+    };
+}
+
+impl Index {
+    /// Opens the index; with `create`, makes what is missing of it first. Readers open without.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Missing`] without `create` where there is none, [`ErrorKind::Newer`] when a
+    /// newer bintrail made it, [`ErrorKind::Unfit`] when what is there cannot hold one, and the
+    /// errors of reaching it.
+    pub async fn open(dsn: &IndexDsn, create: bool) -> Result<Self> {
+        match dsn {
+            IndexDsn::Sqlite(path) => SqliteIndex::open(path, create).await.map(Self::Sqlite),
+            IndexDsn::MySql(dsn) => MySqlIndex::open(dsn, create)
+                .await
+                .map(|index| Self::MySql(Box::new(index))),
+        }
+    }
+
+    /// Takes `source` for writing: finds or makes its row, takes its lock for as long as this
+    /// index is open, and discards what its checkpoint does not cover. Attaching again, after an
+    /// error, does all of it again.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Locked`] when another stream writes for this source.
+    pub async fn attach(&self, source: &Source) -> Result<Attached> {
+        each!(self, index => index.attach(source).await)
+    }
+
+    /// The id of this very definition of a table, new or known before.
+    ///
+    /// It is there at once, whatever becomes of the rows: a replay finds it again.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be read or written.
+    pub async fn register_table(&self, source_id: u32, version: &TableVersion) -> Result<u32> {
+        each!(self, index => index.register_table(source_id, version).await)
+    }
+
+    /// The definitions of a source's tables with their ids, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be read.
+    pub async fn table_versions(&self, source_id: u32) -> Result<Vec<(u32, TableVersion)>> {
+        each!(self, index => index.table_versions(source_id).await)
+    }
+
+    /// Writes a batch, its checkpoint included, in one index transaction: all of it or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Batch`] when [`Batch::check`] finds a fault or the source is not attached.
+    /// After any error attach again: until then nothing more is written.
+    pub async fn write(&self, source_id: u32, batch: Arc<Batch>) -> Result<()> {
+        each!(self, index => index.write(source_id, batch).await)
+    }
+
+    /// Sets or clears the last error of an attached source.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be written.
+    pub async fn save_error(&self, source_id: u32, error: Option<&str>) -> Result<()> {
+        each!(self, index => index.save_error(source_id, error).await)
+    }
+
+    /// Records that row changes of an attached source are lost, found out at `at`.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be written.
+    pub async fn save_gap(&self, source_id: u32, at: Micros, detail: &str) -> Result<()> {
+        each!(self, index => index.save_gap(source_id, at, detail).await)
+    }
+
+    /// Clears the checkpoint of an attached source. The rows it covers stay, and their ids are
+    /// never given out again.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be written.
+    pub async fn reset(&self, source_id: u32) -> Result<()> {
+        each!(self, index => index.reset(source_id).await)
+    }
+
+    /// Shows the index that this writer lives, so that a server does not end an idle connection
+    /// and with it the lock. Due at least every [`KEEP_ALIVE_SECONDS`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Lost`] when the connection and so the lock is gone.
+    pub async fn keep_alive(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::MySql(index) => index.keep_alive().await,
+        }
+    }
+
+    /// Every source with its stream and coverage, by id. Reads a handful of rows a source.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be read.
+    pub async fn statuses(&self) -> Result<Vec<SourceStatus>> {
+        each!(self, index => index.statuses().await)
+    }
+
+    /// Closes it after what is under way is done, and gives the locks back.
+    ///
+    /// # Errors
+    ///
+    /// When the index does not close cleanly; all that was written is there nevertheless.
+    pub async fn close(self) -> Result<()> {
+        match self {
+            Self::Sqlite(index) => index.close().await,
+            Self::MySql(index) => index.close().await,
+        }
+    }
+}
+
+/// How often [`Index::keep_alive`] is due on an idle index, in seconds.
+pub const KEEP_ALIVE_SECONDS: u64 = 60;

@@ -104,13 +104,15 @@ pub struct Checkpoint {
     pub capture_skips: CaptureSkips,
 }
 
-/// What `stream_state` holds beside the [`Checkpoint`].
+/// One row of `stream_state`, which a source has from its first connection on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamState {
-    /// The last checkpoint.
-    pub checkpoint: Checkpoint,
-    /// When it was saved.
-    pub last_checkpoint: Micros,
+    /// The last checkpoint; `None` before the first and after a reset.
+    pub checkpoint: Option<Checkpoint>,
+    /// The id for the next row change. It outlives a reset, so that ids never come back.
+    pub next_change_id: u64,
+    /// When the checkpoint was saved.
+    pub last_checkpoint: Option<Micros>,
     /// The error that last stopped or disturbed the stream.
     pub last_error: Option<String>,
     /// When a gap was found, and what is lost in it.
@@ -194,10 +196,23 @@ pub enum XaState {
     RolledBack,
 }
 
+/// The end of an XA transaction that was prepared earlier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct XaDecided {
+    /// Its xid.
+    pub xid: String,
+    /// Its outcome.
+    pub state: XaState,
+    /// The id that the next row change had when it was decided: an xid may be used again, so the
+    /// newest transaction prepared below this id is the one meant.
+    pub next_change_id: u64,
+}
+
 /// A source transaction with rows in the index: one row of `transactions`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
-    /// The `change_id` of its first row. Its rows have consecutive ids.
+    /// The `change_id` of its first row. Its rows have consecutive ids, without a hole: readers find
+    /// them as `transaction_id ..transaction_id + row_count`.
     pub transaction_id: u64,
     /// Its GTID, where it has one.
     pub gtid: Option<String>,
@@ -267,6 +282,8 @@ pub struct RowChange {
 ///
 /// A source transaction may be spread over several batches; only the last of them holds its
 /// [`Transaction`] row, and no checkpoint stands in between, so that no reader sees a part.
+/// DDL and XA decisions come only with a checkpoint that covers them: they cannot be discarded by
+/// their `change_id`, so they must never be there without it.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// The texts of all the rows, UTF-8.
@@ -276,9 +293,12 @@ pub struct Batch {
     /// The transactions that end in this batch.
     pub transactions: Vec<Transaction>,
     /// XA transactions prepared earlier, by xid, that were decided.
-    pub xa_decided: Vec<(String, XaState)>,
+    pub xa_decided: Vec<XaDecided>,
     /// DDL statements.
     pub schema_changes: Vec<SchemaChange>,
+    /// Rows at or above this id came with earlier batches and belong to a transaction that never
+    /// ended: they are deleted first.
+    pub discard_from: Option<u64>,
     /// The checkpoint that is true once all of this is in the index.
     pub checkpoint: Option<Checkpoint>,
 }
@@ -289,6 +309,100 @@ impl Batch {
     pub fn text(&self, range: &Range<usize>) -> &[u8] {
         self.text.get(range.clone()).unwrap_or_default()
     }
+
+    /// Checks what every backend and reader relies on, so that a slip of the writer stops the
+    /// stream instead of making rows that nobody can find.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, in a few words.
+    pub fn check(&self, source_id: u32) -> Result<(), &'static str> {
+        let ids = change_ids_of(source_id);
+        let text = std::str::from_utf8(&self.text).map_err(|_| "the text is not UTF-8")?;
+        let held = |range: &Option<Range<usize>>| {
+            range.as_ref().is_none_or(|range| {
+                range.start <= range.end
+                    && text.is_char_boundary(range.start)
+                    && text.is_char_boundary(range.end)
+            })
+        };
+        let mut ends = self.transactions.iter();
+        let mut end = ends.next();
+        let mut above = ids.start;
+        for row in &self.rows {
+            if row.change_id <= above || row.change_id >= ids.end {
+                return Err("the change ids do not rise within the source's own");
+            }
+            above = row.change_id;
+            while end.is_some_and(|end| end.transaction_id < row.transaction_id) {
+                end = ends.next();
+            }
+            let last = match end {
+                Some(end) if end.transaction_id == row.transaction_id => {
+                    if end.committed_at != row.committed_at {
+                        return Err("a row has another commit time than its transaction");
+                    }
+                    end.transaction_id.saturating_add(end.row_count)
+                }
+                _ => ids.end,
+            };
+            if row.change_id < row.transaction_id || row.change_id >= last {
+                return Err("a row is outside its transaction's ids");
+            }
+            if !(held(&row.pk_values) && held(&row.row_before) && held(&row.row_after)) {
+                return Err("a text range is outside the text");
+            }
+            if row.row_before.is_some() != (row.event_type != EventType::Insert)
+                || row.row_after.is_some() != (row.event_type != EventType::Delete)
+            {
+                return Err("the images do not fit the event type");
+            }
+            if !TIMES.contains(&row.committed_at) {
+                return Err("a commit time is outside 1970 to 9999");
+            }
+        }
+        let mut next = above.saturating_add(1);
+        let mut covered = ids.start;
+        for transaction in &self.transactions {
+            if transaction.transaction_id <= covered || transaction.row_count == 0 {
+                return Err("the transactions overlap, or one has no rows");
+            }
+            if !TIMES.contains(&transaction.committed_at) {
+                return Err("a commit time is outside 1970 to 9999");
+            }
+            covered = transaction
+                .transaction_id
+                .saturating_add(transaction.row_count - 1);
+        }
+        if !self.rows.is_empty() && covered > above {
+            return Err("a transaction ends behind its last row");
+        }
+        next = next.max(covered.saturating_add(1));
+        match &self.checkpoint {
+            Some(checkpoint) if checkpoint.next_change_id < next => {
+                Err("the checkpoint does not cover the batch")
+            }
+            Some(checkpoint) if checkpoint.next_change_id > ids.end => {
+                Err("the source has used up its change ids")
+            }
+            None if !self.schema_changes.is_empty() || !self.xa_decided.is_empty() => {
+                Err("DDL and XA decisions need a checkpoint in their batch")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a DATETIME holds and a four-digit year prints: 1970 to 9999.
+const TIMES: Range<Micros> = 0..253_402_300_800_000_000;
+
+/// What a writer learns when it takes a source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attached {
+    /// The source's number in the index, from 1.
+    pub source_id: u32,
+    /// Where it stands.
+    pub state: StreamState,
 }
 
 /// What a reader learns of a source.
@@ -300,8 +414,8 @@ pub struct SourceStatus {
     pub source: Source,
     /// When the source was first and last connected to.
     pub seen: (Micros, Micros),
-    /// Its stream, once a checkpoint was saved.
-    pub state: Option<StreamState>,
+    /// Its stream.
+    pub state: StreamState,
     /// Commit times of the first and the last row change covered.
     pub coverage: Option<(Micros, Micros)>,
 }

@@ -256,7 +256,8 @@ impl ColumnType {
     }
 
     /// Has it a bit in TABLE_MAP's SIGNEDNESS?
-    pub(crate) const fn is_numeric(self) -> bool {
+    #[must_use]
+    pub const fn is_numeric(self) -> bool {
         matches!(
             self,
             Self::Tiny
@@ -270,9 +271,13 @@ impl ColumnType {
         )
     }
 
-    /// Has it a collation in TABLE_MAP's DEFAULT_CHARSET or COLUMN_CHARSET?
+    /// Has it a collation in TABLE_MAP's DEFAULT_CHARSET or COLUMN_CHARSET? MySQL counts VECTOR
+    /// as one that does: `is_character_type` in `sql/log_event.cc`.
     pub(crate) const fn is_character(self) -> bool {
-        matches!(self, Self::String { .. } | Self::VarChar { .. } | Self::Blob { .. })
+        matches!(
+            self,
+            Self::String { .. } | Self::VarChar { .. } | Self::Blob { .. } | Self::Vector { .. }
+        )
     }
 
     /// Has it a collation in TABLE_MAP's ENUM_AND_SET_*_CHARSET?

@@ -50,9 +50,9 @@ pub(super) fn parse<'a>(mut input: &'a [u8], columns: &mut [Column]) -> Parsed<'
     Ok((input, primary_key))
 }
 
-fn fill<'a>(
+fn fill(
     kind: u8,
-    value: &'a [u8],
+    value: &[u8],
     columns: &mut [Column],
     primary_key: &mut Option<Vec<u16>>,
 ) -> Result<(), nom::Err<Fault>> {
@@ -218,3 +218,20 @@ fn members(input: &[u8]) -> Parsed<'_, Box<[Box<[u8]>]>> {
     Ok((rest, members.into()))
 }
 
+
+#[cfg(test)]
+mod tests {
+    use crate::binlog::table_map::TableMap;
+
+    /// A TABLE_MAP of MySQL 9.7.4 for `v VECTOR(2), a VARCHAR(5) CHARACTER SET latin1,
+    /// b VARCHAR(5) CHARACTER SET utf8mb4, c VARCHAR(5) CHARACTER SET gbk`.
+    #[test]
+    fn a_vector_column_has_a_collation_too() {
+        let body = b"\x2e\x01\0\0\0\0\x01\0\x03odd\0\x02vc\0\x04\xf2\x0f\x0f\x0f\x07\x04\x05\0\x14\0\x0a\0\x0f\
+            \x03\x06\x3f\x08\xfc\xff\x00\x1c\x0d\x01\x02";
+        let table = TableMap::parse(body).unwrap();
+        let collations: Vec<_> = table.columns.iter().map(|column| column.collation).collect();
+        assert_eq!(collations, [Some(63), Some(8), Some(255), Some(28)]);
+        assert_eq!(table.columns[0].dimensions, Some(2));
+    }
+}

@@ -4,6 +4,7 @@ use crate::error::{Error, Fault, Kind, Parsed, read};
 use crate::primitive::{bytes, int_lenenc, int2, int6, length, rest};
 
 use super::column::Width;
+use super::extra_row_info::{self, Partition};
 use super::header::EventType;
 use super::table_map::{Column, MAX_COLUMNS, TableMap, bit};
 use super::value::Value;
@@ -40,6 +41,8 @@ pub struct RowsEvent<'a> {
     pub table_id: u64,
     /// `Rows_event::STMT_END_F` (1): the statement's last event; and others.
     pub flags: u16,
+    /// Which partition of the table the rows are in.
+    pub partition: Option<Partition>,
     columns: usize,
     before: Present<'a>,
     after: Present<'a>,
@@ -88,12 +91,15 @@ impl<'a> RowsEvent<'a> {
     fn fields(kind: RowsKind, v2: bool, input: &'a [u8]) -> Parsed<'a, Self> {
         let (input, table_id) = int6(input)?;
         let (mut input, flags) = int2(input)?;
+        let mut partition = None;
         if v2 {
             let (rest, extra_len) = int2(input)?;
             let Some(extra_len) = extra_len.checked_sub(2) else {
                 return Err(Fault::invalid(input, "the extra data's length leaves itself out"));
             };
-            (input, _) = bytes(usize::from(extra_len))(rest)?;
+            let (rest, extra) = bytes(usize::from(extra_len))(rest)?;
+            partition = extra_row_info::partition(kind, extra, rest)?;
+            input = rest;
         }
         let (rest_of_input, columns) = int_lenenc(input)?;
         let columns = length(input, columns)?;
@@ -111,7 +117,14 @@ impl<'a> RowsEvent<'a> {
             (input, after) = present(input)?;
         }
         let (input, rows) = rest(input)?;
-        Ok((input, Self { kind, table_id, flags, columns, before, after, rows }))
+        Ok((input, Self { kind, table_id, flags, partition, columns, before, after, rows }))
+    }
+
+    /// Has it no rows? An INSERT that names no column of a table whose image may leave columns out
+    /// has no bytes to tell its row by.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     /// Reads the rows one by one into `buf`, which is there to be reused: nothing is allocated once it

@@ -1,6 +1,6 @@
 //! TABLE_MAP_EVENT (19): the table that the row events behind it belong to.
 
-use crate::error::{Error, Fault, Kind, Parsed, read};
+use crate::error::{Error, Fault, Kind, Parsed, read, read_prefix};
 use crate::primitive::{bytes, int_lenenc, int1, int2, int6, length, string_lenenc};
 
 use super::column::{ColumnType, Width};
@@ -85,27 +85,19 @@ impl TableMap {
         read(WHAT, body, Self::fields)
     }
 
-    /// The table id at the front of a TABLE_MAP or rows event's body.
-    ///
-    /// # Errors
-    /// [`Kind::Truncated`].
-    pub fn peek_table_id(body: &[u8]) -> Result<u64, Error> {
-        crate::error::read_prefix(WHAT, body, int6).map(|(_, id)| id)
-    }
-
-    /// Schema and table name, without compiling the rest: enough to leave the table out.
+    /// Table id, schema and table name, without compiling the rest: enough to leave the table out.
     ///
     /// # Errors
     /// [`Kind::Truncated`]; [`Kind::Invalid`] for names that are not UTF-8.
-    pub fn peek_names(body: &[u8]) -> Result<(&str, &str), Error> {
-        crate::error::read_prefix(WHAT, body, |input| {
-            let (input, _) = int6(input)?;
-            let (input, _) = int2(input)?;
+    pub fn peek(body: &[u8]) -> Result<(u64, &str, &str), Error> {
+        let (_, names) = read_prefix(WHAT, body, |input| {
+            let (input, table_id) = int6(input)?;
+            let (input, _flags) = int2(input)?;
             let (input, schema) = identifier(input)?;
             let (input, table) = identifier(input)?;
-            Ok((input, (schema, table)))
-        })
-        .map(|(_, names)| names)
+            Ok((input, (table_id, schema, table)))
+        })?;
+        Ok(names)
     }
 
     fn fields(input: &[u8]) -> Parsed<'_, Self> {

@@ -4,7 +4,9 @@
 //! that the caller owns; none of it allocates beside that buffer's growth.
 
 pub mod bit;
+pub mod charset;
 mod clock;
+pub mod column_value;
 pub mod date;
 pub mod datetime;
 pub mod decimal;
@@ -16,6 +18,8 @@ pub mod timestamp;
 pub mod year;
 
 pub use bit::Bit;
+pub use charset::Charset;
+pub use column_value::Value;
 pub use date::Date;
 pub use datetime::DateTime;
 pub use decimal::Decimal;

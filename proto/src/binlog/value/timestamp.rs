@@ -85,6 +85,12 @@ impl Timestamp {
         self.micros
     }
 
+    /// Appends the seconds since the Unix epoch and their fraction: `1709210096.50`.
+    pub fn write_epoch_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(itoa::Buffer::new().format(self.seconds).as_bytes());
+        fraction::write(out, self.micros, self.fsp);
+    }
+
     /// Appends `YYYY-MM-DD hh:mm:ss[.f…]` in UTC, for the zero date all of zeros.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         let (year, month, day) = if self.seconds == 0 {
@@ -164,6 +170,21 @@ mod tests {
             assert_eq!(bytes.len(), Timestamp::width(fsp));
             assert_eq!(print(Timestamp::new(&bytes, fsp)).as_deref(), Ok(expected));
         }
+    }
+
+    /// Expected from `mysqlbinlog` 9.7.4.
+    #[test]
+    fn prints_the_epoch() {
+        let print = |bytes: &str, fsp| {
+            let mut out = Vec::new();
+            Timestamp::new(&hex(bytes), fsp)
+                .unwrap()
+                .write_epoch_to(&mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(print("00000000", 0), "0");
+        assert_eq!(print("65e079f001", 2), "1709210096.01");
+        assert_eq!(print("7fffffff0f423f", 6), "2147483647.999999");
     }
 
     /// Expected from `date -u -d @SECONDS`.

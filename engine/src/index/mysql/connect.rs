@@ -1,0 +1,99 @@
+//! A connection to the index server, with everything about it pinned.
+
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, DriverError, Error, Opts, OptsBuilder, SslOpts};
+
+use super::super::error::{ErrorKind, IndexError};
+use super::fault::Fault;
+use crate::dsn::{MySqlDsn, SslMode};
+
+const CONNECT_SECONDS: u64 = 10;
+
+/// An idle session that nobody keeps alive ends after this, and its lock with it: a host that
+/// vanished must not hold a source for hours.
+const IDLE_SECONDS: u64 = 5 * super::super::KEEP_ALIVE_SECONDS;
+
+/// What a session of the index depends on, so that no setting of the server or of the account
+/// changes what is stored. REPEATABLE READ is what every binlog format of the server takes.
+const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
+  time_zone = '+00:00', transaction_isolation = 'REPEATABLE-READ', autocommit = 1,
+  unique_checks = 1, foreign_key_checks = 1, sql_safe_updates = 0, sql_select_limit = DEFAULT,
+  innodb_lock_wait_timeout = 30, lock_wait_timeout = 10,
+  net_read_timeout = 120, net_write_timeout = 120, wait_timeout = ";
+
+/// The oldest server whose SQL the view binlog_events is written in.
+const OLDEST: (u16, u16, u16) = (8, 0, 14);
+
+/// Connects to the server of `dsn`, to its database or to none.
+pub(super) async fn connect(dsn: &MySqlDsn, database: Option<&str>) -> Result<Conn, Fault> {
+    let mode = dsn.ssl_mode.unwrap_or_default();
+    let connected = dial(options(dsn, database, mode)).await;
+    let mut conn = match connected {
+        // Only a server that says it has no TLS gets a connection without: after any other
+        // failure that would be a downgrade.
+        Err(Fault::MySql(Error::Driver(DriverError::NoClientSslFlagFromServer)))
+            if mode == SslMode::Preferred =>
+        {
+            dial(options(dsn, database, SslMode::Disabled)).await?
+        }
+        connected => connected?,
+    };
+    let version: Option<String> = conn.query_first("SELECT VERSION()").await?;
+    let version = version.unwrap_or_default();
+    if version.contains("MariaDB") || conn.server_version() < OLDEST {
+        return Err(IndexError::new(
+            ErrorKind::Unfit,
+            format!(
+                "an index needs MySQL 8.0.14 or newer, and this server is {version}: name \
+                 another one, or use sqlite:PATH"
+            ),
+        )
+        .into());
+    }
+    conn.query_drop("SET NAMES utf8mb4 COLLATE utf8mb4_bin")
+        .await?;
+    conn.query_drop(format!("{SESSION}{IDLE_SECONDS}")).await?;
+    Ok(conn)
+}
+
+async fn dial(options: Opts) -> Result<Conn, Fault> {
+    let limit = Duration::from_secs(CONNECT_SECONDS);
+    match tokio::time::timeout(limit, Conn::new(options)).await {
+        Ok(connected) => Ok(connected?),
+        Err(_) => Err(Fault::Timeout),
+    }
+}
+
+fn options(dsn: &MySqlDsn, database: Option<&str>, mode: SslMode) -> Opts {
+    let ssl = match mode {
+        SslMode::Disabled => None,
+        SslMode::Preferred | SslMode::Required => Some(
+            SslOpts::default()
+                .with_danger_accept_invalid_certs(true)
+                .with_danger_skip_domain_validation(true),
+        ),
+        SslMode::VerifyCa | SslMode::VerifyIdentity => {
+            let ssl =
+                SslOpts::default().with_danger_skip_domain_validation(mode == SslMode::VerifyCa);
+            Some(match &dsn.ssl_ca {
+                None => ssl,
+                // Whoever names an authority means no other.
+                Some(path) => ssl
+                    .with_disable_built_in_roots(true)
+                    .with_root_certs(vec![path.clone().into()]),
+            })
+        }
+    };
+    OptsBuilder::default()
+        .ip_or_hostname(dsn.host.clone())
+        .tcp_port(dsn.port)
+        .user(Some(dsn.user.clone()))
+        .pass(Some(dsn.password.expose().to_owned()))
+        .db_name(database.map(str::to_owned))
+        .prefer_socket(Some(false))
+        .tcp_keepalive(Some(Duration::from_secs(30)))
+        .ssl_opts(ssl)
+        .into()
+}

@@ -1,0 +1,166 @@
+//! The index on a MySQL server: one connection, which holds the locks and writes the batches.
+//!
+//! Because lock and writes share the connection, a writer that lost its lock cannot write any
+//! more. A broken connection is made anew by the next call; the sources must then be attached again.
+
+mod connect;
+mod fault;
+mod load;
+mod partitions;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::error::{ErrorKind, Result};
+use super::record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
+use crate::dsn::MySqlDsn;
+use fault::Fault;
+use session::Session;
+
+/// How long an answer may take: beyond what the server's own lock waits are, and long enough to
+/// discard or write much.
+const ANSWER: Duration = Duration::from_secs(300);
+
+/// An index in a database of a MySQL server, 8.0.14 or newer.
+#[derive(Debug)]
+pub struct MySqlIndex {
+    dsn: MySqlDsn,
+    place: String,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    session: Option<Session>,
+    /// The connection that was lost last. The server may not know yet, and hold our lock for it.
+    lost: Option<u32>,
+}
+
+impl MySqlIndex {
+    /// See [`Index::open`](super::Index::open).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn open(dsn: &MySqlDsn, create: bool) -> Result<Self> {
+        let database = dsn.database.as_deref().unwrap_or_default();
+        let place = format!("{}:{}/{database}", dsn.host, dsn.port);
+        let session = match timed(Session::open(dsn, create)).await {
+            Ok(session) => session,
+            Err(fault) => return Err(fault.at(&place, false)),
+        };
+        Ok(Self {
+            dsn: dsn.clone(),
+            place,
+            state: Mutex::new(State {
+                session: Some(session),
+                lost: None,
+            }),
+        })
+    }
+
+    /// Takes the session, made anew if it must be. It is put back by [`MySqlIndex::done`]: a call
+    /// that is dropped halfway leaves the connection in the middle of something, and it ends.
+    async fn session(&self) -> Result<(MutexGuard<'_, State>, Session)> {
+        let mut state = self.state.lock().await;
+        let session = match state.session.take() {
+            Some(session) => session,
+            None => timed(Session::connect(&self.dsn))
+                .await
+                .map_err(|fault| fault.at(&self.place, false))?,
+        };
+        state.lost = Some(session.id());
+        Ok((state, session))
+    }
+
+    fn done<T>(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        session: Session,
+        result: Result<T, Fault>,
+    ) -> Result<T> {
+        let result = result.map_err(|fault| fault.at(&self.place, true));
+        if !matches!(&result, Err(error) if error.kind() == ErrorKind::Lost) {
+            state.session = Some(session);
+        }
+        result
+    }
+
+    pub(super) async fn attach(&self, source: &Source) -> Result<Attached> {
+        let lost = self.state.lock().await.lost;
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.attach(source, lost)).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn register_table(
+        &self,
+        source_id: u32,
+        version: &TableVersion,
+    ) -> Result<u32> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.register_table(source_id, version)).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn table_versions(&self, source_id: u32) -> Result<Vec<(u32, TableVersion)>> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.table_versions(source_id)).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn write(&self, source_id: u32, batch: Arc<Batch>) -> Result<()> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.write(source_id, &batch)).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn save_error(&self, source_id: u32, error: Option<&str>) -> Result<()> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.save_error(source_id, error)).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn save_gap(&self, source_id: u32, at: Micros, detail: &str) -> Result<()> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.save_gap(source_id, at, detail)).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn reset(&self, source_id: u32) -> Result<()> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.reset(source_id)).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn keep_alive(&self) -> Result<()> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.ping()).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn statuses(&self) -> Result<Vec<SourceStatus>> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.statuses()).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn close(self) -> Result<()> {
+        match self.state.into_inner().session {
+            None => Ok(()),
+            Some(session) => timed(session.close())
+                .await
+                .map_err(|fault| fault.at(&self.place, true)),
+        }
+    }
+}
+
+async fn timed<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    match tokio::time::timeout(ANSWER, work).await {
+        Ok(result) => result,
+        Err(_) => Err(Fault::Timeout),
+    }
+}

@@ -1,0 +1,127 @@
+-- The change index on MySQL. Times are UTC. Statements end with a semicolon at a line's end.
+CREATE TABLE IF NOT EXISTS index_version (
+  version INT UNSIGNED NOT NULL PRIMARY KEY
+) ENGINE=InnoDB;
+CREATE TABLE IF NOT EXISTS sources (
+  source_id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  server_uuid VARCHAR(64) NOT NULL UNIQUE,
+  flavor VARCHAR(16) NOT NULL,
+  version VARCHAR(255) NOT NULL,
+  host VARCHAR(255) NOT NULL,
+  port SMALLINT UNSIGNED NOT NULL,
+  first_seen DATETIME(6) NOT NULL,
+  last_seen DATETIME(6) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE TABLE IF NOT EXISTS stream_state (
+  source_id INT UNSIGNED NOT NULL PRIMARY KEY,
+  mode VARCHAR(16),
+  binlog_file VARCHAR(512) NOT NULL DEFAULT '',
+  binlog_position BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  gtid_set LONGTEXT NOT NULL,
+  next_change_id BIGINT UNSIGNED NOT NULL,
+  events_indexed BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  last_event_time DATETIME(6),
+  last_checkpoint DATETIME(6),
+  server_id INT UNSIGNED NOT NULL DEFAULT 0,
+  lag_seconds DOUBLE,
+  last_error LONGTEXT,
+  gap_lost_at DATETIME(6),
+  gap_lost_detail LONGTEXT,
+  capture_skips LONGTEXT NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE TABLE IF NOT EXISTS table_versions (
+  table_id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  source_id INT UNSIGNED NOT NULL,
+  schema_name VARCHAR(64) NOT NULL,
+  table_name VARCHAR(64) NOT NULL,
+  columns LONGTEXT NOT NULL,
+  known_by VARCHAR(32) NOT NULL,
+  valid_from_file VARCHAR(512) NOT NULL,
+  valid_from_position BIGINT UNSIGNED NOT NULL,
+  KEY table_versions_name (schema_name, table_name, source_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE TABLE IF NOT EXISTS transactions (
+  transaction_id BIGINT UNSIGNED NOT NULL PRIMARY KEY,
+  source_id INT UNSIGNED GENERATED ALWAYS AS ((transaction_id >> 48) + 1) VIRTUAL,
+  gtid VARCHAR(128),
+  binlog_file VARCHAR(512) NOT NULL,
+  start_position BIGINT UNSIGNED NOT NULL,
+  end_position BIGINT UNSIGNED NOT NULL,
+  committed_at DATETIME(6) NOT NULL,
+  connection_id INT UNSIGNED,
+  row_count BIGINT UNSIGNED NOT NULL,
+  xid VARCHAR(512),
+  xa_state VARCHAR(16),
+  statement LONGTEXT,
+  KEY transactions_time (committed_at),
+  KEY transactions_xa (xid)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE TABLE IF NOT EXISTS row_changes (
+  change_id BIGINT UNSIGNED NOT NULL,
+  committed_at DATETIME(6) NOT NULL,
+  source_id INT UNSIGNED GENERATED ALWAYS AS ((change_id >> 48) + 1) VIRTUAL,
+  table_id INT UNSIGNED NOT NULL,
+  transaction_id BIGINT UNSIGNED NOT NULL,
+  event_type TINYINT UNSIGNED NOT NULL,
+  pk_hash BINARY(8) NOT NULL,
+  pk_values LONGTEXT,
+  row_before LONGTEXT,
+  row_after LONGTEXT,
+  PRIMARY KEY (change_id, committed_at),
+  KEY row_changes_key (table_id, pk_hash)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+PARTITION BY RANGE COLUMNS (committed_at) (PARTITION later VALUES LESS THAN (MAXVALUE));
+CREATE TABLE IF NOT EXISTS schema_changes (
+  schema_change_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  source_id INT UNSIGNED NOT NULL,
+  binlog_file VARCHAR(512) NOT NULL,
+  start_position BIGINT UNSIGNED NOT NULL,
+  end_position BIGINT UNSIGNED NOT NULL,
+  gtid VARCHAR(128),
+  committed_at DATETIME(6) NOT NULL,
+  schema_name VARCHAR(64) NOT NULL,
+  change_type VARCHAR(255) NOT NULL,
+  statement LONGTEXT NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE TABLE IF NOT EXISTS index_state (
+  source_id INT UNSIGNED NOT NULL,
+  binlog_file VARCHAR(512) NOT NULL,
+  file_size BIGINT UNSIGNED NOT NULL,
+  last_position BIGINT UNSIGNED NOT NULL,
+  events_indexed BIGINT UNSIGNED NOT NULL,
+  status VARCHAR(32) NOT NULL,
+  error LONGTEXT,
+  PRIMARY KEY (source_id, binlog_file)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE OR REPLACE ALGORITHM=MERGE SQL SECURITY INVOKER VIEW binlog_events AS
+SELECT
+  r.change_id,
+  v.source_id,
+  t.binlog_file,
+  t.start_position AS start_pos,
+  t.end_position AS end_pos,
+  r.committed_at AS event_timestamp,
+  t.gtid,
+  t.connection_id,
+  v.schema_name,
+  v.table_name,
+  CASE r.event_type WHEN 1 THEN 'INSERT' WHEN 2 THEN 'UPDATE' ELSE 'DELETE' END AS event_type,
+  r.pk_values,
+  CASE WHEN r.event_type = 2 THEN (
+    SELECT COALESCE(JSON_ARRAYAGG(c.name), JSON_ARRAY())
+    FROM (SELECT CAST(r.row_before AS JSON) AS b, CAST(r.row_after AS JSON) AS a) AS i,
+      JSON_TABLE(v.columns, '$[*]' COLUMNS (name VARCHAR(64) PATH '$.name')) AS c
+    WHERE JSON_CONTAINS_PATH(i.a, 'one', CONCAT('$.', JSON_QUOTE(c.name)))
+      AND NOT (JSON_EXTRACT(i.b, CONCAT('$.', JSON_QUOTE(c.name)))
+        <=> JSON_EXTRACT(i.a, CONCAT('$.', JSON_QUOTE(c.name))))
+  ) END AS changed_columns,
+  r.row_before,
+  r.row_after
+FROM row_changes AS r
+JOIN transactions AS t
+  ON t.transaction_id = r.transaction_id
+  AND r.change_id >= t.transaction_id
+  AND r.change_id < t.transaction_id + t.row_count
+JOIN table_versions AS v ON v.table_id = r.table_id
+JOIN stream_state AS s ON s.source_id = v.source_id AND r.change_id < s.next_change_id
+WHERE t.xa_state IS NULL OR t.xa_state = 'committed';

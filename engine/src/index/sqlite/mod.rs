@@ -1,0 +1,144 @@
+//! The embedded index: one SQLite file, written by a thread of its own.
+//!
+//! The file is in WAL mode, so readers never wait for the writer, and `synchronous=NORMAL`: a
+//! commit is written to the WAL but flushed to the disk only when the WAL is folded into the
+//! file. A crash of bintrail loses nothing. A power cut may lose the last transactions, but whole
+//! ones, from the end, and each checkpoint goes down with the rows it covers: the index is then the
+//! index of some seconds earlier, and the stream repeats those seconds from the binlog.
+//! `FULL` would cost one disk flush a batch and save only that.
+
+mod fault;
+mod store;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::{ErrorKind, IndexError, Result};
+use super::record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
+use fault::Fault;
+use store::Store;
+
+type Job = Box<dyn FnOnce(&mut Store) + Send>;
+
+/// Jobs that wait for the thread. The caller waits for each result, so it is rarely above one.
+const QUEUE: usize = 4;
+
+/// An index in an SQLite file. Dropping it gives up the lock after the write under way.
+#[derive(Debug)]
+pub struct SqliteIndex {
+    jobs: mpsc::Sender<Job>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl SqliteIndex {
+    /// See [`Index::open`](super::Index::open).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn open(path: &Path, create: bool) -> Result<Self> {
+        let (opened, result) = oneshot::channel();
+        let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
+        let path = PathBuf::from(path);
+        let thread = thread::Builder::new()
+            .name("sqlite-index".into())
+            .spawn(
+                move || match Store::open(&path, create).map_err(|fault| fault.at(&path)) {
+                    Ok(mut store) => {
+                        if opened.send(Ok(())).is_ok() {
+                            while let Some(job) = queue.blocking_recv() {
+                                job(&mut store);
+                            }
+                        }
+                    }
+                    Err(error) => {
+                        // Whoever asked may be gone.
+                        let _ = opened.send(Err(error));
+                    }
+                },
+            )
+            .map_err(|error| {
+                IndexError::new(
+                    ErrorKind::Other,
+                    format!("cannot start the thread of the index: {error}"),
+                )
+            })?;
+        result.await.map_err(|_| gone())??;
+        Ok(Self { jobs, thread })
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Store) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T> {
+        let (done, result) = oneshot::channel();
+        self.jobs
+            .send(Box::new(move |store| {
+                let _ = done.send(job(store).map_err(|fault| fault.at(store.path())));
+            }))
+            .await
+            .map_err(|_| gone())?;
+        result.await.map_err(|_| gone())?
+    }
+
+    pub(super) async fn attach(&self, source: &Source) -> Result<Attached> {
+        let source = source.clone();
+        self.call(move |store| store.attach(&source)).await
+    }
+
+    pub(super) async fn register_table(
+        &self,
+        source_id: u32,
+        version: &TableVersion,
+    ) -> Result<u32> {
+        let version = version.clone();
+        self.call(move |store| store.register_table(source_id, &version))
+            .await
+    }
+
+    pub(super) async fn table_versions(&self, source_id: u32) -> Result<Vec<(u32, TableVersion)>> {
+        self.call(move |store| store.table_versions(source_id))
+            .await
+    }
+
+    pub(super) async fn write(&self, source_id: u32, batch: Arc<Batch>) -> Result<()> {
+        self.call(move |store| store.write(source_id, &batch)).await
+    }
+
+    pub(super) async fn save_error(&self, source_id: u32, error: Option<&str>) -> Result<()> {
+        let error = error.map(str::to_owned);
+        self.call(move |store| store.save_error(source_id, error.as_deref()))
+            .await
+    }
+
+    pub(super) async fn save_gap(&self, source_id: u32, at: Micros, detail: &str) -> Result<()> {
+        let detail = detail.to_owned();
+        self.call(move |store| store.save_gap(source_id, at, &detail))
+            .await
+    }
+
+    pub(super) async fn reset(&self, source_id: u32) -> Result<()> {
+        self.call(move |store| store.reset(source_id)).await
+    }
+
+    pub(super) async fn statuses(&self) -> Result<Vec<SourceStatus>> {
+        self.call(|store| store.statuses()).await
+    }
+
+    pub(super) async fn close(self) -> Result<()> {
+        let Self { jobs, thread } = self;
+        drop(jobs);
+        tokio::task::spawn_blocking(move || thread.join())
+            .await
+            .map_err(|_| gone())?
+            .map_err(|_| gone())
+    }
+}
+
+fn gone() -> IndexError {
+    IndexError::new(ErrorKind::Other, "the thread of the index has ended")
+}

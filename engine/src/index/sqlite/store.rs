@@ -1,0 +1,454 @@
+//! The SQLite index itself, as its thread sees it.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql, TransactionBehavior, params};
+
+use super::super::convert::{
+    self, flavor_name, known_by_name, parse_flavor, parse_known_by, parse_mode, signed, unsigned,
+};
+use super::super::error::{ErrorKind, IndexError};
+use super::super::record::{
+    Attached, Batch, Checkpoint, Micros, Source, SourceStatus, StreamState, TableVersion,
+    change_ids_of,
+};
+use super::super::time::now;
+use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
+use super::fault::Fault;
+use super::write;
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// How long to wait for another process that writes to the file.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The columns that [`read_state`] reads.
+const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_id,
+   events_indexed, last_event_time, last_checkpoint, server_id, lag_seconds, last_error,
+   gap_lost_at, gap_lost_detail, capture_skips";
+
+pub(super) struct Store {
+    connection: Connection,
+    path: PathBuf,
+    locks: HashMap<u32, File>,
+    /// The sources whose rows are what the checkpoint says.
+    attached: HashSet<u32>,
+}
+
+impl Store {
+    pub(super) fn open(path: &Path, create: bool) -> Result<Self, Fault> {
+        if !create && !path.exists() {
+            return Err(missing(path).into());
+        }
+        let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        if create {
+            flags |= OpenFlags::SQLITE_OPEN_CREATE;
+        }
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        let mut store = Self {
+            connection,
+            path: path.to_owned(),
+            locks: HashMap::new(),
+            attached: HashSet::new(),
+        };
+        store.refuse_newer()?;
+        if create {
+            store.create()?;
+        } else {
+            store.connection.execute_batch("PRAGMA query_only = ON")?;
+            version(&store.connection)?.ok_or_else(|| missing(path))?;
+        }
+        Ok(store)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn refuse_newer(&self) -> Result<(), Fault> {
+        match version(&self.connection)? {
+            Some(found) if found > SCHEMA_VERSION => Err(IndexError::new(
+                ErrorKind::Newer,
+                format!(
+                    "the index {} was made by a newer bintrail: use that version, or another \
+                     index",
+                    self.path.display()
+                ),
+            )
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn create(&mut self) -> Result<(), Fault> {
+        self.connection.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+             PRAGMA foreign_keys = OFF; PRAGMA cache_size = -65536;
+             PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
+        )?;
+        // Immediate: of two that start at once, the second sees what the first has made.
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(SCHEMA)?;
+        if version(&transaction)?.is_none() {
+            transaction.execute("INSERT INTO index_version VALUES (?1)", [SCHEMA_VERSION])?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    pub(super) fn attach(&mut self, source: &Source) -> Result<Attached, Fault> {
+        let source_id = self.seen(source)?;
+        self.attached.remove(&source_id);
+        self.lock(source_id)?;
+        let state = self
+            .connection
+            .prepare_cached(&format!(
+                "SELECT {STATE} FROM stream_state WHERE source_id = ?1"
+            ))?
+            .query_row([source_id], |row| Ok(read_state(row, 0)))??;
+        self.discard(source_id, state.next_change_id)?;
+        self.attached.insert(source_id);
+        Ok(Attached { source_id, state })
+    }
+
+    /// Finds or makes the rows of a source.
+    fn seen(&mut self, source: &Source) -> Result<u32, Fault> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let source_id: u32 = transaction.query_row(
+            "INSERT INTO sources (server_uuid, flavor, version, host, port, first_seen, last_seen)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+             ON CONFLICT (server_uuid) DO UPDATE SET flavor = excluded.flavor,
+               version = excluded.version, host = excluded.host, port = excluded.port,
+               last_seen = excluded.last_seen
+             RETURNING source_id",
+            params![
+                source.server_uuid,
+                flavor_name(source.flavor),
+                source.version,
+                source.host,
+                source.port,
+                now()
+            ],
+            |row| row.get(0),
+        )?;
+        if source_id > MAX_SOURCES {
+            return Err(convert::too_many_sources().into());
+        }
+        transaction.execute(
+            "INSERT OR IGNORE INTO stream_state (source_id, next_change_id) VALUES (?1, ?2)",
+            params![source_id, signed(change_ids_of(source_id).start + 1)?],
+        )?;
+        transaction.commit()?;
+        Ok(source_id)
+    }
+
+    fn lock(&mut self, source_id: u32) -> Result<(), Fault> {
+        if self.locks.contains_key(&source_id) {
+            return Ok(());
+        }
+        let mut path = self.path.clone().into_os_string();
+        path.push(format!(".source-{source_id}.lock"));
+        let path = PathBuf::from(path);
+        match take_lock(&path).map_err(|error| cannot_lock(&path, &error))? {
+            Ok(file) => {
+                self.locks.insert(source_id, file);
+                Ok(())
+            }
+            Err(holder) => Err(IndexError::new(
+                ErrorKind::Locked,
+                format!(
+                    "{holder} already streams this source into {}: stop it first, or use \
+                     another index",
+                    self.path.display()
+                ),
+            )
+            .into()),
+        }
+    }
+
+    /// Discards what no checkpoint covers. Readers do not see it, so it may go in parts.
+    fn discard(&self, source_id: u32, next_change_id: u64) -> Result<(), Fault> {
+        let from = signed(next_change_id)?;
+        // The last source's ids end just above the largest integer.
+        let to = signed(change_ids_of(source_id).end - 1)?;
+        for sql in [
+            "DELETE FROM row_changes WHERE change_id IN (SELECT change_id FROM row_changes
+             WHERE change_id BETWEEN ?1 AND ?2 ORDER BY change_id LIMIT ?3)",
+            "DELETE FROM transactions WHERE transaction_id IN (SELECT transaction_id
+             FROM transactions WHERE transaction_id BETWEEN ?1 AND ?2
+             ORDER BY transaction_id LIMIT ?3)",
+        ] {
+            let mut delete = self.connection.prepare_cached(sql)?;
+            while delete.execute(params![from, to, DISCARD_CHUNK])? > 0 {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn register_table(
+        &mut self,
+        source_id: u32,
+        version: &TableVersion,
+    ) -> Result<u32, Fault> {
+        let columns = convert::columns_json(&version.columns)?;
+        let known_by = known_by_name(version.known_by);
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let known = transaction
+            .query_row(
+                "SELECT table_id FROM table_versions WHERE source_id = ?1 AND schema_name = ?2
+                 AND table_name = ?3 AND columns = ?4 AND known_by = ?5
+                 ORDER BY table_id LIMIT 1",
+                params![source_id, version.schema, version.table, columns, known_by],
+                |row| row.get(0),
+            )
+            .optional()?;
+        if let Some(table_id) = known {
+            return Ok(table_id);
+        }
+        let table_id = transaction.query_row(
+            "INSERT INTO table_versions (source_id, schema_name, table_name, columns, known_by,
+               valid_from_file, valid_from_position)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING table_id",
+            params![
+                source_id,
+                version.schema,
+                version.table,
+                columns,
+                known_by,
+                version.valid_from.0,
+                signed(version.valid_from.1)?
+            ],
+            |row| row.get(0),
+        )?;
+        transaction.commit()?;
+        Ok(table_id)
+    }
+
+    pub(super) fn table_versions(&self, source_id: u32) -> Result<Vec<(u32, TableVersion)>, Fault> {
+        let mut query = self.connection.prepare_cached(
+            "SELECT table_id, schema_name, table_name, columns, known_by, valid_from_file,
+               valid_from_position
+             FROM table_versions WHERE source_id = ?1 ORDER BY table_id",
+        )?;
+        let mut rows = query.query([source_id])?;
+        let mut versions = Vec::new();
+        while let Some(row) = rows.next()? {
+            let version = TableVersion {
+                schema: row.get(1)?,
+                table: row.get(2)?,
+                columns: convert::parse_columns(&row.get::<_, String>(3)?)?,
+                known_by: parse_known_by(&row.get::<_, String>(4)?)?,
+                valid_from: (row.get(5)?, unsigned(row.get(6)?)?),
+            };
+            versions.push((row.get(0)?, version));
+        }
+        Ok(versions)
+    }
+
+    pub(super) fn write(&mut self, source_id: u32, batch: &Batch) -> Result<(), Fault> {
+        // Until it is written: what comes after a failed batch must not be.
+        if !self.attached.remove(&source_id) {
+            return Err(convert::not_attached().into());
+        }
+        batch.check(source_id).map_err(convert::bad_batch)?;
+        // Dropped on an error, it is rolled back.
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        write::batch(&transaction, source_id, batch)?;
+        transaction.commit()?;
+        self.attached.insert(source_id);
+        Ok(())
+    }
+
+    pub(super) fn save_error(&self, source_id: u32, error: Option<&str>) -> Result<(), Fault> {
+        self.update(
+            "UPDATE stream_state SET last_error = ?2 WHERE source_id = ?1",
+            params![source_id, error],
+        )
+    }
+
+    pub(super) fn save_gap(&self, source_id: u32, at: Micros, detail: &str) -> Result<(), Fault> {
+        self.update(
+            "UPDATE stream_state SET gap_lost_at = ?2, gap_lost_detail = ?3 WHERE source_id = ?1",
+            params![source_id, at, detail],
+        )
+    }
+
+    pub(super) fn reset(&self, source_id: u32) -> Result<(), Fault> {
+        self.update(
+            "UPDATE stream_state SET mode = NULL WHERE source_id = ?1",
+            params![source_id],
+        )
+    }
+
+    fn update(&self, sql: &str, params: &[&dyn ToSql]) -> Result<(), Fault> {
+        match self.connection.prepare_cached(sql)?.execute(params)? {
+            1 => Ok(()),
+            _ => Err(convert::no_such_state().into()),
+        }
+    }
+
+    pub(super) fn statuses(&self) -> Result<Vec<SourceStatus>, Fault> {
+        let mut query = self.connection.prepare_cached(&format!(
+            "SELECT source_id, server_uuid, flavor, version, host, port, first_seen, last_seen,
+               {STATE}
+             FROM sources JOIN stream_state USING (source_id) ORDER BY source_id"
+        ))?;
+        let mut rows = query.query([])?;
+        let mut statuses = Vec::new();
+        while let Some(row) = rows.next()? {
+            let source_id = row.get(0)?;
+            let state = read_state(row, 8)?;
+            statuses.push(SourceStatus {
+                source_id,
+                source: Source {
+                    server_uuid: row.get(1)?,
+                    flavor: parse_flavor(&row.get::<_, String>(2)?)?,
+                    version: row.get(3)?,
+                    host: row.get(4)?,
+                    port: row.get(5)?,
+                },
+                seen: (row.get(6)?, row.get(7)?),
+                coverage: self.coverage(source_id, state.next_change_id)?,
+                state,
+            });
+        }
+        Ok(statuses)
+    }
+
+    fn coverage(
+        &self,
+        source_id: u32,
+        next_change_id: u64,
+    ) -> Result<Option<(Micros, Micros)>, Fault> {
+        let ids = params![
+            signed(change_ids_of(source_id).start)?,
+            signed(next_change_id)?
+        ];
+        let end = |order: &str| {
+            self.connection
+                .prepare_cached(&format!(
+                    "SELECT committed_at FROM transactions
+                     WHERE transaction_id >= ?1 AND transaction_id < ?2
+                     ORDER BY transaction_id {order} LIMIT 1"
+                ))?
+                .query_row(ids, |row| row.get(0))
+                .optional()
+        };
+        Ok(end("ASC")?.zip(end("DESC")?))
+    }
+}
+
+/// Reads [`STATE`] from column `at` on.
+fn read_state(row: &Row<'_>, at: usize) -> Result<StreamState, Fault> {
+    let mode: Option<String> = row.get(at)?;
+    let next_change_id = unsigned(row.get(at + 4)?)?;
+    let checkpoint = match mode {
+        None => None,
+        Some(mode) => Some(Checkpoint {
+            mode: parse_mode(&mode)?,
+            binlog_file: row.get(at + 1)?,
+            binlog_position: unsigned(row.get(at + 2)?)?,
+            gtid_set: row.get(at + 3)?,
+            next_change_id,
+            events_indexed: unsigned(row.get(at + 5)?)?,
+            last_event_time: row.get(at + 6)?,
+            server_id: row.get(at + 8)?,
+            lag_seconds: row.get(at + 9)?,
+            capture_skips: convert::parse_skips(&row.get::<_, String>(at + 13)?)?,
+        }),
+    };
+    Ok(StreamState {
+        last_checkpoint: match checkpoint {
+            None => None,
+            Some(_) => row.get(at + 7)?,
+        },
+        checkpoint,
+        next_change_id,
+        last_error: row.get(at + 10)?,
+        gap_lost: row
+            .get::<_, Option<Micros>>(at + 11)?
+            .zip(row.get(at + 12)?),
+    })
+}
+
+/// The version of the index; `None` when there is none.
+fn version(connection: &Connection) -> rusqlite::Result<Option<u32>> {
+    let made: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'index_version')",
+        [],
+        |row| row.get(0),
+    )?;
+    if !made {
+        return Ok(None);
+    }
+    connection.query_row("SELECT max(version) FROM index_version", [], |row| {
+        row.get(0)
+    })
+}
+
+fn missing(path: &Path) -> IndexError {
+    IndexError::new(
+        ErrorKind::Missing,
+        format!(
+            "there is no index in {}: name another file, or make one with `bintrail init` or \
+             `bintrail stream`",
+            path.display()
+        ),
+    )
+}
+
+/// Takes the lock of a file, or says who has it. The file stays when the lock goes: deleting it
+/// would let two processes lock two files of the same name.
+fn take_lock(path: &Path) -> io::Result<Result<File, String>> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // Only to name it: it may not be written yet.
+            let _ = file.take(20).read_to_string(&mut holder);
+            return Ok(Err(match holder.trim() {
+                "" => "another process".to_owned(),
+                pid => format!("process {pid}"),
+            }));
+        }
+    }
+    file.set_len(0)?;
+    file.write_all(format!("{}\n", std::process::id()).as_bytes())?;
+    Ok(Ok(file))
+}
+
+fn cannot_lock(path: &Path, error: &io::Error) -> IndexError {
+    let kind = match error.kind() {
+        io::ErrorKind::PermissionDenied => ErrorKind::AccessDenied,
+        io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ReadOnly,
+        io::ErrorKind::StorageFull => ErrorKind::Full,
+        _ => ErrorKind::Other,
+    };
+    IndexError::new(
+        kind,
+        format!(
+            "cannot lock {}, which keeps a second stream away: {error}",
+            path.display()
+        ),
+    )
+}

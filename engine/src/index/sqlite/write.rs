@@ -1,0 +1,155 @@
+//! One batch into SQLite.
+
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, params};
+
+use super::super::convert::{self, event_type_number, mode_name, signed, skips_json, xa_name};
+use super::super::record::{Batch, Checkpoint};
+use super::super::time::now;
+use super::fault::Fault;
+
+/// Text that [`Batch::check`] has found to be UTF-8.
+struct Text<'a>(Option<&'a [u8]>);
+
+impl ToSql for Text<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(
+            self.0.map_or(ValueRef::Null, ValueRef::Text),
+        ))
+    }
+}
+
+/// Writes a checked batch; the transaction is the caller's.
+pub(super) fn batch(connection: &Connection, source_id: u32, batch: &Batch) -> Result<(), Fault> {
+    rows(connection, batch)?;
+    transactions(connection, batch)?;
+    xa_decided(connection, source_id, batch)?;
+    schema_changes(connection, source_id, batch)?;
+    match &batch.checkpoint {
+        Some(checkpoint) => save_checkpoint(connection, source_id, checkpoint),
+        None => Ok(()),
+    }
+}
+
+fn rows(connection: &Connection, batch: &Batch) -> Result<(), Fault> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO row_changes (change_id, committed_at, table_id, transaction_id, event_type,
+           pk_hash, pk_values, row_before, row_after)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    for row in &batch.rows {
+        let text = |range: &Option<_>| Text(range.as_ref().map(|range| batch.text(range)));
+        insert.execute(params![
+            signed(row.change_id)?,
+            row.committed_at,
+            row.table_id,
+            signed(row.transaction_id)?,
+            event_type_number(row.event_type),
+            i64::from_be_bytes(row.pk_hash),
+            text(&row.pk_values),
+            text(&row.row_before),
+            text(&row.row_after),
+        ])?;
+    }
+    Ok(())
+}
+
+fn transactions(connection: &Connection, batch: &Batch) -> Result<(), Fault> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO transactions (transaction_id, gtid, binlog_file, start_position,
+           end_position, committed_at, connection_id, row_count, xid, xa_state, statement)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    for transaction in &batch.transactions {
+        let xa = transaction.xa.as_ref();
+        insert.execute(params![
+            signed(transaction.transaction_id)?,
+            transaction.gtid,
+            transaction.binlog_file,
+            signed(transaction.start_position)?,
+            signed(transaction.end_position)?,
+            transaction.committed_at,
+            transaction.connection_id,
+            signed(transaction.row_count)?,
+            xa.map(|(xid, _)| xid),
+            xa.map(|(_, state)| xa_name(*state)),
+            transaction.statement,
+        ])?;
+    }
+    Ok(())
+}
+
+fn xa_decided(connection: &Connection, source_id: u32, batch: &Batch) -> Result<(), Fault> {
+    for decided in &batch.xa_decided {
+        // None is found when filters dropped all of its rows.
+        connection
+            .prepare_cached(
+                "UPDATE transactions SET xa_state = ?4 WHERE transaction_id =
+                   (SELECT max(transaction_id) FROM transactions WHERE xid = ?1
+                    AND xa_state = 'prepared' AND source_id = ?2 AND transaction_id < ?3)",
+            )?
+            .execute(params![
+                decided.xid,
+                source_id,
+                signed(decided.next_change_id)?,
+                xa_name(decided.state)
+            ])?;
+    }
+    Ok(())
+}
+
+fn schema_changes(connection: &Connection, source_id: u32, batch: &Batch) -> Result<(), Fault> {
+    for change in &batch.schema_changes {
+        connection
+            .prepare_cached(
+                "INSERT INTO schema_changes (source_id, binlog_file, start_position,
+                   end_position, gtid, committed_at, schema_name, change_type, statement)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                source_id,
+                change.binlog_file,
+                signed(change.start_position)?,
+                signed(change.end_position)?,
+                change.gtid,
+                change.committed_at,
+                change.schema,
+                change.change_type,
+                change.statement
+            ])?;
+    }
+    Ok(())
+}
+
+fn save_checkpoint(
+    connection: &Connection,
+    source_id: u32,
+    checkpoint: &Checkpoint,
+) -> Result<(), Fault> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE stream_state SET mode = ?2, binlog_file = ?3, binlog_position = ?4,
+               gtid_set = ?5, next_change_id = ?6, events_indexed = ?7, last_event_time = ?8,
+               last_checkpoint = ?9, server_id = ?10, lag_seconds = ?11, capture_skips = ?12
+             WHERE source_id = ?1 AND next_change_id <= ?6",
+        )?
+        .execute(params![
+            source_id,
+            mode_name(checkpoint.mode),
+            checkpoint.binlog_file,
+            signed(checkpoint.binlog_position)?,
+            checkpoint.gtid_set,
+            signed(checkpoint.next_change_id)?,
+            signed(checkpoint.events_indexed)?,
+            checkpoint.last_event_time,
+            now(),
+            checkpoint.server_id,
+            checkpoint.lag_seconds,
+            skips_json(&checkpoint.capture_skips)?
+        ])?;
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(convert::no_such_state().into())
+    }
+}

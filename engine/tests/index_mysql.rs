@@ -1,0 +1,331 @@
+//! The index on a real MySQL server, named by `BINTRAIL_TEST_MYSQL` (a DSN of a user that may
+//! create databases and set global variables). Each test makes databases of its own and drops them,
+//! and runs alone: the settings are the whole server's.
+
+#[expect(clippy::unwrap_used, reason = "helpers of tests")]
+mod index;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bintrail_engine::dsn::{IndexDsn, MySqlDsn, SslMode};
+use bintrail_engine::index::{ErrorKind, Index};
+use bintrail_engine::secret::Secret;
+use index::{ALL_IDS, Backend, Builder, IDS, T0, column, source};
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder, Row, Value};
+use tokio::sync::Mutex;
+
+const IMAGE: Option<&str> = Some(r#"{"id":1}"#);
+
+struct MySql {
+    server: MySqlDsn,
+    dsn: IndexDsn,
+}
+
+impl MySql {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let server = std::env::var("BINTRAIL_TEST_MYSQL")
+            .expect("BINTRAIL_TEST_MYSQL names the server to test on");
+        let server = MySqlDsn::parse(&server).unwrap();
+        let mut index = server.clone();
+        index.database = Some(format!("bintrail_`t{}_{number}", std::process::id()));
+        Self {
+            server,
+            dsn: IndexDsn::MySql(index),
+        }
+    }
+
+    fn index(&self) -> MySqlDsn {
+        match &self.dsn {
+            IndexDsn::MySql(dsn) => dsn.clone(),
+            IndexDsn::Sqlite(_) => unreachable!(),
+        }
+    }
+
+    fn quoted(&self) -> String {
+        let name = self.index().database.unwrap();
+        format!("`{}`", name.replace('`', "``"))
+    }
+
+    async fn connect(&self) -> Conn {
+        let options = OptsBuilder::default()
+            .ip_or_hostname(self.server.host.clone())
+            .tcp_port(self.server.port)
+            .user(Some(self.server.user.clone()))
+            .pass(Some(self.server.password.expose().to_owned()))
+            .prefer_socket(Some(false));
+        Conn::new(options).await.unwrap()
+    }
+
+    /// Runs it with the rows loaded, then with the rows inserted.
+    async fn test(test: impl AsyncFn(&Self)) {
+        static ALONE: Mutex<()> = Mutex::const_new(());
+        let _alone = ALONE.lock().await;
+        for loads in ["ON", "OFF"] {
+            let mysql = Self::new();
+            mysql.set("local_infile", loads).await;
+            test(&mysql).await;
+            mysql.drop().await;
+        }
+    }
+
+    async fn set(&self, name: &str, value: &str) {
+        self.run(&format!("SET GLOBAL {name} = {value}")).await;
+    }
+
+    async fn run(&self, sql: &str) {
+        let mut conn = self.connect().await;
+        conn.query_drop(sql).await.unwrap();
+        conn.disconnect().await.unwrap();
+    }
+
+    /// A source with one covered row, and what to write next.
+    async fn started(&self) -> (Index, u32, u32, Builder) {
+        let index = Index::open(&self.dsn, true).await.unwrap();
+        let attached = index.attach(&index::source("one")).await.unwrap();
+        let source_id = attached.source_id;
+        let table = index::table("t", &["id"]);
+        let table_id = index.register_table(source_id, &table).await.unwrap();
+        let mut builder = Builder::new(attached.state.next_change_id);
+        builder.row(table_id, None, None, IMAGE).end();
+        index.write(source_id, builder.covered()).await.unwrap();
+        (index, source_id, table_id, builder)
+    }
+
+    async fn drop(&self) {
+        let sql = format!("DROP DATABASE IF EXISTS {}", self.quoted());
+        self.run(&sql).await;
+    }
+}
+
+impl index::Backend for MySql {
+    fn dsn(&self) -> &IndexDsn {
+        &self.dsn
+    }
+
+    async fn query(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let mut conn = self.connect().await;
+        conn.query_drop(format!("USE {}", self.quoted()))
+            .await
+            .unwrap();
+        let rows: Vec<Row> = conn.query(sql).await.unwrap();
+        conn.disconnect().await.unwrap();
+        let cell = |value| match value {
+            Value::NULL => None,
+            Value::Bytes(bytes) => Some(String::from_utf8(bytes).unwrap()),
+            other => panic!("unexpected {other:?}"),
+        };
+        rows.into_iter()
+            .map(|row| row.unwrap().into_iter().map(cell).collect())
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn opens() {
+    MySql::test(async |mysql| index::opens(mysql, "UPDATE index_version SET version = 99").await)
+        .await;
+}
+
+#[tokio::test]
+async fn resumes() {
+    MySql::test(async |mysql| index::resumes(mysql).await).await;
+}
+
+#[tokio::test]
+async fn refuses() {
+    MySql::test(async |mysql| index::refuses(mysql).await).await;
+}
+
+#[tokio::test]
+async fn locks() {
+    MySql::test(async |mysql| {
+        let user = mysql.server.user.clone();
+        index::locks(mysql, &format!(" of {user}@")).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn shows() {
+    MySql::test(async |mysql| index::shows(mysql).await).await;
+}
+
+#[tokio::test]
+async fn decides_xa() {
+    MySql::test(async |mysql| index::decides_xa(mysql).await).await;
+}
+
+#[tokio::test]
+async fn reports() {
+    MySql::test(async |mysql| index::reports(mysql).await).await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_taking_loads_gets_inserts() {
+    MySql::test(async |mysql| {
+        let (index, source_id, table_id, mut builder) = mysql.started().await;
+        mysql.set("local_infile", "OFF").await;
+        builder.row(table_id, None, None, IMAGE).end();
+        index.write(source_id, builder.covered()).await.unwrap();
+        assert_eq!(column(mysql, IDS).await, ["1", "2"]);
+        index.close().await.unwrap();
+    })
+    .await;
+}
+
+/// The connection is lost, with a part of a transaction written: attach, and all is as covered.
+#[tokio::test]
+async fn a_lost_connection_is_made_anew() {
+    MySql::test(async |mysql| {
+        let (index, source_id, table_id, mut builder) = mysql.started().await;
+        builder.row(table_id, None, None, IMAGE);
+        index.write(source_id, builder.take()).await.unwrap();
+        let database = mysql.index().database.unwrap();
+        let sql = format!("SELECT id FROM information_schema.processlist WHERE db = '{database}'");
+        let ours = column(mysql, &sql).await;
+        for id in &ours {
+            // The one that asks is in the list too, and gone.
+            let mut conn = mysql.connect().await;
+            let _ = conn.query_drop(format!("KILL {id}")).await;
+            conn.disconnect().await.unwrap();
+        }
+        builder.row(table_id, None, None, IMAGE).end();
+        let error = index.write(source_id, builder.covered()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Lost, "{error}");
+        assert!(error.is_retriable());
+        let state = index.attach(&source("one")).await.unwrap().state;
+        assert_eq!(state.next_change_id, 2);
+        assert_eq!(column(mysql, ALL_IDS).await, ["1"]);
+        let mut builder = Builder::new(2);
+        builder.row(table_id, None, None, IMAGE).end();
+        index.write(source_id, builder.covered()).await.unwrap();
+        assert_eq!(column(mysql, IDS).await, ["1", "2"]);
+        index.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_are_partitioned_by_the_hour() {
+    MySql::test(async |mysql| {
+        let (index, source_id, table_id, mut builder) = mysql.started().await;
+        for hours in [1, 30, -5, 99 * 24 * 365] {
+            builder
+                .row(table_id, None, None, IMAGE)
+                .end_at(T0 + hours * 3_600_000_000);
+            index.write(source_id, builder.covered()).await.unwrap();
+        }
+        for (filter, expected) in [
+            (
+                "committed_at >= '2026-11-22 08:00' AND committed_at < '2026-11-22 09:00'",
+                1,
+            ),
+            (
+                "committed_at >= '2026-11-22 09:00' AND committed_at < '2026-11-22 10:00'",
+                1,
+            ),
+        ] {
+            let count = format!("SELECT COUNT(*) FROM row_changes WHERE {filter}");
+            assert_eq!(column(mysql, &count).await, [expected.to_string()]);
+        }
+        let names = column(
+            mysql,
+            "SELECT partition_name FROM information_schema.partitions
+             WHERE table_schema = DATABASE() AND table_name = 'row_changes'
+             ORDER BY partition_ordinal_position",
+        )
+        .await;
+        assert_eq!(names.last().map(String::as_str), Some("later"));
+        assert_eq!(column(mysql, ALL_IDS).await.len(), 5);
+        let plan = mysql
+            .query(
+                "EXPLAIN FORMAT=TRADITIONAL SELECT change_id, event_timestamp FROM binlog_events
+                 WHERE event_timestamp BETWEEN '2026-11-22 08:10' AND '2026-11-22 08:50'",
+            )
+            .await;
+        let partitions: Vec<_> = plan
+            .iter()
+            .filter(|step| step[2].as_deref() == Some("r"))
+            .map(|step| step[3].clone().unwrap())
+            .collect();
+        assert_eq!(partitions.len(), 1, "{plan:?}");
+        assert!(!partitions[0].contains(','), "{plan:?}");
+        index.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_what_is_wrong_with_the_server() {
+    MySql::test(async |mysql| {
+        let kind = async |change: &dyn Fn(&mut MySqlDsn)| {
+            let mut dsn = mysql.index();
+            change(&mut dsn);
+            let error = Index::open(&IndexDsn::MySql(dsn), true).await.unwrap_err();
+            let text = error.to_string();
+            assert!(!text.contains('\n') && !text.contains("s3cret"), "{text}");
+            error.kind()
+        };
+        let secret = "s3cret".to_owned();
+        assert_eq!(
+            kind(&|dsn| dsn.password = Secret::new(secret.clone())).await,
+            ErrorKind::AccessDenied
+        );
+        assert_eq!(kind(&|dsn| dsn.port = 1).await, ErrorKind::Unreachable);
+        let nowhere = "no-such-host.invalid";
+        assert_eq!(
+            kind(&|dsn| dsn.host = nowhere.into()).await,
+            ErrorKind::Unreachable
+        );
+        // Its certificate is its own.
+        assert_eq!(
+            kind(&|dsn| dsn.ssl_mode = Some(SslMode::VerifyCa)).await,
+            ErrorKind::Unreachable
+        );
+
+        let (index, source_id, table_id, mut builder) = mysql.started().await;
+        mysql.set("super_read_only", "ON").await;
+        builder.row(table_id, None, None, IMAGE).end();
+        let error = index.write(source_id, builder.covered()).await.unwrap_err();
+        mysql.set("super_read_only", "OFF").await;
+        mysql.set("read_only", "OFF").await;
+        assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
+        index.close().await.unwrap();
+        for mode in [SslMode::Required, SslMode::Disabled] {
+            let mut dsn = mysql.index();
+            dsn.ssl_mode = Some(mode);
+            let index = Index::open(&IndexDsn::MySql(dsn), false).await.unwrap();
+            index.close().await.unwrap();
+        }
+    })
+    .await;
+}
+
+/// A row beyond max_allowed_packet is loaded; it cannot be inserted, and that is said.
+#[tokio::test]
+async fn a_row_larger_than_a_packet() {
+    MySql::test(async |mysql| {
+        let image = format!(r#"{{"id":"{}"}}"#, "x".repeat(3 << 20));
+        mysql.set("max_allowed_packet", "1048576").await;
+        let (index, source_id, table_id, mut builder) = mysql.started().await;
+        mysql.set("max_allowed_packet", "DEFAULT").await;
+        builder.row(table_id, None, None, Some(&image)).end();
+        let result = index.write(source_id, builder.covered()).await;
+        let loads = column(mysql, "SELECT CONCAT('', @@local_infile)").await;
+        if loads == ["1"] {
+            result.unwrap();
+            let length =
+                "SELECT CONCAT('', LENGTH(row_after)) FROM row_changes WHERE change_id = 2";
+            assert_eq!(column(mysql, length).await, [image.len().to_string()]);
+        } else {
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+            assert_eq!(column(mysql, ALL_IDS).await, ["1"]);
+        }
+        index.close().await.unwrap();
+    })
+    .await;
+}
