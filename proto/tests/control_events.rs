@@ -11,7 +11,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use bintrail_proto::binlog::format_description::{ChecksumAlgorithm, FormatDescription};
+use bintrail_proto::binlog::checksum::Checksum;
+use bintrail_proto::binlog::format_description::FormatDescription;
 use bintrail_proto::binlog::gtid::GtidEvent;
 use bintrail_proto::binlog::heartbeat::Heartbeat;
 use bintrail_proto::binlog::previous_gtids::PreviousGtids;
@@ -58,7 +59,7 @@ fn events(bytes: &[u8]) -> Vec<Raw> {
         if kind == 15 {
             let description = FormatDescription::parse(body).expect("well-formed");
             checksum = match description.checksum {
-                ChecksumAlgorithm::Crc32 => 4,
+                Some(Checksum::Crc32) => 4,
                 _ => 0,
             };
         } else {
@@ -385,6 +386,6 @@ fn format_description_of_9_7() {
         .iter()
         .map(|(_, events)| FormatDescription::parse(&events[0].body).map(|event| event.checksum))
         .collect();
-    assert_eq!(checksums[0], Ok(ChecksumAlgorithm::Crc32));
-    assert_eq!(checksums[8], Ok(ChecksumAlgorithm::Off));
+    assert_eq!(checksums[0], Ok(Some(Checksum::Crc32)));
+    assert_eq!(checksums[8], Ok(Some(Checksum::None)));
 }

@@ -136,11 +136,6 @@ impl Assembler {
         &self.work
     }
 
-    /// Has the stream a place that no checkpoint holds yet?
-    pub(crate) fn has_moved(&self) -> bool {
-        self.moved
-    }
-
     /// Takes in one event; `frame` holds its bytes.
     pub(crate) fn handle(&mut self, event: &Event<'_>, frame: &Bytes) -> Need {
         match &event.data {

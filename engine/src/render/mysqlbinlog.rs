@@ -36,7 +36,7 @@ pub fn write_rows(
         }
         print(out, format_args!("{}\n", partition.target));
     }
-    if event.is_empty() && event.kind == RowsKind::Write {
+    if event.is_row_of_no_bytes() {
         // The only place where mysqlbinlog does not double the backquotes in names.
         print(
             out,

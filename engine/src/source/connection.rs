@@ -1,7 +1,7 @@
 //! A connection to a source server: small queries, then perhaps a replication stream.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bintrail_proto::command::{self, BinlogDump, BinlogDumpGtid, RegisterReplica};
 use bintrail_proto::response::{ErrPacket, OkPacket, ServerError};
@@ -118,14 +118,16 @@ impl Connection {
     /// # Errors
     /// See [`Error`]; any of its variants up to [`Error::Server`].
     pub async fn connect(options: &ConnectOptions) -> Result<Self, Error> {
-        let transport =
-            Transport::connect(&options.host, options.port, options.connect_timeout).await?;
-        timeout(options.connect_timeout, Self::open(transport, options))
+        let limit = options.connect_timeout;
+        let started = Instant::now();
+        let transport = Transport::connect(&options.host, options.port, limit).await?;
+        let left = limit.saturating_sub(started.elapsed());
+        timeout(left, Self::open(transport, options))
             .await
             .unwrap_or_else(|_| {
                 Err(Error::HandshakeTimeout {
                     address: format!("{}:{}", options.host, options.port),
-                    after: options.connect_timeout,
+                    after: limit,
                 })
             })
     }

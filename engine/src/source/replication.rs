@@ -101,3 +101,120 @@ fn sort(mut payload: Bytes) -> Result<Frame, Error> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bintrail_proto::packet;
+    use bytes::BytesMut;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::source::transport::Transport;
+
+    /// A stream right behind its dump command, and the server's end of it.
+    async fn stream() -> (ReplicationStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limit = Duration::from_secs(5);
+        let transport = Transport::connect("127.0.0.1", address.port(), limit);
+        let (transport, accepted) = tokio::join!(transport, listener.accept());
+        let quiet = Duration::from_millis(500);
+        let mut packets = Packets::new(transport.unwrap(), BytesMut::new(), quiet);
+        packets.command(&[0x12], MAX_EVENT_PACKET).await.unwrap();
+        (ReplicationStream::new(packets), accepted.unwrap().0)
+    }
+
+    fn wire(payloads: &[&[u8]]) -> Vec<u8> {
+        let mut wire = Vec::new();
+        let mut sequence = 1;
+        for payload in payloads {
+            sequence = packet::write(payload, sequence, &mut wire);
+        }
+        wire
+    }
+
+    #[tokio::test]
+    async fn events_before_an_error_come_first() {
+        let (mut stream, mut server) = stream().await;
+        let purged =
+            b"\xff\xd4\x04#HY000Could not find first log file name in binary log index file";
+        server
+            .write_all(&wire(&[b"\0one", b"\0two", purged]))
+            .await
+            .unwrap();
+        let mut frames = Vec::new();
+        while frames.len() < 2 {
+            assert_eq!(
+                stream.next_frames(&mut frames).await.unwrap(),
+                Progress::Events
+            );
+        }
+        assert_eq!(frames, ["one", "two"]);
+        let error = stream.next_frames(&mut frames).await.unwrap_err();
+        assert!(matches!(error, Error::PositionPurged(_)), "{error}");
+        let error = stream.next_frames(&mut frames).await.unwrap_err();
+        assert!(matches!(error, Error::Lost(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn silence_and_a_cut_packet_are_errors() {
+        let (mut stream, mut server) = stream().await;
+        let mut frames = Vec::new();
+        server.write_all(&[5, 0, 0, 1, 0, b'h']).await.unwrap();
+        let error = stream.next_frames(&mut frames).await.unwrap_err();
+        assert!(matches!(error, Error::Silent { .. }), "{error}");
+        server.write_all(b"alf").await.unwrap();
+        assert_eq!(
+            stream.next_frames(&mut frames).await.unwrap(),
+            Progress::Events
+        );
+        assert_eq!(frames, ["half"]);
+        server.write_all(&[5, 0, 0, 2, 0, b'h']).await.unwrap();
+        drop(server);
+        let error = stream.next_frames(&mut frames).await.unwrap_err();
+        assert!(matches!(error, Error::Lost(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_event_is_an_error() {
+        for payload in [&b""[..], b"\x01", b"\xfb"] {
+            let (mut stream, mut server) = stream().await;
+            server.write_all(&wire(&[payload])).await.unwrap();
+            let error = stream.next_frames(&mut Vec::new()).await.unwrap_err();
+            assert!(matches!(error, Error::Protocol(_)), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_of_events_comes_at_once_and_big_ones_have_their_own_block() {
+        let (mut stream, mut server) = stream().await;
+        let small = [b'\0'; 100];
+        let big = vec![b'\0'; 1_000_000];
+        let mut payloads = vec![&small[..]; 200];
+        payloads.push(&big);
+        payloads.push(&small);
+        let wire = wire(&payloads);
+        let sending = tokio::spawn(async move {
+            server.write_all(&wire).await.unwrap();
+            server
+        });
+        let mut frames = Vec::new();
+        let mut calls = 0;
+        while frames.len() < payloads.len() {
+            calls += 1;
+            stream.next_frames(&mut frames).await.unwrap();
+        }
+        assert!(calls < 20, "{calls} calls");
+        let lens: Vec<_> = frames.iter().map(|frame| frame.len() + 1).collect();
+        let expected: Vec<_> = payloads.iter().map(|payload| payload.len()).collect();
+        assert_eq!(lens, expected);
+        // Nothing else keeps the big one's block, and the block holds nothing else.
+        frames.pop();
+        let big = frames.pop().unwrap().try_into_mut().expect("shared");
+        assert!(big.capacity() < 1_000_000 + 8, "{}", big.capacity());
+        sending.await.unwrap();
+    }
+}

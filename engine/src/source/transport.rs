@@ -31,7 +31,7 @@ pub(super) enum Transport {
 impl Transport {
     /// Connects to the first of the host's addresses that answers, all within `limit`.
     pub(super) async fn connect(host: &str, port: u16, limit: Duration) -> Result<Self, Error> {
-        let deadline = Instant::now() + limit;
+        let started = Instant::now();
         let unreachable = |cause| Error::Unreachable {
             address: format!("{host}:{port}"),
             cause,
@@ -48,8 +48,8 @@ impl Transport {
         let mut cause = io::Error::from(io::ErrorKind::NotFound);
         for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
             // A share of the time each, so that one silent address leaves some for the next.
-            let share = deadline.saturating_duration_since(Instant::now())
-                / u32::try_from(left).unwrap_or(u32::MAX);
+            let share =
+                limit.saturating_sub(started.elapsed()) / u32::try_from(left).unwrap_or(u32::MAX);
             match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
                     tune(&stream).map_err(unreachable)?;

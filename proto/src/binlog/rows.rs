@@ -120,11 +120,11 @@ impl<'a> RowsEvent<'a> {
         Ok((input, Self { kind, table_id, flags, partition, columns, before, after, rows }))
     }
 
-    /// Has it no rows? An INSERT that names no column of a table whose image may leave columns out
-    /// has no bytes to tell its row by.
+    /// Is its row one without any bytes? That is how an INSERT that names no column is logged
+    /// with `binlog_row_image=MINIMAL`; the server lets such an event have one row only.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    pub const fn is_row_of_no_bytes(&self) -> bool {
+        self.rows.is_empty() && matches!(self.kind, RowsKind::Write) && self.before.count == 0
     }
 
     /// Reads the rows one by one into `buf`, which is there to be reused: nothing is allocated once it
@@ -137,7 +137,7 @@ impl<'a> RowsEvent<'a> {
         'a: 'b,
     {
         self.check(table)?;
-        Ok(Rows { event: *self, table, rest: self.rows, buf })
+        Ok(Rows { event: *self, table, rest: self.rows, no_bytes: self.is_row_of_no_bytes(), buf })
     }
 
     /// Counts the rows, by the lengths of their values.
@@ -146,7 +146,7 @@ impl<'a> RowsEvent<'a> {
     /// Those that reading the rows would give.
     pub fn count(&self, table: &TableMap) -> Result<u64, Error> {
         self.check(table)?;
-        let (mut rest, mut count) = (self.rows, 0_u64);
+        let (mut rest, mut count) = (self.rows, u64::from(self.is_row_of_no_bytes()));
         while !rest.is_empty() {
             rest = self.carve_row(table, rest, |_, _| {})?;
             count = count.saturating_add(1);
@@ -285,6 +285,8 @@ pub struct Rows<'b> {
     event: RowsEvent<'b>,
     table: &'b TableMap,
     rest: &'b [u8],
+    /// The row of no bytes is still to come.
+    no_bytes: bool,
     buf: &'b mut RowBuf,
 }
 
@@ -299,12 +301,17 @@ impl<'b> Rows<'b> {
     #[expect(clippy::should_implement_trait, reason = "the row borrows from this, which an Iterator's item cannot")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
-        if self.rest.is_empty() {
+        if self.rest.is_empty() && !self.no_bytes {
             return Ok(None);
         }
         let RowBuf { before, after } = &mut *self.buf;
         before.clear();
         after.clear();
+        if std::mem::take(&mut self.no_bytes) {
+            after.resize(self.table.columns.len(), Span::ABSENT);
+            let image = Image { table: self.table, data: &[], spans: after.as_slice() };
+            return Ok(Some(Row { before: None, after: Some(image) }));
+        }
         let carved = self.event.carve_row(self.table, self.rest, |side, span| match side {
             Side::Before => before.push(span),
             Side::After => after.push(span),
