@@ -153,7 +153,7 @@ fn every_difference_is_seen() {
             "UPDATE binlog_events SET row_after = replace(row_after, '{right_sql}', '{wrong_sql}') WHERE change_id = 4 AND instr(row_after, '{right_sql}')"
         );
         assert!(
-            check(&[change.clone()]).is_err(),
+            check(std::slice::from_ref(&change)).is_err(),
             "not seen: {right} → {wrong}"
         );
         assert!(
