@@ -1,6 +1,12 @@
 //! The index in an SQLite file.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code"
+)]
 
-#[expect(clippy::unwrap_used, reason = "helpers of tests")]
 mod index;
 
 use std::path::PathBuf;

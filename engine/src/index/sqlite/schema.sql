@@ -100,7 +100,7 @@ CREATE TABLE IF NOT EXISTS index_state (
 CREATE VIEW IF NOT EXISTS binlog_events AS
 SELECT
   r.change_id,
-  v.source_id,
+  r.source_id,
   t.binlog_file,
   t.start_position AS start_pos,
   t.end_position AS end_pos,
@@ -124,6 +124,6 @@ JOIN transactions AS t
   -- The planner cannot know that a transaction's rows are few among all; both bounds must gain.
   AND likelihood(r.change_id >= t.transaction_id, 0.001)
   AND likelihood(r.change_id < t.transaction_id + t.row_count, 0.001)
-JOIN table_versions AS v ON v.table_id = r.table_id
-JOIN stream_state AS s ON s.source_id = v.source_id AND r.change_id < s.next_change_id
-WHERE t.xa_state IS NULL OR t.xa_state = 'committed';
+LEFT JOIN table_versions AS v ON v.table_id = r.table_id
+WHERE (t.xa_state IS NULL OR t.xa_state = 'committed')
+  AND r.change_id < (SELECT s.next_change_id FROM stream_state AS s WHERE s.source_id = r.source_id);
