@@ -30,6 +30,16 @@ pub enum Error {
         /// What happened.
         error: source::Error,
     },
+    /// The source does not have the events from a place on.
+    #[error("source {address} cannot send its events from {place} on: {error}{}", remedy(error))]
+    Place {
+        /// Host and port.
+        address: String,
+        /// File and position, or GTID set.
+        place: String,
+        /// What it says.
+        error: source::Error,
+    },
     /// The source is not set up so that its changes can be captured.
     #[error("source {address}: {problem}")]
     SourceSetup {
@@ -101,11 +111,11 @@ impl Error {
                 E::AccessDenied(_) | E::UnsupportedAuthPlugin(_) | E::RsaKey(_) => 11,
                 E::TlsNotOffered | E::TlsFailed(_) => 12,
                 E::PrivilegeMissing(_) => 13,
-                E::PositionPurged(_) | E::PositionUnknown(_) => 15,
                 E::ServerIdClash(_) => 16,
                 _ => 17,
             },
             Self::SourceSetup { .. } => 14,
+            Self::Place { .. } => 15,
             Self::Index(error) => match error.kind() {
                 ErrorKind::Unreachable | ErrorKind::Lost | ErrorKind::Busy => 20,
                 ErrorKind::AccessDenied => 21,
@@ -126,6 +136,8 @@ impl Error {
     pub(crate) fn is_retriable(&self) -> bool {
         use source::Error as E;
         match self {
+            // What is wrong with a dump (1236) stays wrong; a server that shuts down comes back.
+            Self::Source { error: E::Server(error), .. } => error.code != 1236,
             Self::Source { error, .. } => matches!(
                 error,
                 E::UnknownHost { .. }
@@ -133,7 +145,6 @@ impl Error {
                     | E::HandshakeTimeout { .. }
                     | E::Lost(_)
                     | E::Silent { .. }
-                    | E::Server(_)
                     | E::Protocol(_)
             ),
             Self::Index(error) => error.is_retriable(),

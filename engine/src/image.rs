@@ -1,7 +1,7 @@
 //! Row images as JSON, and the text of a row's key.
 
 use bintrail_proto::Error;
-use bintrail_proto::binlog::jsonb::Style;
+use bintrail_proto::binlog::jsonb::{Node, Style};
 use bintrail_proto::binlog::rows::{Field, Image};
 use bintrail_proto::binlog::table_map::Column;
 use bintrail_proto::binlog::value::{Value, float};
@@ -14,6 +14,8 @@ use crate::table::{ColumnText, Table};
 pub struct ImageWriter {
     /// Text on its way from another character set to UTF-8.
     transcoded: String,
+    /// A BINARY value with its zero bytes.
+    padded: Vec<u8>,
     /// Values that could not be read as their column's type and were kept as raw bytes instead.
     pub undecodable: u64,
 }
@@ -76,11 +78,19 @@ impl ImageWriter {
             Value::DateTime(datetime) => quoted(out, |out| datetime.write_to(out)),
             Value::Timestamp(timestamp) => quoted(out, |out| timestamp.write_to(out)),
             Value::Text(bytes, charset) => match charset.to_utf8(bytes, &mut self.transcoded) {
-                Ok(utf8) => json::write_string(out, utf8),
-                Err(_) => json::write_base64(out, text.json_type, bytes),
+                Ok(utf8) if !utf8.starts_with(json::BASE64) => json::write_string(out, utf8),
+                // Text that looks like the form for bytes takes that form, so that both can be told apart.
+                _ => json::write_base64(out, text.json_type, bytes),
             },
+            Value::FixedBinary(bytes, len) => {
+                json::write_base64(out, text.json_type, pad(&mut self.padded, bytes, len));
+            }
             Value::Binary(bytes) | Value::Geometry(bytes) | Value::Vector(bytes) => {
                 json::write_base64(out, text.json_type, bytes);
+            }
+            // JSON's own null must not be taken for SQL's.
+            Value::Json(json) if matches!(json.root()?, Node::Null) => {
+                json::write_base64(out, text.json_type, JSON_NULL);
             }
             Value::Json(json) => json.write_json(Style::Compact, out)?,
             // Without its labels, the number is all that is known, and still exact.
@@ -133,6 +143,9 @@ impl ImageWriter {
                 Ok(())
             }
             Ok(Value::Binary(bytes)) => Ok(json::push_base64(out, text.json_type, bytes)),
+            Ok(Value::FixedBinary(bytes, len)) => {
+                Ok(json::push_base64(out, text.json_type, pad(&mut self.padded, bytes, len)))
+            }
             Ok(Value::Enum(number)) => {
                 match enum_label(text, number) {
                     Some(label) => push_key_text(out, label),
@@ -147,6 +160,20 @@ impl ImageWriter {
             json::push_base64(out, text.json_type, bytes);
         }
     }
+}
+
+/// `null` as binary JSON: the type byte of a literal, and the literal.
+const JSON_NULL: &[u8] = &[4, 0];
+
+/// `bytes` and as many zero bytes as `len` asks for.
+fn pad<'a>(padded: &'a mut Vec<u8>, bytes: &'a [u8], len: u16) -> &'a [u8] {
+    if bytes.len() >= usize::from(len) {
+        return bytes;
+    }
+    padded.clear();
+    padded.extend_from_slice(bytes);
+    padded.resize(usize::from(len), 0);
+    padded
 }
 
 fn push_int(out: &mut Vec<u8>, n: impl itoa::Integer) {

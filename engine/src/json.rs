@@ -44,6 +44,9 @@ fn write_escape(out: &mut Vec<u8>, byte: u8) {
     out.extend_from_slice(&[b'\\', short]);
 }
 
+/// How the form for bytes begins.
+pub(crate) const BASE64: &str = "base64:type";
+
 /// Appends `"base64:type<N>:<data>"`, the form that MySQL's JSON functions give to binary values.
 pub(crate) fn write_base64(out: &mut Vec<u8>, type_code: u8, data: &[u8]) {
     out.push(b'"');
@@ -54,7 +57,7 @@ pub(crate) fn write_base64(out: &mut Vec<u8>, type_code: u8, data: &[u8]) {
 /// As [`write_base64`], without the quotes.
 pub(crate) fn push_base64(out: &mut Vec<u8>, type_code: u8, data: &[u8]) {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    out.extend_from_slice(b"base64:type");
+    out.extend_from_slice(BASE64.as_bytes());
     out.extend_from_slice(itoa::Buffer::new().format(type_code).as_bytes());
     out.push(b':');
     out.reserve(data.len().div_ceil(3).saturating_mul(4));

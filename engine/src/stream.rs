@@ -1,5 +1,6 @@
 //! `bintrail stream`: a live source into the index, from where it was left.
 
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -64,6 +65,26 @@ pub enum Start {
     Position(String, u64),
     /// Behind these GTIDs.
     Gtids(GtidSet),
+}
+
+impl Start {
+    /// Where a checkpoint says to go on.
+    fn of(checkpoint: &Checkpoint) -> Result<Self, Error> {
+        Ok(match checkpoint.mode {
+            Mode::Gtid => Self::Gtids(server::parse_set(&checkpoint.gtid_set)?),
+            Mode::Position => Self::Position(checkpoint.binlog_file.clone(), checkpoint.binlog_position),
+        })
+    }
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Position(file, position) => write!(f, "{file}:{position}"),
+            Self::Gtids(set) if set.is_empty() => f.write_str("the empty GTID set"),
+            Self::Gtids(set) => write!(f, "GTID set {}", set.to_string().replace('\n', " ")),
+        }
+    }
 }
 
 /// Streams until `stop` turns true, through whatever passes: a source or an index that is away for a while is
@@ -135,6 +156,7 @@ struct Session<'a> {
     options: &'a StreamOptions,
     index: &'a Index,
     source_id: u32,
+    start: Start,
     server: Server,
     events: ReplicationStream,
     decoder: Decoder,
@@ -170,21 +192,18 @@ impl<'a> Session<'a> {
                 first_checkpoint(start, server_id, state.next_change_id)
             }
         };
-        tracing::info!(from = place_of(&checkpoint), server_id, "streaming");
-
-        let start = match checkpoint.mode {
-            Mode::Gtid => Start::Gtids(server::parse_set(&checkpoint.gtid_set)?),
-            Mode::Position => Start::Position(checkpoint.binlog_file.clone(), checkpoint.binlog_position),
-        };
+        let start = Start::of(&checkpoint)?;
+        tracing::info!(from = %start, server_id, "streaming");
         let (mut events, checksum) = server::dump(&options.source, server_id, &start).await?;
         // The server refuses a start it cannot serve in its first answer.
         let mut frames = Vec::new();
-        read(&mut events, &mut frames, options).await?;
+        read(&mut events, &mut frames, &options.source, &start).await?;
 
         if *reset {
             index.reset(source_id).await?;
             if let Some(old) = forgotten {
-                tracing::warn!(from = place_of(&old), to = place_of(&checkpoint), "reset: what lies between is left out");
+                let old = Start::of(&old)?;
+                tracing::warn!(from = %old, to = %start, "reset: what lies between is left out");
             }
             *reset = false;
         }
@@ -195,14 +214,15 @@ impl<'a> Session<'a> {
         }
         index.save_error(source_id, None).await?;
 
-        let set = match start {
-            Start::Gtids(set) => set,
+        let set = match &start {
+            Start::Gtids(set) => set.clone(),
             Start::Position(..) => GtidSet::new(),
         };
         let session = Self {
             options,
             index,
             source_id,
+            start,
             server,
             events,
             decoder: Decoder::for_dump(checksum),
@@ -266,7 +286,7 @@ impl<'a> Session<'a> {
                 _ = stop.wait_for(|stop| *stop) => break Ok(()),
                 () = in_flight.idle(), if pending => self.hand_on(&queue).await,
                 _ = tick.tick() => self.hand_on(&queue).await,
-                result = read(&mut self.events, &mut frames, self.options) => {
+                result = read(&mut self.events, &mut frames, &self.options.source, &self.start) => {
                     if result.is_err() {
                         break result;
                     }
@@ -431,19 +451,24 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn read(
+/// Reads what has come. `from` is where the dump was asked to start.
+pub(crate) async fn read(
     events: &mut ReplicationStream,
     frames: &mut Vec<Bytes>,
-    options: &StreamOptions,
+    source: &ConnectOptions,
+    from: &Start,
 ) -> Result<(), Error> {
-    match events.next_frames(frames).await {
-        Ok(Progress::Events) => Ok(()),
-        Ok(Progress::End) => {
-            let closed = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-            Err(server::source_error(&options.source, source::Error::Lost(closed)))
+    let error = match events.next_frames(frames).await {
+        Ok(Progress::Events) => return Ok(()),
+        Ok(Progress::End) => source::Error::Lost(std::io::ErrorKind::UnexpectedEof.into()),
+        Err(error) => error,
+    };
+    Err(match error {
+        source::Error::PositionPurged(_) | source::Error::PositionUnknown(_) => {
+            Error::Place { address: server::address(source), place: from.to_string(), error }
         }
-        Err(error) => Err(server::source_error(&options.source, error)),
-    }
+        error => server::source_error(source, error),
+    })
 }
 
 /// The checkpoint of a stream that begins.
@@ -464,13 +489,6 @@ fn first_checkpoint(from: Start, server_id: u32, next_change_id: u64) -> Checkpo
         server_id,
         lag_seconds: None,
         capture_skips: CaptureSkips::default(),
-    }
-}
-
-fn place_of(checkpoint: &Checkpoint) -> String {
-    match checkpoint.mode {
-        Mode::Gtid => format!("behind GTIDs {:?}", checkpoint.gtid_set),
-        Mode::Position => format!("{}:{}", checkpoint.binlog_file, checkpoint.binlog_position),
     }
 }
 

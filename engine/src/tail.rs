@@ -9,9 +9,8 @@ use crate::error::Error;
 use crate::print::Printer;
 use crate::resolve::resolve;
 use crate::source::connection::ConnectOptions;
-use crate::source::replication::Progress;
 use crate::source::server::{self, Server};
-use crate::stream::{Start, derived_server_id};
+use crate::stream::{Start, derived_server_id, read};
 
 /// What to print, and from where on.
 #[derive(Debug, Clone)]
@@ -33,7 +32,6 @@ pub async fn tail<W: Write>(
     printer: &mut Printer<W>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Error> {
-    let wrap = |error| server::source_error(&options.source, error);
     let mut server = Server::connect(&options.source).await?;
     server.check()?;
     // Not the id of a stream from this host, which goes on beside it.
@@ -43,10 +41,10 @@ pub async fn tail<W: Write>(
     let mut decoder = Decoder::for_dump(checksum);
     let mut frames = Vec::new();
     loop {
-        let progress = tokio::select! {
+        tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
-            progress = events.next_frames(&mut frames) => progress.map_err(wrap)?,
-        };
+            result = read(&mut events, &mut frames, &options.source, &start) => result?,
+        }
         for frame in frames.drain(..) {
             let position = decoder.position();
             let event = decoder.decode(&frame).map_err(|error| Error::Binlog {
@@ -62,8 +60,5 @@ pub async fn tail<W: Write>(
             }
         }
         printer.flush().map_err(Error::Output)?;
-        if progress == Progress::End {
-            return Ok(());
-        }
     }
 }

@@ -82,6 +82,11 @@ pub(crate) fn same_number(a: &str, b: &str) -> bool {
         && a.parse::<f64>().map(f64::to_bits) == b.parse::<f64>().map(f64::to_bits)
 }
 
+/// How many digits a number has from the first to the last that is not zero.
+pub(crate) fn significant_digits(number: &str) -> usize {
+    digits(number).1.len()
+}
+
 /// Sign, significant digits and the exponent of the last of them.
 fn digits(number: &str) -> (bool, String, i64) {
     let (negative, rest) = match number.strip_prefix('-') {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::Result;
 use crate::client::Client;
-use crate::json::{Json, is_integer, same_number};
+use crate::json::{Json, is_integer, significant_digits};
 use crate::oracle::Cell;
 use crate::schema::{Column, Kind, quoted};
 
@@ -68,15 +68,6 @@ impl Value {
         }
     }
 
-    /// An image cannot tell the JSON `null` from NULL, so here nothing does.
-    fn json(json: Json) -> Value {
-        if json == Json::Null {
-            Value::Null
-        } else {
-            Value::Json(json)
-        }
-    }
-
     /// A value that `mysqlbinlog` printed.
     pub fn from_oracle(cell: &Cell, column: &Column, charsets: &mut Charsets) -> Result<Value> {
         let label = |labels: &[String], n: usize| match n {
@@ -113,8 +104,8 @@ impl Value {
             }
             (Cell::Bytes(bytes), Kind::Text(charset)) => {
                 Value::Text(match charsets.decode(charset, bytes)? {
-                    Some(text) => text,
-                    None => format!("base64:type{}:{}", column.code, base64(bytes)),
+                    Some(text) if !text.starts_with("base64:type") => text,
+                    _ => format!("base64:type{}:{}", column.code, base64(bytes)),
                 })
             }
             (Cell::Enum(n), Kind::Enum(labels)) => Value::Text(label(labels, usize::from(*n))?),
@@ -126,7 +117,7 @@ impl Value {
                         .join(","),
                 )
             }
-            (Cell::Json(text), Kind::Json) => Value::json(Json::parse(text)?),
+            (Cell::Json(text), Kind::Json) => Value::Json(Json::parse(text)?),
             (Cell::Bytes(bytes), Kind::Binary(length)) => {
                 let mut bytes = bytes.clone();
                 bytes.resize(*length, 0);
@@ -157,8 +148,10 @@ impl Value {
             )
         };
         Ok(match (&column.kind, json) {
-            (Kind::Json, json) => Value::json(json.clone()),
             (_, Json::Null) => Value::Null,
+            // The JSON null, so that it is not taken for NULL.
+            (Kind::Json, Json::String(text)) if text == "base64:type245:BAA=" => Value::Json(Json::Null),
+            (Kind::Json, json) => Value::Json(json.clone()),
             (Kind::Integer | Kind::Bit | Kind::Year, Json::Number(number))
                 if is_integer(number) =>
             {
@@ -230,7 +223,7 @@ impl Value {
             Kind::Double => Value::Double(text.parse()?),
             Kind::Binary(_) | Kind::Blob => Value::Bytes(unhex(&text)?),
             Kind::Vector => Value::Vector(unhex(&text)?),
-            Kind::Json => Value::json(Json::parse(&text)?),
+            Kind::Json => Value::Json(Json::parse(&text)?),
             _ => Value::Text(text),
         })
     }
@@ -254,14 +247,10 @@ impl fmt::Display for Value {
     }
 }
 
-/// Is `number` written with no more digits than its shortest form needs?
+/// Has `number`, which reads back as the value that Rust prints as `shortest`, no more digits than
+/// that? Of two that are as short and as near, either will do.
 fn shortest(number: &str, shortest: &str) -> bool {
-    let digits = |text: &str| {
-        let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
-        let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-        digits.trim_matches('0').len()
-    };
-    same_number(number, shortest) && digits(number) <= digits(shortest)
+    significant_digits(number) == significant_digits(shortest)
 }
 
 fn six_digits(value: f64) -> String {

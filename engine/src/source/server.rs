@@ -222,7 +222,11 @@ async fn open_dump(
         Some("CRC32") => Checksum::Crc32,
         _ => Checksum::None,
     };
-    connection.register_replica(server_id, "", 0).await?;
+    connection.register_replica(server_id, "", 0).await.map_err(|error| match error {
+        // Logged in it is: what it lacks is the privilege.
+        super::Error::AccessDenied(error) => super::Error::PrivilegeMissing(error),
+        error => error,
+    })?;
     let stream = match from {
         Start::Gtids(set) => {
             let mut encoded = Vec::new();

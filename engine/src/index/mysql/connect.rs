@@ -93,6 +93,7 @@ fn options(dsn: &MySqlDsn, database: Option<&str>, mode: SslMode) -> Opts {
         .pass(Some(dsn.password.expose().to_owned()))
         .db_name(database.map(str::to_owned))
         .prefer_socket(Some(false))
+        .client_found_rows(true)
         .tcp_keepalive(Some(Duration::from_secs(30)))
         .ssl_opts(ssl)
         .into()

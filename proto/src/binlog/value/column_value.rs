@@ -44,8 +44,10 @@ pub enum Value<'a> {
     Set(u64),
     /// CHAR, VARCHAR and the TEXTs, in the column's character set.
     Text(&'a [u8], Charset),
-    /// BINARY, VARBINARY and the BLOBs; also text whose character set is not known.
+    /// VARBINARY and the BLOBs; also text whose character set is not known.
     Binary(&'a [u8]),
+    /// BINARY of this many bytes: the event leaves zero bytes at the end out.
+    FixedBinary(&'a [u8], u16),
     /// JSON.
     Json(Jsonb<'a>),
     /// GEOMETRY: a 4-byte SRID and WKB.
@@ -126,6 +128,9 @@ impl<'a> Value<'a> {
                 Self::Enum(u16::try_from(unsigned(bytes)?).map_err(|_| wrong_width())?)
             }
             ColumnType::Set { .. } => Self::Set(unsigned(bytes)?),
+            ColumnType::String { max_len } if column.charset() == Some(Charset::Binary) => {
+                Self::FixedBinary(bytes, max_len)
+            }
             ColumnType::String { .. } | ColumnType::VarChar { .. } | ColumnType::Blob { .. } => {
                 match column.charset() {
                     None | Some(Charset::Binary) => Self::Binary(bytes),
