@@ -11,6 +11,7 @@
 
 mod index;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bintrail_engine::dsn::{IndexDsn, MySqlDsn, SslMode};
@@ -19,7 +20,9 @@ use bintrail_engine::secret::Secret;
 use index::{ALL_IDS, Backend, Builder, IDS, T0, column, source};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder, Row, Value};
-use tokio::sync::Mutex;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, Notify};
 
 const IMAGE: Option<&str> = Some(r#"{"id":1}"#);
 
@@ -339,6 +342,50 @@ async fn a_row_larger_than_a_packet() {
             assert_eq!(column(mysql, ALL_IDS).await, ["1"]);
         }
         index.close().await.unwrap();
+    })
+    .await;
+}
+
+/// The network fails so that the server does not see it, and keeps the lock for a connection that is
+/// no more: the same process gets its source back, another one does not.
+#[tokio::test]
+async fn a_connection_the_server_believes_in_gives_the_lock_back() {
+    MySql::test(async |mysql| {
+        let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut dsn = mysql.index();
+        let server = (dsn.host.clone(), dsn.port);
+        dsn.port = proxy.local_addr().unwrap().port();
+        dsn.host = "127.0.0.1".into();
+        let cut = Arc::new(Notify::new());
+        let cut_here = Arc::clone(&cut);
+        let proxying = tokio::spawn(async move {
+            // Held open to the server, whatever becomes of the client.
+            let mut servers = Vec::new();
+            loop {
+                let (mut client, _) = proxy.accept().await.unwrap();
+                let mut to = TcpStream::connect(server.clone()).await.unwrap();
+                tokio::select! {
+                    _ = copy_bidirectional(&mut client, &mut to) => {}
+                    () = cut_here.notified() => {}
+                }
+                servers.push(to);
+            }
+        });
+        let index = Index::open(&IndexDsn::MySql(dsn), true).await.unwrap();
+        let one = index.attach(&source("one")).await.unwrap().source_id;
+        cut.notify_one();
+        let error = index.keep_alive().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Lost, "{error}");
+        let other = Index::open(&mysql.dsn, true).await.unwrap();
+        let error = other.attach(&source("one")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
+        index.save_error(one, Some("lost")).await.unwrap();
+        index.attach(&source("one")).await.unwrap();
+        let error = other.attach(&source("one")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
+        index.close().await.unwrap();
+        other.close().await.unwrap();
+        proxying.abort();
     })
     .await;
 }
