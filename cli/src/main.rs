@@ -1,3 +1,28 @@
-//! bintrail's command line.
+//! `bintrail`: every row change of a MySQL or MariaDB server in a queryable change index.
 
-fn main() {}
+mod args;
+mod commands;
+mod env_file;
+mod logging;
+
+use std::process::ExitCode;
+
+
+fn main() -> ExitCode {
+    let cli = args::Cli::read();
+    logging::start(cli.log_level, cli.log_format);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("bintrail: cannot start: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    match runtime.block_on(commands::run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bintrail: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

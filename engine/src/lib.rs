@@ -1,5 +1,21 @@
 //! bintrail's engine: binlog sources, the pipeline, the change index.
 
+pub mod clock;
 pub mod dsn;
+pub mod error;
+pub mod files;
+pub mod filter;
+pub mod image;
 pub mod index;
+mod json;
+pub mod pipeline;
+pub mod print;
+pub mod render;
+mod resolve;
 pub mod secret;
+pub mod source;
+pub mod stream;
+pub mod table;
+pub mod tail;
+
+pub use error::Error;

@@ -1,18 +1,20 @@
-//! Passwords, which must never be printed.
+//! Text that no log, error or `Debug` output may show.
 
 use std::fmt;
 
-/// A password. `Debug` and `Display` print `***`; only [`Secret::expose`] gives it away.
+use zeroize::Zeroizing;
+
+/// A password or another secret: wiped when dropped, and printed as `***`.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the password.
-    pub fn new(password: impl Into<String>) -> Self {
-        Self(password.into())
+    /// Takes the text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
     }
 
-    /// The password itself, for the one place that must send it.
+    /// The text itself. Whoever asks for it answers for where it goes.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -28,5 +30,21 @@ impl fmt::Debug for Secret {
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_stars() {
+        let secret = Secret::new("hunter2");
+        assert_eq!(
+            format!("{secret} {secret:?} {:#?}", Some(&secret)).find("hunter2"),
+            None
+        );
+        assert_eq!(format!("{secret}"), "***");
+        assert_eq!(secret.expose(), "hunter2");
     }
 }

@@ -6,8 +6,18 @@
 
 #![forbid(unsafe_code)]
 
+pub mod auth;
 pub mod binlog;
+pub mod capabilities;
+pub mod command;
 pub mod error;
+pub mod gtid_set;
+pub mod handshake;
+pub mod packet;
 pub mod primitive;
+pub mod response;
+pub mod resultset;
+mod serialization;
+pub mod session;
 
 pub use error::{Error, Kind};

@@ -57,6 +57,19 @@ integers! {
     int8: 8 => |b| u64::from_le_bytes(b) => u64;
 }
 
+/// An unsigned big-endian integer of `n` bytes, as the storage engines' formats have it; at most 8.
+///
+/// # Errors
+/// [`Kind::Truncated`] when there are too few bytes.
+#[inline]
+pub fn int_be(n: usize) -> impl for<'a> Fn(&'a [u8]) -> Parsed<'a, u64> {
+    move |input| {
+        let (rest, head) = bytes(n)(input)?;
+        let value = head.iter().fold(0, |n, &byte| n << 8 | u64::from(byte));
+        Ok((rest, value))
+    }
+}
+
 /// `string<n>`: exactly `n` bytes.
 ///
 /// # Errors
@@ -140,6 +153,14 @@ mod tests {
         assert_eq!(int3(&input), Ok((&input[3..], 0x03_02_01)));
         assert_eq!(int6(&input), Ok((&input[6..], 0x0605_0403_0201)));
         assert!(int4(&input[..3]).is_err());
+    }
+
+    #[test]
+    fn big_endian_integers() {
+        assert_eq!(int_be(0)(&[1]), Ok((&[1][..], 0)));
+        assert_eq!(int_be(3)(&[1, 2, 3, 4]), Ok((&[4][..], 0x01_02_03)));
+        assert_eq!(int_be(8)(&[0xFF; 8]), Ok((&[][..], u64::MAX)));
+        assert!(int_be(4)(&[1, 2, 3]).is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod error;
 mod mysql;
 pub mod record;
 mod sqlite;
-mod time;
+pub(crate) mod time;
 
 use std::sync::Arc;
 

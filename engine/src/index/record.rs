@@ -281,7 +281,7 @@ pub struct RowChange {
 /// What one index transaction writes.
 ///
 /// A source transaction may be spread over several batches; only the last of them holds its
-/// [`Transaction`] row, and no checkpoint stands in between, so that no reader sees a part.
+/// [`Transaction`] row, and every checkpoint in between stands before it, so that no reader sees a part.
 /// DDL and XA decisions come only with a checkpoint that covers them: they cannot be discarded by
 /// their `change_id`, so they must never be there without it.
 #[derive(Debug, Clone, Default)]
@@ -296,6 +296,9 @@ pub struct Batch {
     pub xa_decided: Vec<XaDecided>,
     /// DDL statements.
     pub schema_changes: Vec<SchemaChange>,
+    /// Rows at or above this id came with earlier batches and belong to a transaction that never
+    /// ended: they are deleted before the batch is written.
+    pub discard_from: Option<u64>,
     /// The checkpoint that is true once all of this is in the index.
     pub checkpoint: Option<Checkpoint>,
 }
@@ -358,7 +361,6 @@ impl Batch {
                 return Err("a commit time is outside 1970 to 9999");
             }
         }
-        let mut next = above.saturating_add(1);
         let mut covered = ids.start;
         for transaction in &self.transactions {
             if transaction.transaction_id <= covered || transaction.row_count == 0 {
@@ -374,10 +376,10 @@ impl Batch {
         if !self.rows.is_empty() && covered > above {
             return Err("a transaction ends behind its last row");
         }
-        next = next.max(covered.saturating_add(1));
         match &self.checkpoint {
-            Some(checkpoint) if checkpoint.next_change_id < next => {
-                Err("the checkpoint does not cover the batch")
+            // Rows above it may be the first of a transaction that goes on in the next batch.
+            Some(checkpoint) if checkpoint.next_change_id <= covered => {
+                Err("the checkpoint does not cover the batch's transactions")
             }
             Some(checkpoint) if checkpoint.next_change_id > ids.end => {
                 Err("the source has used up its change ids")

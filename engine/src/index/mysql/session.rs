@@ -297,15 +297,15 @@ impl Session {
         }))
     }
 
-    /// Discards what no checkpoint covers. Readers do not see it, so it may go in parts.
-    async fn discard(&mut self, source_id: u32, next_change_id: u64) -> Result<(), Fault> {
+    /// Discards from an id on what no checkpoint covers. Readers do not see it, so it may go in parts.
+    async fn discard(&mut self, source_id: u32, from: u64) -> Result<(), Fault> {
         let last = change_ids_of(source_id).end - 1;
         for (table, id) in [
             ("row_changes", "change_id"),
             ("transactions", "transaction_id"),
         ] {
             let sql = format!(
-                "DELETE FROM {table} WHERE {id} BETWEEN {next_change_id} AND {last}
+                "DELETE FROM {table} WHERE {id} BETWEEN {from} AND {last}
                  LIMIT {DISCARD_CHUNK}"
             );
             loop {
@@ -397,6 +397,9 @@ impl Session {
             return Err(convert::not_attached().into());
         }
         batch.check(source_id).map_err(convert::bad_batch)?;
+        if let Some(from) = batch.discard_from {
+            self.discard(source_id, from).await?;
+        }
         if let Some(newest) = batch.rows.iter().map(|row| row.committed_at).max() {
             self.partitions.make(&mut self.conn, newest).await?;
         }

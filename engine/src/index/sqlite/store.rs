@@ -176,9 +176,9 @@ impl Store {
         }
     }
 
-    /// Discards what no checkpoint covers. Readers do not see it, so it may go in parts.
-    fn discard(&self, source_id: u32, next_change_id: u64) -> Result<(), Fault> {
-        let from = signed(next_change_id)?;
+    /// Discards from an id on what no checkpoint covers. Readers do not see it, so it may go in parts.
+    fn discard(&self, source_id: u32, from: u64) -> Result<(), Fault> {
+        let from = signed(from)?;
         // The last source's ids end just above the largest integer.
         let to = signed(change_ids_of(source_id).end - 1)?;
         for sql in [
@@ -262,6 +262,9 @@ impl Store {
             return Err(convert::not_attached().into());
         }
         batch.check(source_id).map_err(convert::bad_batch)?;
+        if let Some(from) = batch.discard_from {
+            self.discard(source_id, from)?;
+        }
         // Dropped on an error, it is rolled back.
         let transaction = self
             .connection

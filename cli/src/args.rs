@@ -1,0 +1,228 @@
+//! The command line.
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::env_file;
+
+/// Keeps every row change of a MySQL or MariaDB server in a queryable change index.
+#[derive(Debug, Parser)]
+#[command(name = "bintrail", version, propagate_version = true)]
+pub(crate) struct Cli {
+    /// Least severity of what is logged, to standard error
+    #[arg(long, global = true, env = "BINTRAIL_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    pub(crate) log_level: LogLevel,
+    /// Form of the log
+    #[arg(long, global = true, env = "BINTRAIL_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Replicate from a source and keep its row changes in the index
+    Stream(StreamArgs),
+    /// Show every source's stream: where it is, how far behind, what it covers
+    Status(StatusArgs),
+    /// Make the index's tables where they are missing
+    Init(IndexArgs),
+    /// Print the row changes in binlog files
+    Decode(DecodeArgs),
+    /// Print a live source's row changes as they are committed
+    Tail(TailArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IndexArgs {
+    /// Index: sqlite:PATH, user:password@tcp(host:3306)/database or mysql://user:password@host:3306/database
+    #[arg(
+        long,
+        env = "BINTRAIL_INDEX_DSN",
+        value_name = "DSN",
+        default_value = "sqlite:bintrail.db",
+        hide_env_values = true
+    )]
+    pub(crate) index_dsn: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SourceArgs {
+    /// Source: user:password@tcp(host:3306)/ or mysql://user:password@host:3306/
+    #[arg(long, env = "BINTRAIL_SOURCE_DSN", value_name = "DSN", hide_env_values = true)]
+    pub(crate) source_dsn: String,
+    /// Server id to replicate under [default: derived from this host and the source]
+    #[arg(long, env = "BINTRAIL_SERVER_ID", value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) server_id: Option<u32>,
+    /// Schemas to keep, separated by commas [default: all but the server's own]
+    #[arg(long, env = "BINTRAIL_SCHEMAS", value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) schemas: Vec<String>,
+    /// Tables to keep, as table or schema.table, separated by commas [default: all]
+    #[arg(long, env = "BINTRAIL_TABLES", value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) tables: Vec<String>,
+    /// Binlog file to start in
+    #[arg(long, env = "BINTRAIL_START_FILE", value_name = "FILE", conflicts_with = "start_gtid")]
+    pub(crate) start_file: Option<String>,
+    /// Position to start at [default: 4]
+    #[arg(
+        long,
+        env = "BINTRAIL_START_POS",
+        value_name = "POSITION",
+        requires = "start_file",
+        value_parser = clap::value_parser!(u64).range(4..)
+    )]
+    pub(crate) start_pos: Option<u64>,
+    /// GTID set to start behind
+    #[arg(long, env = "BINTRAIL_START_GTID", value_name = "GTIDS")]
+    pub(crate) start_gtid: Option<String>,
+    /// TLS to the source: preferred uses it whenever the source offers it
+    #[arg(long, env = "BINTRAIL_SSL_MODE", value_name = "MODE", default_value = "preferred")]
+    pub(crate) ssl_mode: SslMode,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum SslMode {
+    Disabled,
+    Preferred,
+    Required,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StreamArgs {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Row changes that are written at once while the index is busy
+    #[arg(
+        long,
+        env = "BINTRAIL_BATCH_SIZE",
+        value_name = "ROWS",
+        default_value_t = 1000,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) batch_size: u64,
+    /// Longest time between two checkpoints
+    #[arg(
+        long,
+        env = "BINTRAIL_CHECKPOINT",
+        value_name = "SECONDS",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=3600)
+    )]
+    pub(crate) checkpoint: u64,
+    /// Forget the checkpoint and start anew, saying what is left out
+    #[arg(long, env = "BINTRAIL_RESET")]
+    pub(crate) reset: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    /// Form of the output
+    #[arg(long, env = "BINTRAIL_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: StatusFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum StatusFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecodeArgs {
+    /// Binlog files, in order
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<std::path::PathBuf>,
+    /// Form of the output
+    #[arg(long, env = "BINTRAIL_FORMAT", value_name = "FORMAT", default_value = "json")]
+    pub(crate) format: RowFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Form of the output
+    #[arg(long, env = "BINTRAIL_FORMAT", value_name = "FORMAT", default_value = "json")]
+    pub(crate) format: RowFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum RowFormat {
+    /// One JSON object a line for each row change
+    Json,
+    /// The row lines of `mysqlbinlog -vv --base64-output=decode-rows`
+    Mysqlbinlog,
+}
+
+impl Cli {
+    /// Reads the command line: a flag beats its environment variable, and that the line in `.bintrail.env`.
+    pub(crate) fn read() -> Self {
+        let file = std::fs::read_to_string(".bintrail.env").unwrap_or_default();
+        let command = with_defaults(Self::command(), &file);
+        let matches = command.get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// `command` with the values of an env file as the defaults of its flags.
+fn with_defaults(command: clap::Command, file: &str) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let value = arg.get_env().and_then(|name| {
+            let in_file = env_file::parse(file).find(|(key, _)| *key == name)?;
+            std::env::var_os(name).is_none().then_some(in_file.1)
+        });
+        match value {
+            // A value may be a secret: help must not print it.
+            Some(value) => arg.default_value(value.to_owned()).hide_default_value(true).required(false),
+            None => arg,
+        }
+    });
+    command.mut_subcommands(|subcommand| with_defaults(subcommand, file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_env_file_gives_defaults_and_flags_beat_them() {
+        let file = "# a comment\nBINTRAIL_SOURCE_DSN='mysql://u:p@h/'\nexport BINTRAIL_BATCH_SIZE=7\nOTHER=1\n";
+        let parse = |args: &[&str]| {
+            let matches = with_defaults(Cli::command(), file).try_get_matches_from(args)?;
+            Cli::from_arg_matches(&matches)
+        };
+        let stream = |cli: Cli| match cli.command {
+            Command::Stream(args) => args,
+            other => panic!("{other:?}"),
+        };
+        let defaults = stream(parse(&["bintrail", "stream"]).unwrap());
+        assert_eq!((defaults.source.source_dsn.as_str(), defaults.batch_size), ("mysql://u:p@h/", 7));
+        let flags = stream(parse(&["bintrail", "stream", "--batch-size", "9"]).unwrap());
+        assert_eq!(flags.batch_size, 9);
+        let help = with_defaults(Cli::command(), file).try_get_matches_from(["bintrail", "stream", "--help"]);
+        assert!(!help.unwrap_err().to_string().contains("u:p@h"));
+    }
+}

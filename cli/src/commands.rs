@@ -1,0 +1,142 @@
+//! The commands: arguments to engine options, and results to output.
+
+mod status;
+
+use std::io::{self, BufWriter};
+use std::time::Duration;
+
+use bintrail_engine::Error;
+use bintrail_engine::dsn::{IndexDsn, MySqlDsn};
+use bintrail_engine::files::print_file;
+use bintrail_engine::filter::Filter;
+use bintrail_engine::index::Index;
+use bintrail_engine::print::{Format, Printer};
+use bintrail_engine::source::connection::{self, ConnectOptions};
+use bintrail_engine::stream::{Start, StreamOptions, stream};
+use bintrail_engine::tail::{TailOptions, tail};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::args::{
+    Command, DecodeArgs, IndexArgs, RowFormat, SourceArgs, SslMode, StreamArgs, TailArgs,
+};
+
+/// Runs a command to its end.
+pub(crate) async fn run(command: Command) -> Result<(), Error> {
+    match command {
+        Command::Stream(args) => run_stream(args).await,
+        Command::Status(args) => status::run(&args).await,
+        Command::Init(args) => init(&args).await,
+        Command::Decode(args) => unless_closed(decode(args)),
+        Command::Tail(args) => unless_closed(run_tail(args).await),
+    }
+}
+
+async fn run_stream(args: StreamArgs) -> Result<(), Error> {
+    let options = StreamOptions {
+        index: index_dsn(&args.index)?,
+        source: connect_options(&args.source)?,
+        server_id: args.source.server_id,
+        filter: filter(&args.source),
+        batch_size: args.batch_size,
+        checkpoint: Duration::from_secs(args.checkpoint),
+        start: start(&args.source)?,
+        reset: args.reset,
+    };
+    stream(&options, stop_signal()?).await
+}
+
+async fn init(args: &IndexArgs) -> Result<(), Error> {
+    Index::open(&index_dsn(args)?, true).await?.close().await?;
+    Ok(())
+}
+
+fn decode(args: DecodeArgs) -> Result<(), Error> {
+    let mut printer = Printer::new(output(), format(args.format), Filter::default().with_system_schemas());
+    for path in &args.files {
+        let printed = print_file(path, &mut printer);
+        // What stands before a fault in the file is good.
+        printer.flush().map_err(Error::Output)?;
+        printed?;
+    }
+    Ok(())
+}
+
+async fn run_tail(args: TailArgs) -> Result<(), Error> {
+    let options = TailOptions {
+        source: connect_options(&args.source)?,
+        server_id: args.source.server_id,
+        start: start(&args.source)?,
+    };
+    let mut printer = Printer::new(output(), format(args.format), filter(&args.source));
+    tail(&options, &mut printer, stop_signal()?).await
+}
+
+/// A reader that has seen enough is no error.
+fn unless_closed(result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+fn output() -> BufWriter<io::Stdout> {
+    BufWriter::with_capacity(64 * 1024, io::stdout())
+}
+
+const fn format(format: RowFormat) -> Format {
+    match format {
+        RowFormat::Json => Format::Json,
+        RowFormat::Mysqlbinlog => Format::Mysqlbinlog,
+    }
+}
+
+fn index_dsn(args: &IndexArgs) -> Result<IndexDsn, Error> {
+    IndexDsn::parse(&args.index_dsn).map_err(|error| Error::Dsn { what: "--index-dsn", error })
+}
+
+fn connect_options(args: &SourceArgs) -> Result<ConnectOptions, Error> {
+    let dsn = MySqlDsn::parse(&args.source_dsn)
+        .map_err(|error| Error::Dsn { what: "--source-dsn", error })?;
+    let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
+    options.ssl_mode = match args.ssl_mode {
+        SslMode::Disabled => connection::SslMode::Disabled,
+        SslMode::Preferred => connection::SslMode::Preferred,
+        SslMode::Required => connection::SslMode::Required,
+    };
+    Ok(options)
+}
+
+fn filter(args: &SourceArgs) -> Filter {
+    Filter::new(&args.schemas, &args.tables)
+}
+
+fn start(args: &SourceArgs) -> Result<Option<Start>, Error> {
+    Ok(match (&args.start_file, &args.start_gtid) {
+        (Some(file), _) => Some(Start::Position(file.clone(), args.start_pos.unwrap_or(4))),
+        (None, Some(gtids)) => {
+            let set = gtids.parse().map_err(|error| Error::Usage(format!("--start-gtid: {error}")))?;
+            Some(Start::Gtids(set))
+        }
+        (None, None) => None,
+    })
+}
+
+/// Turns true at the first SIGINT or SIGTERM.
+fn stop_signal() -> Result<watch::Receiver<bool>, Error> {
+    let listen = |kind| signal(kind).map_err(|error| Error::Usage(format!("cannot listen to signals: {error}")));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping: what is under way is finished first");
+        // Nobody listens when the command has ended by itself.
+        let _ = sender.send(true);
+        // The channel must stay open: a closed one reads as an error.
+        sender.closed().await;
+    });
+    Ok(receiver)
+}

@@ -1,0 +1,171 @@
+//! What a user may get wrong: one line that names the cause, an exit code of its kind, and no
+//! password anywhere.
+
+use std::fs;
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use bintrail_testkit::server::Server;
+
+use crate::support::{BINTRAIL, PASSWORD, Scratch, source, source_dsn, wait};
+
+/// Runs bintrail, which has to fail with `code` and one line that holds all of `words`.
+fn fails(arguments: &[&str], code: i32, words: &[&str]) {
+    let scratch = Scratch::new();
+    let mut child = Command::new(BINTRAIL)
+        .args(arguments)
+        .args(["--log-level", "error"])
+        .current_dir(&scratch.0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stderr.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        pipe.read_to_string(&mut text).unwrap();
+        text
+    });
+    let status = wait(&mut child);
+    let text = reader.join().unwrap();
+    let about = format!("{arguments:?}: {status}: {text}");
+    assert_eq!(status.code(), Some(code), "{about}");
+    assert_eq!(text.lines().count(), 1, "{about}");
+    assert!(text.starts_with("bintrail: "), "{about}");
+    for word in words {
+        assert!(text.contains(word), "no {word:?} in {about}");
+    }
+    assert!(!text.contains(PASSWORD), "{about}");
+}
+
+fn stream(dsn: &str, more: &[&str], code: i32, words: &[&str]) {
+    fails(
+        &[&["stream", "--source-dsn", dsn], more].concat(),
+        code,
+        words,
+    );
+}
+
+#[test]
+fn a_dsn_that_is_none() {
+    for dsn in [
+        format!("mysql://u:{PASSWORD}@h:notaport/"),
+        format!("u:{PASSWORD}@tcp(h:3306"),
+        format!("postgres://u:{PASSWORD}@h/"),
+    ] {
+        stream(&dsn, &[], 2, &["source"]);
+    }
+    let index = format!("mysql://u:{PASSWORD}@h:notaport/d");
+    fails(&["status", "--index-dsn", &index], 2, &["index"]);
+}
+
+#[test]
+fn a_host_that_is_not_there() {
+    stream(
+        &format!("mysql://u:{PASSWORD}@no-such-host.invalid:3306/"),
+        &[],
+        10,
+        &["no-such-host.invalid"],
+    );
+    stream(
+        &format!("mysql://u:{PASSWORD}@127.0.0.1:1/"),
+        &[],
+        10,
+        &["127.0.0.1:1"],
+    );
+}
+
+#[test]
+fn a_source_that_refuses() {
+    let server = source(&[]);
+    let mut client = server.client().unwrap();
+    let port = server.port;
+    stream(
+        &format!("mysql://capture:{PASSWORD}x@127.0.0.1:{port}/"),
+        &[],
+        11,
+        &["capture"],
+    );
+
+    client
+        .run(&format!("CREATE USER weak IDENTIFIED BY '{PASSWORD}'"))
+        .unwrap();
+    let weak = format!("mysql://weak:{PASSWORD}@127.0.0.1:{port}/");
+    stream(&weak, &[], 13, &["REPLICATION SLAVE"]);
+
+    let dsn = source_dsn(&server);
+    stream(
+        &dsn,
+        &["--start-file", "mysql-bin.000099"],
+        15,
+        &["mysql-bin.000099"],
+    );
+    let gtid = client.string("SELECT @@server_uuid").unwrap();
+    client.run("FLUSH BINARY LOGS").unwrap();
+    client.run("CREATE DATABASE later").unwrap();
+    client
+        .run("PURGE BINARY LOGS TO 'mysql-bin.000002'")
+        .unwrap();
+    stream(
+        &dsn,
+        &["--start-file", "mysql-bin.000001"],
+        15,
+        &["mysql-bin.000001"],
+    );
+    stream(
+        &dsn,
+        &["--start-gtid", &format!("{gtid}:1")],
+        15,
+        &["--reset"],
+    );
+    stream(&dsn, &["--start-gtid", "nonsense"], 2, &["nonsense"]);
+
+    let unreachable = format!("mysql://u:{PASSWORD}@127.0.0.1:1/index");
+    stream(&dsn, &["--index-dsn", &unreachable], 20, &["index"]);
+    let foreign = format!("mysql://capture:{PASSWORD}x@127.0.0.1:{port}/index");
+    stream(&dsn, &["--index-dsn", &foreign], 21, &["index"]);
+    stream(
+        &dsn,
+        &["--index-dsn", "sqlite:/no/such/directory/index.db"],
+        22,
+        &["/no/such/directory/index.db"],
+    );
+}
+
+#[test]
+fn a_source_without_row_events() {
+    let off = source(&["--skip-log-bin"]);
+    stream(&source_dsn(&off), &[], 14, &["--log-bin"]);
+    let statements = source(&["--binlog-format=STATEMENT"]);
+    stream(&source_dsn(&statements), &[], 14, &["binlog_format", "ROW"]);
+}
+
+#[test]
+fn files_that_are_no_binlog() {
+    let scratch = Scratch::new();
+    let path = |name: &str| scratch.0.join(name).to_str().unwrap().to_owned();
+    fails(&["decode", &path("missing")], 31, &["missing"]);
+    fs::write(
+        path("foreign"),
+        b"not a binlog at all, but long enough to be one",
+    )
+    .unwrap();
+    fails(&["decode", &path("foreign")], 30, &["foreign"]);
+    fs::write(path("empty"), b"").unwrap();
+    fails(&["decode", &path("empty")], 30, &["empty"]);
+
+    let server = Server::start("mysql97", "truncated", &[]).unwrap();
+    let mut client = server.client().unwrap();
+    client.run("CREATE DATABASE d").unwrap();
+    client.run("CREATE TABLE d.t (id INT)").unwrap();
+    client.run("INSERT INTO d.t VALUES (1), (2)").unwrap();
+    client.run("FLUSH BINARY LOGS").unwrap();
+    let whole = fs::read(&server.binlog_files().unwrap()[0]).unwrap();
+    fs::write(path("truncated"), &whole[..whole.len() - 60]).unwrap();
+    fails(&["decode", &path("truncated")], 30, &["truncated"]);
+    let mut damaged = whole.clone();
+    damaged[whole.len() - 70] ^= 1;
+    fs::write(path("damaged"), damaged).unwrap();
+    fails(&["decode", &path("damaged")], 30, &["damaged"]);
+}

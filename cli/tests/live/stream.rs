@@ -1,0 +1,172 @@
+//! `bintrail stream`, for both backends and both modes at once: whatever the workload does, and
+//! however often the stream is killed, the index holds the binlog's row events one for one, in
+//! order, and its images rebuild the source's tables.
+//!
+//! `BINTRAIL_TEST_ROW_EVENTS`, `BINTRAIL_TEST_KILLS`, `BINTRAIL_TEST_TERMS` and `BINTRAIL_TEST_SEED`
+//! make the runs longer, or one of them come again.
+
+use std::sync::Arc;
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant, SystemTime};
+
+use bintrail_testkit::check::{Replay, same_events};
+use bintrail_testkit::oracle::Oracle;
+use bintrail_testkit::schema::Catalog;
+use bintrail_testkit::server::Server;
+use bintrail_testkit::value::Charsets;
+use bintrail_testkit::workload::{Plan, Report, Rng, Workload, schemas};
+
+use crate::support::{PASSWORD, Scratch, Stream, index_server, setting, source};
+
+fn seed() -> u64 {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let seed = setting("BINTRAIL_TEST_SEED", now);
+    println!("BINTRAIL_TEST_SEED={seed}");
+    seed
+}
+
+/// One stream for each backend and mode, from the very beginning of the source's binlog.
+fn streams(source: &Server, keeper: &Server, scratch: &Scratch) -> Vec<Stream> {
+    let gtid = source
+        .client()
+        .unwrap()
+        .string("SELECT @@gtid_executed")
+        .unwrap();
+    assert!(!gtid.is_empty());
+    let by_gtid = ["--start-gtid", &gtid];
+    let by_position = ["--start-file", "mysql-bin.000001"];
+    let mut streams = Vec::new();
+    for (number, (name, keeper, start)) in [
+        ("sqlite-gtid", None, by_gtid),
+        ("sqlite-position", None, by_position),
+        ("mysql-gtid", Some(keeper), by_gtid),
+        ("mysql-position", Some(keeper), by_position),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // Four streams of one host need ids of their own.
+        let id = (4_000 + number).to_string();
+        let arguments = ["--server-id", &id, start[0], start[1]];
+        streams.push(Stream::new(name, source, keeper, scratch, &arguments));
+    }
+    streams
+}
+
+/// Compares a stream's index with the binlog and with the source's tables.
+fn check(stream: &Stream, source: &Server, report: &Report, catalog: &Catalog) {
+    let started = Instant::now();
+    let name = &stream.name;
+    let mut charsets = Charsets::new(source.client().unwrap()).unwrap();
+    let open = || stream.index.open().unwrap();
+    let oracle = Oracle::of(source).unwrap();
+    let count = same_events(open(), oracle, catalog, &mut charsets)
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(count, report.row_changes, "{name}");
+
+    let mut replay = Replay::new(catalog, false);
+    replay
+        .index(open())
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
+    let rows = replay
+        .same_tables(&mut source.client().unwrap(), &schemas())
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(rows > 0);
+
+    let state = open()
+        .query("SELECT mode, capture_skips, last_error FROM stream_state")
+        .unwrap();
+    let mode = name.rsplit('-').next().map(str::to_owned);
+    assert_eq!(state.len(), 1, "{name}");
+    assert_eq!(
+        state[0][..2],
+        [mode, Some("{}".to_owned())],
+        "{name}: {state:?}"
+    );
+    assert!(!stream.log().contains(PASSWORD), "{name} logs the password");
+    println!(
+        "{name}: {count} events, {rows} rows, checked in {:?}",
+        started.elapsed()
+    );
+}
+
+fn run(workload: &Arc<Workload>) -> thread::JoinHandle<(Report, Catalog)> {
+    let workload = Arc::clone(workload);
+    thread::spawn(move || workload.run().unwrap())
+}
+
+#[test]
+fn the_index_is_the_binlog() {
+    let seed = seed();
+    let scratch = Scratch::new();
+    let source = source(&["--max-binlog-size=16M"]);
+    let keeper = index_server(&["--local-infile=ON"]);
+    let mut streams = streams(&source, &keeper, &scratch);
+    streams.iter_mut().for_each(Stream::start);
+
+    let plan = Plan::mixed(seed, setting("BINTRAIL_TEST_ROW_EVENTS", 200_000));
+    let workload = Arc::new(Workload::create(&source, plan).unwrap());
+    let (report, catalog) = run(&workload).join().unwrap();
+    println!("{report:?}");
+    for stream in &mut streams {
+        stream.catch_up(&source);
+        stream.terminate();
+        check(stream, &source, &report, &catalog);
+    }
+}
+
+#[test]
+fn killed_at_any_moment_it_neither_misses_nor_repeats() {
+    let seed = seed();
+    let kills = setting("BINTRAIL_TEST_KILLS", 30);
+    let terms = setting("BINTRAIL_TEST_TERMS", 10);
+    let scratch = Scratch::new();
+    let source = source(&["--max-binlog-size=4M", "--binlog-row-metadata=FULL"]);
+    // Without LOAD DATA LOCAL, so that the other way of writing is shown too.
+    let keeper = index_server(&["--local-infile=OFF"]);
+    let streams = streams(&source, &keeper, &scratch);
+
+    let plan = Plan {
+        ddl: true,
+        rate: Some(6_000),
+        bulk_rows: 20_000,
+        ..Plan::mixed(seed, u64::MAX)
+    };
+    let workload = Arc::new(Workload::create(&source, plan).unwrap());
+    let running = run(&workload);
+    let count = u64::try_from(streams.len()).unwrap();
+    let killers: Vec<_> = (0..)
+        .zip(streams)
+        .map(|(number, mut stream)| {
+            thread::spawn(move || {
+                let mut rng = Rng::new(seed ^ (number << 32));
+                let share = |all: u64| all / count + u64::from(number < all % count);
+                let (mut kills, mut terms) = (share(kills), share(terms));
+                stream.start();
+                while kills + terms > 0 {
+                    let moment = if rng.chance(30) { 30 } else { 1_500 };
+                    sleep(Duration::from_millis(rng.below(moment)));
+                    if rng.below(kills + terms) < kills {
+                        kills -= 1;
+                        stream.kill();
+                    } else {
+                        terms -= 1;
+                        stream.terminate();
+                    }
+                    stream.start();
+                }
+                stream
+            })
+        })
+        .collect();
+    let streams: Vec<_> = killers.into_iter().map(thread::JoinHandle::join).collect();
+    workload.stop();
+    let (report, catalog) = running.join().unwrap();
+    println!("{report:?}");
+    for stream in streams {
+        let mut stream = stream.unwrap();
+        stream.catch_up(&source);
+        stream.terminate();
+        check(&stream, &source, &report, &catalog);
+    }
+}

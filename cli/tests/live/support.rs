@@ -1,0 +1,259 @@
+//! What the tests share: a source, its streams, and the wait for them.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use bintrail_testkit::index::Index;
+use bintrail_testkit::server::Server;
+
+/// The password that must turn up nowhere.
+pub(crate) const PASSWORD: &str = "Tr0ub4dor_and_3";
+
+/// Longest wait for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
+
+pub(crate) const BINTRAIL: &str = env!("CARGO_BIN_EXE_bintrail");
+
+/// A number from the environment, so that one test serves for a quick and a long run.
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
+/// A directory of one test's own, removed when dropped.
+pub(crate) struct Scratch(pub(crate) PathBuf);
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path =
+            std::env::temp_dir().join(format!("bintrail-live-{}-{number}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What a failed test logged is worth keeping.
+        if std::thread::panicking() {
+            eprintln!("logs are in {}", self.0.display());
+        } else {
+            fs::remove_dir_all(&self.0).ok();
+        }
+    }
+}
+
+/// A source with a user who may do what a stream needs and no more.
+pub(crate) fn source(options: &[&str]) -> Server {
+    let quick = ["--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"];
+    let server = Server::start("mysql97", "source", &[&quick, options].concat()).unwrap();
+    let mut client = server.client().unwrap();
+    client
+        .run(&format!("CREATE USER capture IDENTIFIED BY '{PASSWORD}'"))
+        .unwrap();
+    client
+        .run("GRANT REPLICATION SLAVE, REPLICATION CLIENT, SELECT ON *.* TO capture")
+        .unwrap();
+    server
+}
+
+/// A server to keep indexes in.
+pub(crate) fn index_server(options: &[&str]) -> Server {
+    let quick = [
+        "--sync-binlog=0",
+        "--innodb-flush-log-at-trx-commit=0",
+        "--skip-log-bin",
+    ];
+    let server = Server::start("mysql97", "index", &[&quick, options].concat()).unwrap();
+    let mut client = server.client().unwrap();
+    client
+        .run(&format!("CREATE USER keeper IDENTIFIED BY '{PASSWORD}'"))
+        .unwrap();
+    client.run("GRANT ALL ON *.* TO keeper").unwrap();
+    server
+}
+
+pub(crate) fn source_dsn(server: &Server) -> String {
+    format!("mysql://capture:{PASSWORD}@127.0.0.1:{}/", server.port)
+}
+
+/// A `bintrail stream`, started as often as a test likes.
+pub(crate) struct Stream {
+    pub(crate) name: String,
+    pub(crate) index: Index,
+    arguments: Vec<String>,
+    secrets: [(&'static str, String); 2],
+    directory: PathBuf,
+    child: Option<Child>,
+}
+
+impl Stream {
+    /// A stream into an SQLite file, or into a database of its own on `keeper`.
+    pub(crate) fn new(
+        name: &str,
+        source: &Server,
+        keeper: Option<&Server>,
+        scratch: &Scratch,
+        arguments: &[&str],
+    ) -> Self {
+        let directory = scratch.0.join(name);
+        fs::create_dir(&directory).unwrap();
+        let (index, dsn) = match keeper {
+            None => {
+                let path = directory.join("index.db");
+                (Index::sqlite(&path), format!("sqlite:{}", path.display()))
+            }
+            Some(server) => {
+                let database = name.replace(|c: char| !c.is_alphanumeric(), "_");
+                server
+                    .client()
+                    .unwrap()
+                    .run(&format!("CREATE DATABASE {database}"))
+                    .unwrap();
+                let dsn = format!(
+                    "mysql://keeper:{PASSWORD}@127.0.0.1:{}/{database}",
+                    server.port
+                );
+                (Index::mysql(server.opts().db_name(Some(database))), dsn)
+            }
+        };
+        Self {
+            name: name.to_owned(),
+            index,
+            arguments: arguments
+                .iter()
+                .map(|argument| (*argument).to_owned())
+                .collect(),
+            secrets: [
+                ("BINTRAIL_SOURCE_DSN", source_dsn(source)),
+                ("BINTRAIL_INDEX_DSN", dsn),
+            ],
+            directory,
+            child: None,
+        }
+    }
+
+    /// Starts it; the start position is without effect once there is a checkpoint.
+    pub(crate) fn start(&mut self) {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.directory.join("log"))
+            .unwrap();
+        let child = Command::new(BINTRAIL)
+            .args(["stream", "--checkpoint", "1"])
+            .args(&self.arguments)
+            .envs(self.secrets.clone())
+            .current_dir(&self.directory)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+    }
+
+    pub(crate) fn log(&self) -> String {
+        let log = fs::read(self.directory.join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// Panics when it ended by itself.
+    pub(crate) fn assert_runs(&mut self) {
+        let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+        assert!(ended.is_none(), "{}: {ended:?}\n{}", self.name, self.log());
+    }
+
+    /// `kill -9`
+    pub(crate) fn kill(&mut self) {
+        self.assert_runs();
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// SIGTERM: it has to flush, and to exit with 0.
+    pub(crate) fn terminate(&mut self) {
+        self.assert_runs();
+        let mut child = self.child.take().unwrap();
+        let sent = Command::new("kill")
+            .args(["-TERM", &child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        let status = wait(&mut child);
+        assert!(status.success(), "{}: {status}\n{}", self.name, self.log());
+    }
+
+    /// Waits until it has a checkpoint behind all that the source has.
+    pub(crate) fn catch_up(&mut self, source: &Server) {
+        let position = source.position().unwrap();
+        let started = Instant::now();
+        loop {
+            self.assert_runs();
+            let state = self.state();
+            if state.as_ref() == Ok(&position) {
+                return;
+            }
+            assert!(
+                started.elapsed() < PATIENCE,
+                "{} is at {state:?}, the source at {position:?}\n{}",
+                self.name,
+                self.log()
+            );
+            sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// File and position of its checkpoint.
+    fn state(&self) -> Result<(String, u64), String> {
+        let read = || -> bintrail_testkit::Result<(String, u64)> {
+            let rows = self
+                .index
+                .open()?
+                .query("SELECT binlog_file, binlog_position FROM stream_state")?;
+            let mut cells = rows
+                .into_iter()
+                .next()
+                .ok_or("no checkpoint")?
+                .into_iter()
+                .flatten();
+            Ok((
+                cells.next().ok_or("no file")?,
+                cells.next().ok_or("no position")?.parse()?,
+            ))
+        };
+        // The index, or its tables, may not be there yet.
+        read().map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            child.kill().ok();
+            child.wait().ok();
+        }
+    }
+}
+
+/// Waits for a process, and ends it when that takes too long.
+pub(crate) fn wait(child: &mut Child) -> ExitStatus {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if started.elapsed() > PATIENCE {
+            child.kill().ok();
+            child.wait().ok();
+            panic!("process {} did not end", child.id());
+        }
+        sleep(Duration::from_millis(20));
+    }
+}

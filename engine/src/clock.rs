@@ -1,0 +1,31 @@
+//! The time, as the index keeps it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::index::record::Micros;
+use crate::index::time::timestamp;
+
+/// Now. Clocks set before 1970 read as 1970.
+#[must_use]
+pub fn now() -> Micros {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| Micros::try_from(since.as_micros()).ok())
+        .unwrap_or(0)
+}
+
+/// Seconds from `time` to `now`, never negative: the source's clock may be ahead.
+#[must_use]
+pub fn seconds_between(time: Micros, now: Micros) -> f64 {
+    let micros = u64::try_from(now.saturating_sub(time)).unwrap_or(0);
+    std::time::Duration::from_micros(micros).as_secs_f64()
+}
+
+/// The time as RFC 3339 has it, with microseconds, UTC.
+#[must_use]
+pub fn rfc3339(time: Micros) -> String {
+    let text = timestamp(time);
+    let text = String::from_utf8_lossy(&text);
+    format!("{}Z", text.replacen(' ', "T", 1))
+}

@@ -1,0 +1,145 @@
+//! Everything that can stop a command, by what its user can do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::dsn::DsnError;
+use crate::index::{ErrorKind, IndexError};
+use crate::source;
+
+/// Why a command stopped. Each prints as one line: what happened, where, and what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A DSN cannot be read.
+    #[error("{what}: {error}")]
+    Dsn {
+        /// Which one.
+        what: &'static str,
+        /// What is wrong with it.
+        error: DsnError,
+    },
+    /// Options that cannot go together, or have no such value.
+    #[error("{0}")]
+    Usage(String),
+    /// The source refused, broke off or cannot be reached.
+    #[error("source {address}: {error}{}", remedy(error))]
+    Source {
+        /// Host and port.
+        address: String,
+        /// What happened.
+        error: source::Error,
+    },
+    /// The source is not set up so that its changes can be captured.
+    #[error("source {address}: {problem}")]
+    SourceSetup {
+        /// Host and port.
+        address: String,
+        /// What is wrong, and the statement that mends it.
+        problem: String,
+    },
+    /// The index.
+    #[error("index: {0}")]
+    Index(#[from] IndexError),
+    /// A file cannot be read.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// Bytes that are no binlog, or a damaged one.
+    #[error("{file} at position {position}: {error}; {remedy}")]
+    Binlog {
+        /// The binlog file.
+        file: String,
+        /// Where the event starts that cannot be read.
+        position: u64,
+        /// What is wrong.
+        error: bintrail_proto::Error,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// Output that cannot be written.
+    #[error("output: {0}")]
+    Output(io::Error),
+}
+
+/// What to do about a failure of the source link.
+fn remedy(error: &source::Error) -> &'static str {
+    use source::Error as E;
+    match error {
+        E::UnknownHost { .. } => "; check the host in --source-dsn",
+        E::Unreachable { .. } => "; check that the server runs and that host and port in --source-dsn are right",
+        E::AccessDenied(_) => "; check user and password in --source-dsn",
+        E::PrivilegeMissing(_) => {
+            "; GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the user, and SELECT on the tables it captures"
+        }
+        E::ServerIdClash(_) => "; give this stream a --server-id of its own",
+        E::PositionPurged(_) => {
+            "; what was purged is lost to this stream: start again with --reset, from the source's present position \
+             or with --start-gtid or --start-file"
+        }
+        E::PositionUnknown(_) => {
+            "; check --start-file, --start-pos and --start-gtid, or start again with --reset if the source's \
+             binary logs were reset"
+        }
+        _ => "",
+    }
+}
+
+impl Error {
+    /// The exit code of a command that stops with this error. `docs/exit-codes.md` lists them.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        use source::Error as E;
+        match self {
+            Self::Usage(_) | Self::Dsn { .. } => 2,
+            Self::Source { error, .. } => match error {
+                E::UnknownHost { .. } | E::Unreachable { .. } | E::HandshakeTimeout { .. } => 10,
+                E::AccessDenied(_) | E::UnsupportedAuthPlugin(_) | E::RsaKey(_) => 11,
+                E::TlsNotOffered | E::TlsFailed(_) => 12,
+                E::PrivilegeMissing(_) => 13,
+                E::PositionPurged(_) | E::PositionUnknown(_) => 15,
+                E::ServerIdClash(_) => 16,
+                _ => 17,
+            },
+            Self::SourceSetup { .. } => 14,
+            Self::Index(error) => match error.kind() {
+                ErrorKind::Unreachable | ErrorKind::Lost | ErrorKind::Busy => 20,
+                ErrorKind::AccessDenied => 21,
+                ErrorKind::Missing => 22,
+                ErrorKind::Unfit | ErrorKind::Newer => 23,
+                ErrorKind::Locked => 24,
+                ErrorKind::Full | ErrorKind::TooLarge => 25,
+                ErrorKind::ReadOnly => 26,
+                ErrorKind::Batch | ErrorKind::Other => 27,
+            },
+            Self::Binlog { .. } => 30,
+            Self::File { .. } => 31,
+            Self::Output(_) => 32,
+        }
+    }
+
+    /// May it go away by itself, so that the stream goes on from its checkpoint?
+    pub(crate) fn is_retriable(&self) -> bool {
+        use source::Error as E;
+        match self {
+            Self::Source { error, .. } => matches!(
+                error,
+                E::UnknownHost { .. }
+                    | E::Unreachable { .. }
+                    | E::HandshakeTimeout { .. }
+                    | E::Lost(_)
+                    | E::Silent { .. }
+                    | E::Server(_)
+                    | E::Protocol(_)
+            ),
+            Self::Index(error) => error.is_retriable(),
+            // What came over the wire is damaged; what the source sends next time may not be.
+            Self::Binlog { .. } => true,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Which tables are kept.
+
+/// Chooses tables by schema and name. Names are compared as they are written, case included.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    schemas: Vec<String>,
+    /// Keep the server's own schemas even when no schema is named.
+    system_schemas: bool,
+    /// A table in any schema, or in the one named.
+    tables: Vec<(Option<String>, String)>,
+}
+
+/// Schemas of the server itself, which are kept only when they are named.
+const SYSTEM_SCHEMAS: [&str; 4] = ["mysql", "information_schema", "performance_schema", "sys"];
+
+impl Filter {
+    /// `schemas` as names, `tables` as `table` or `schema.table`; empty lists choose all.
+    #[must_use]
+    pub fn new(schemas: &[String], tables: &[String]) -> Self {
+        let tables = tables
+            .iter()
+            .map(|table| match table.split_once('.') {
+                Some((schema, table)) => (Some(schema.to_owned()), table.to_owned()),
+                None => (None, table.clone()),
+            })
+            .collect();
+        Self { schemas: schemas.to_vec(), tables, system_schemas: false }
+    }
+
+    /// As it is, but the server's own schemas are kept as well.
+    #[must_use]
+    pub fn with_system_schemas(self) -> Self {
+        Self { system_schemas: true, ..self }
+    }
+
+    /// May a statement whose default schema is `schema` change tables that are kept? Its text may name
+    /// others, so only the server's own schemas say no.
+    #[must_use]
+    pub fn keeps_statement_in(&self, schema: &str) -> bool {
+        !SYSTEM_SCHEMAS.contains(&schema) || self.schemas.iter().any(|kept| kept == schema)
+    }
+
+    /// Is this table kept?
+    #[must_use]
+    pub fn keeps(&self, schema: &str, table: &str) -> bool {
+        let named = self.tables.iter().any(|(of, name)| {
+            name == table && of.as_deref().is_none_or(|of| of == schema)
+        });
+        let schema_kept = if self.schemas.is_empty() {
+            self.system_schemas
+                || !SYSTEM_SCHEMAS.contains(&schema)
+                || self.tables.iter().any(|(of, name)| of.as_deref() == Some(schema) && name == table)
+        } else {
+            self.schemas.iter().any(|kept| kept == schema)
+        };
+        schema_kept && (self.tables.is_empty() || named)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(schemas: &[&str], tables: &[&str]) -> Filter {
+        let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        Filter::new(&owned(schemas), &owned(tables))
+    }
+
+    #[test]
+    fn schemas_and_tables() {
+        let all = filter(&[], &[]);
+        assert!(all.keeps("shop", "orders") && !all.keeps("mysql", "user"));
+        let shop = filter(&["shop"], &[]);
+        assert!(shop.keeps("shop", "orders") && !shop.keeps("crm", "orders"));
+        let orders = filter(&[], &["orders", "crm.people"]);
+        assert!(orders.keeps("shop", "orders") && orders.keeps("crm", "people"));
+        assert!(!orders.keeps("shop", "people"));
+        let both = filter(&["shop"], &["orders"]);
+        assert!(both.keeps("shop", "orders") && !both.keeps("crm", "orders") && !both.keeps("shop", "x"));
+        assert!(filter(&["mysql"], &[]).keeps("mysql", "user"));
+        assert!(filter(&[], &["mysql.user"]).keeps("mysql", "user"));
+    }
+}

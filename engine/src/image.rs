@@ -1,0 +1,197 @@
+//! Row images as JSON, and the text of a row's key.
+
+use bintrail_proto::Error;
+use bintrail_proto::binlog::jsonb::Style;
+use bintrail_proto::binlog::rows::{Field, Image};
+use bintrail_proto::binlog::table_map::Column;
+use bintrail_proto::binlog::value::{Value, float};
+
+use crate::json;
+use crate::table::{ColumnText, Table};
+
+/// Writes images; holds what is reused from value to value.
+#[derive(Debug, Default)]
+pub struct ImageWriter {
+    /// Text on its way from another character set to UTF-8.
+    transcoded: String,
+    /// Values that could not be read as their column's type and were kept as raw bytes instead.
+    pub undecodable: u64,
+}
+
+impl ImageWriter {
+    /// Appends `image` as a JSON object: column name to value, in column order. A column that the image
+    /// leaves out is left out.
+    pub fn write_image(&mut self, out: &mut Vec<u8>, table: &Table, image: Image<'_>) {
+        let start = out.len();
+        out.push(b'{');
+        for ((column, field), text) in image.fields().zip(&table.texts) {
+            match field {
+                Field::Absent => continue,
+                Field::Null => {
+                    out.extend_from_slice(&text.key);
+                    out.extend_from_slice(b"null");
+                }
+                Field::Bytes(bytes) => {
+                    out.extend_from_slice(&text.key);
+                    self.write_or_keep(out, column, text, bytes);
+                }
+            }
+            out.push(b',');
+        }
+        // The comma behind the last column, or the brace when there is none.
+        if out.len() > start.saturating_add(1) {
+            out.pop();
+        }
+        out.push(b'}');
+    }
+
+    /// A value as JSON; as the base64 of its bytes when they are not one of its column's type.
+    fn write_or_keep(&mut self, out: &mut Vec<u8>, column: &Column, text: &ColumnText, bytes: &[u8]) {
+        let start = out.len();
+        let written =
+            Value::decode(column, bytes).and_then(|value| self.write_value(out, text, value));
+        if written.is_err() {
+            out.truncate(start);
+            json::write_base64(out, text.json_type, bytes);
+            self.undecodable = self.undecodable.saturating_add(1);
+        }
+    }
+
+    fn write_value(&mut self, out: &mut Vec<u8>, text: &ColumnText, value: Value<'_>) -> Result<(), Error> {
+        match value {
+            Value::Null => out.extend_from_slice(b"null"),
+            Value::Int(n) => push_int(out, n),
+            Value::UInt(n) => push_int(out, n),
+            Value::Bit(bit) => push_int(out, bit.number()),
+            Value::Year(year) => push_int(out, year.number()),
+            Value::Float(n) => float::write_float(out, n)?,
+            Value::Double(n) => float::write_double(out, n)?,
+            Value::Decimal(decimal) => {
+                out.push(b'"');
+                decimal.write_to(out)?;
+                out.push(b'"');
+            }
+            Value::Date(date) => quoted(out, |out| date.write_to(out)),
+            Value::Time(time) => quoted(out, |out| time.write_to(out)),
+            Value::DateTime(datetime) => quoted(out, |out| datetime.write_to(out)),
+            Value::Timestamp(timestamp) => quoted(out, |out| timestamp.write_to(out)),
+            Value::Text(bytes, charset) => match charset.to_utf8(bytes, &mut self.transcoded) {
+                Ok(utf8) => json::write_string(out, utf8),
+                Err(_) => json::write_base64(out, text.json_type, bytes),
+            },
+            Value::Binary(bytes) | Value::Geometry(bytes) | Value::Vector(bytes) => {
+                json::write_base64(out, text.json_type, bytes);
+            }
+            Value::Json(json) => json.write_json(Style::Compact, out)?,
+            // Without its labels, the number is all that is known, and still exact.
+            Value::Enum(number) => match enum_label(text, number) {
+                Some(label) => json::write_string(out, label),
+                None => push_int(out, number),
+            },
+            Value::Set(bits) => match text.labels.as_deref() {
+                Some(labels) => write_set(out, labels, bits),
+                None => push_int(out, bits),
+            },
+        }
+        Ok(())
+    }
+
+    /// Appends the key's values, joined by `|`; `|` and `\` inside them are escaped by `\`.
+    /// Returns `false`, and appends nothing, when the image lacks a key column.
+    pub fn write_key(&mut self, out: &mut Vec<u8>, table: &Table, image: Image<'_>) -> bool {
+        let start = out.len();
+        for (place, &number) in table.key.iter().enumerate() {
+            let number = usize::from(number);
+            let (Some(column), Some(text), Field::Bytes(bytes)) =
+                (table.map.columns.get(number), table.texts.get(number), image.field(number))
+            else {
+                out.truncate(start);
+                return false;
+            };
+            if place > 0 {
+                out.push(b'|');
+            }
+            self.write_key_value(out, column, text, bytes);
+        }
+        !table.key.is_empty()
+    }
+
+    fn write_key_value(&mut self, out: &mut Vec<u8>, column: &Column, text: &ColumnText, bytes: &[u8]) {
+        let start = out.len();
+        let written = match Value::decode(column, bytes) {
+            Err(error) => Err(error),
+            Ok(Value::Date(date)) => Ok(date.write_to(out)),
+            Ok(Value::Time(time)) => Ok(time.write_to(out)),
+            Ok(Value::DateTime(datetime)) => Ok(datetime.write_to(out)),
+            Ok(Value::Timestamp(timestamp)) => Ok(timestamp.write_to(out)),
+            Ok(Value::Decimal(decimal)) => decimal.write_to(out),
+            Ok(Value::Text(bytes, charset)) => {
+                match charset.to_utf8(bytes, &mut self.transcoded) {
+                    Ok(utf8) => push_key_text(out, utf8),
+                    Err(_) => json::push_base64(out, text.json_type, bytes),
+                }
+                Ok(())
+            }
+            Ok(Value::Binary(bytes)) => Ok(json::push_base64(out, text.json_type, bytes)),
+            Ok(Value::Enum(number)) => {
+                match enum_label(text, number) {
+                    Some(label) => push_key_text(out, label),
+                    None => push_int(out, number),
+                }
+                Ok(())
+            }
+            Ok(value) => self.write_value(out, text, value),
+        };
+        if written.is_err() {
+            out.truncate(start);
+            json::push_base64(out, text.json_type, bytes);
+        }
+    }
+}
+
+fn push_int(out: &mut Vec<u8>, n: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+}
+
+fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    write(out);
+    out.push(b'"');
+}
+
+/// The label of an ENUM's number: `''` for 0, the error value.
+fn enum_label(text: &ColumnText, number: u16) -> Option<&str> {
+    let labels = text.labels.as_deref()?;
+    match number.checked_sub(1) {
+        None => Some(""),
+        Some(index) => labels.get(usize::from(index)).map(AsRef::as_ref),
+    }
+}
+
+/// The labels of a SET's bits, joined by commas as MySQL prints them; the number when a bit has none.
+fn write_set(out: &mut Vec<u8>, labels: &[Box<str>], bits: u64) {
+    if labels.len() < 64 && bits >> labels.len() != 0 {
+        push_int(out, bits);
+        return;
+    }
+    out.push(b'"');
+    let start = out.len();
+    for (number, label) in labels.iter().enumerate() {
+        if bits >> number & 1 != 0 {
+            if out.len() > start {
+                out.push(b',');
+            }
+            json::push_escaped(out, label);
+        }
+    }
+    out.push(b'"');
+}
+
+fn push_key_text(out: &mut Vec<u8>, text: &str) {
+    for byte in text.bytes() {
+        if matches!(byte, b'|' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+}

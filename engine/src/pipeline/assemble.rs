@@ -1,0 +1,495 @@
+//! Events to transactions, and transactions to batches of raw rows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bintrail_proto::binlog::decoder::{Event, EventData, TableMapEvent};
+use bintrail_proto::binlog::gtid::GtidEvent;
+use bintrail_proto::binlog::header::{EventHeader, EventType};
+use bintrail_proto::binlog::query::Query;
+use bintrail_proto::binlog::rows::RowsEvent;
+use bintrail_proto::binlog::table_map::TableMap;
+use bintrail_proto::gtid_set::{Gtid, GtidSet};
+use bytes::Bytes;
+
+use crate::clock;
+use crate::filter::Filter;
+use crate::index::record::{
+    Batch, CaptureSkips, Checkpoint, Micros, Mode, SchemaChange, Transaction, XaDecided, XaState,
+};
+use crate::pipeline::encode::RawRows;
+use crate::pipeline::statement::{Statement, classify};
+use crate::table::Table;
+
+/// The most of a transaction's statements that is kept, in bytes.
+const MAX_STATEMENT: usize = 64 * 1024;
+
+/// Rows on their way to the encoder, and what goes to the index with them.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    pub(crate) rows: Vec<RawRows>,
+    /// Rows in `rows`.
+    pub(crate) row_count: u64,
+    /// Bytes of the events that `rows` keeps in memory.
+    pub(crate) bytes: usize,
+    /// All but the rows themselves.
+    pub(crate) batch: Batch,
+}
+
+impl Work {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+            && self.batch.transactions.is_empty()
+            && self.batch.xa_decided.is_empty()
+            && self.batch.schema_changes.is_empty()
+            && self.batch.discard_from.is_none()
+    }
+}
+
+/// Where the stream is: always behind a whole transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Boundary {
+    pub(crate) file: String,
+    pub(crate) position: u64,
+    pub(crate) gtid_set: GtidSet,
+    pub(crate) last_event_time: Option<Micros>,
+    events_indexed: u64,
+}
+
+/// A table as the stream knows it: kept, or left out.
+#[derive(Debug, Clone)]
+pub(crate) enum Entry {
+    Kept { table: Arc<Table>, table_id: u32 },
+    Filtered,
+    /// Its definition could not be read: its rows are counted as skipped.
+    Unreadable,
+}
+
+#[derive(Debug)]
+struct Open {
+    gtid: Option<Gtid>,
+    start: u64,
+    committed_at: Micros,
+    /// Behind BEGIN: statements are part of it.
+    begun: bool,
+    connection_id: Option<u32>,
+    transaction_id: u64,
+    row_count: u64,
+    statements: String,
+    /// Rows of it have left in an earlier batch.
+    flushed: bool,
+}
+
+/// Builds batches from the events of one source.
+#[derive(Debug)]
+pub(crate) struct Assembler {
+    filter: Filter,
+    mode: Mode,
+    server_id: u32,
+    boundary: Boundary,
+    /// The boundary moved since it was last taken into a checkpoint.
+    moved: bool,
+    open: Option<Open>,
+    next_change_id: u64,
+    tables: HashMap<u64, (Box<[u8]>, Entry)>,
+    skips: CaptureSkips,
+    work: Work,
+}
+
+/// What [`Assembler::handle`] needs before it can go on.
+#[derive(Debug)]
+pub(crate) enum Need {
+    /// Nothing.
+    Nothing,
+    /// [`Assembler::define`] for this table.
+    Table(TableMap),
+}
+
+impl Assembler {
+    pub(crate) fn new(filter: Filter, checkpoint: &Checkpoint, gtid_set: GtidSet) -> Self {
+        Self {
+            filter,
+            mode: checkpoint.mode,
+            server_id: checkpoint.server_id,
+            boundary: Boundary {
+                file: checkpoint.binlog_file.clone(),
+                position: checkpoint.binlog_position,
+                gtid_set,
+                last_event_time: checkpoint.last_event_time,
+                events_indexed: checkpoint.events_indexed,
+            },
+            // What it starts from goes to the index with the first checkpoint.
+            moved: true,
+            open: None,
+            next_change_id: checkpoint.next_change_id,
+            tables: HashMap::new(),
+            skips: checkpoint.capture_skips.clone(),
+            work: Work::default(),
+        }
+    }
+
+    pub(crate) fn boundary(&self) -> &Boundary {
+        &self.boundary
+    }
+
+    pub(crate) fn pending(&self) -> &Work {
+        &self.work
+    }
+
+    /// Takes in one event; `frame` holds its bytes.
+    pub(crate) fn handle(&mut self, event: &Event<'_>, frame: &Bytes) -> Need {
+        match &event.data {
+            EventData::Gtid(gtid) => self.begin(gtid, event),
+            EventData::Query(query) => self.query(query, event),
+            EventData::Xid(_) => self.end(event, None),
+            EventData::XaPrepare(prepare) => {
+                let state = if prepare.one_phase { XaState::Committed } else { XaState::Prepared };
+                self.end(event, Some((prepare.xid.to_string(), state)));
+            }
+            EventData::TableMap(map) => return self.table_map(map, event),
+            EventData::Rows(rows) => self.rows(rows, event, frame),
+            EventData::RowsQuery(query) => {
+                if let Some(open) = &mut self.open {
+                    push_statement(&mut open.statements, query.statement);
+                }
+            }
+            EventData::Rotate(rotate) => {
+                self.abandon_open();
+                let file = (rotate.file, rotate.position);
+                if (self.boundary.file.as_str(), self.boundary.position) != file {
+                    self.boundary.file = rotate.file.to_owned();
+                    self.boundary.position = rotate.position;
+                    self.moved = true;
+                }
+            }
+            EventData::FormatDescription(_) => {
+                self.abandon_open();
+                // A restarted server counts its table ids anew.
+                self.tables.clear();
+            }
+            EventData::Heartbeat(_) | EventData::PreviousGtids(_) | EventData::Stop => {}
+            EventData::Other => self.other(event),
+        }
+        Need::Nothing
+    }
+
+    /// Answers [`Need::Table`].
+    pub(crate) fn define(&mut self, body: &[u8], server_table_id: u64, entry: Entry) {
+        self.tables.insert(server_table_id, (body.into(), entry));
+    }
+
+    fn begin(&mut self, event: &GtidEvent, at: &Event<'_>) {
+        self.abandon_open();
+        let committed_at = event
+            .committed
+            .map(|times| if times.original == 0 { times.immediate } else { times.original })
+            .and_then(|micros| Micros::try_from(micros).ok())
+            .filter(|micros| *micros > 0);
+        self.open(at, event.gtid, committed_at);
+    }
+
+    fn open(&mut self, at: &Event<'_>, gtid: Option<Gtid>, committed_at: Option<Micros>) -> &mut Open {
+        self.open.insert(Open {
+            gtid,
+            start: at.start,
+            committed_at: committed_at.unwrap_or_else(|| seconds(&at.header)),
+            begun: false,
+            connection_id: None,
+            transaction_id: self.next_change_id,
+            row_count: 0,
+            statements: String::new(),
+            flushed: false,
+        })
+    }
+
+    fn query(&mut self, query: &Query<'_>, at: &Event<'_>) {
+        let sql = String::from_utf8_lossy(query.statement);
+        let begun = self.open.as_ref().is_some_and(|open| open.begun);
+        match classify(&sql) {
+            Statement::Begin => {
+                if begun {
+                    self.abandon_open();
+                }
+                let open = match self.open.take() {
+                    Some(open) => self.open.insert(open),
+                    None => self.open(at, None, None),
+                };
+                open.begun = true;
+                open.connection_id = Some(query.thread_id);
+            }
+            Statement::Commit | Statement::Rollback if begun => self.end(at, None),
+            Statement::Inside | Statement::Other if begun => {}
+            Statement::XaCommit(xid) => self.decide(xid, XaState::Committed, at),
+            Statement::XaRollback(xid) => self.decide(xid, XaState::RolledBack, at),
+            Statement::Ddl(change_type) => {
+                self.schema_change(query, change_type, &sql, at);
+                if !begun {
+                    self.end(at, None);
+                }
+            }
+            Statement::Dml => {
+                let schema = String::from_utf8_lossy(query.schema);
+                if self.filter.keeps_statement_in(&schema) {
+                    self.skip("statement_dml", &schema, at);
+                }
+                if !begun {
+                    self.end(at, None);
+                }
+            }
+            Statement::Commit | Statement::Rollback | Statement::Inside | Statement::Other => {
+                self.end(at, None);
+            }
+        }
+    }
+
+    fn decide(&mut self, xid: &str, state: XaState, at: &Event<'_>) {
+        let next_change_id = self.next_change_id;
+        self.work.batch.xa_decided.push(XaDecided { xid: xid.to_owned(), state, next_change_id });
+        self.end(at, None);
+    }
+
+    fn schema_change(&mut self, query: &Query<'_>, change_type: String, sql: &str, at: &Event<'_>) {
+        let open = self.open.as_ref();
+        self.work.batch.schema_changes.push(SchemaChange {
+            binlog_file: self.boundary.file.clone(),
+            start_position: at.start,
+            end_position: at.end,
+            gtid: open.and_then(|open| open.gtid).map(|gtid| gtid.to_string()),
+            committed_at: open.map_or_else(|| seconds(&at.header), |open| open.committed_at),
+            schema: String::from_utf8_lossy(query.schema).into_owned(),
+            change_type,
+            statement: sql.to_owned(),
+        });
+    }
+
+    fn table_map(&mut self, map: &TableMapEvent<'_>, at: &Event<'_>) -> Need {
+        if self.tables.get(&map.table_id).is_some_and(|(body, _)| **body == *map.body) {
+            return Need::Nothing;
+        }
+        if !self.filter.keeps(map.schema, map.table) {
+            self.define(map.body, map.table_id, Entry::Filtered);
+            return Need::Nothing;
+        }
+        match map.compile() {
+            Ok(table) => Need::Table(table),
+            Err(error) => {
+                let (schema, table, position) = (map.schema, map.table, at.start);
+                tracing::warn!(schema, table, position, %error, "table cannot be read");
+                self.define(map.body, map.table_id, Entry::Unreadable);
+                Need::Nothing
+            }
+        }
+    }
+
+    fn rows(&mut self, rows: &RowsEvent<'_>, at: &Event<'_>, frame: &Bytes) {
+        let (table, table_id) = match self.tables.get(&rows.table_id) {
+            Some((_, Entry::Kept { table, table_id })) => (Arc::clone(table), *table_id),
+            Some((_, Entry::Filtered)) => return,
+            Some((_, Entry::Unreadable)) => return self.skip("unreadable_table", "", at),
+            None => return self.skip("rows_without_table_map", "", at),
+        };
+        let count = match rows.count(&table.map) {
+            Ok(count) => count,
+            Err(error) => {
+                let name = format!("{}.{}", table.map.schema, table.map.table);
+                tracing::warn!(table = name, %error, position = at.start, "rows event cannot be read");
+                return self.skip("unreadable_rows", &name, at);
+            }
+        };
+        let first_change_id = self.next_change_id;
+        let open = match &mut self.open {
+            Some(open) => open,
+            // Rows outside a transaction: of a non-transactional table before GTIDs.
+            None => self.open(at, None, None),
+        };
+        open.row_count = open.row_count.saturating_add(count);
+        let (transaction_id, committed_at) = (open.transaction_id, open.committed_at);
+        self.work.rows.push(RawRows {
+            event_type: at.header.event_type,
+            body: frame.slice_ref(at.body),
+            table,
+            table_id,
+            transaction_id,
+            committed_at,
+            first_change_id,
+        });
+        self.work.row_count = self.work.row_count.saturating_add(count);
+        self.work.bytes = self.work.bytes.saturating_add(at.body.len());
+        self.next_change_id = self.next_change_id.saturating_add(count);
+    }
+
+    /// Events that hold no rows are passed over; those that may are counted.
+    fn other(&mut self, at: &Event<'_>) {
+        let reason = match at.header.event_type {
+            EventType::TRANSACTION_PAYLOAD_EVENT => {
+                self.skip("compressed_transaction", "", at);
+                return self.end(at, None);
+            }
+            EventType::PARTIAL_UPDATE_ROWS_EVENT => "partial_json_update",
+            EventType::INCIDENT_EVENT => "incident",
+            EventType::EXECUTE_LOAD_QUERY_EVENT | EventType::EXEC_LOAD_EVENT => "statement_dml",
+            EventType::WRITE_ROWS_COMPRESSED_EVENT_V1
+            | EventType::UPDATE_ROWS_COMPRESSED_EVENT_V1
+            | EventType::DELETE_ROWS_COMPRESSED_EVENT_V1
+            | EventType::QUERY_COMPRESSED_EVENT => "compressed_event",
+            EventType::PRE_GA_WRITE_ROWS_EVENT
+            | EventType::PRE_GA_UPDATE_ROWS_EVENT
+            | EventType::PRE_GA_DELETE_ROWS_EVENT => "old_rows_event",
+            EventType::GTID_EVENT => {
+                self.skip("mariadb_transaction", "", at);
+                return;
+            }
+            EventType::START_EVENT_V3
+            | EventType::INTVAR_EVENT
+            | EventType::RAND_EVENT
+            | EventType::USER_VAR_EVENT
+            | EventType::LOAD_EVENT
+            | EventType::NEW_LOAD_EVENT
+            | EventType::SLAVE_EVENT
+            | EventType::CREATE_FILE_EVENT
+            | EventType::APPEND_BLOCK_EVENT
+            | EventType::DELETE_FILE_EVENT
+            | EventType::BEGIN_LOAD_QUERY_EVENT
+            | EventType::IGNORABLE_LOG_EVENT
+            | EventType::TRANSACTION_CONTEXT_EVENT
+            | EventType::VIEW_CHANGE_EVENT
+            | EventType::ANNOTATE_ROWS_EVENT
+            | EventType::BINLOG_CHECKPOINT_EVENT
+            | EventType::GTID_LIST_EVENT => return,
+            _ if at.header.flags & EventHeader::FLAG_IGNORABLE != 0 => return,
+            _ => "unknown_event",
+        };
+        self.skip(reason, "", at);
+    }
+
+    /// Counts what was seen and cannot be kept, and says so.
+    pub(crate) fn skip(&mut self, reason: &str, table: &str, at: &Event<'_>) {
+        let place = match table {
+            "" => format!("{}:{}", self.boundary.file, at.start),
+            table => format!("{}:{} {table}", self.boundary.file, at.start),
+        };
+        let skip = self.skips.0.entry(reason.to_owned()).or_default();
+        skip.count = skip.count.saturating_add(1);
+        // The first few, then ever rarer: a stream that skips everything must not fill the log.
+        if skip.count.is_power_of_two() {
+            tracing::warn!(
+                reason,
+                count = skip.count,
+                at = place,
+                event = at.header.event_type.name(),
+                "not captured; `bintrail status` counts these"
+            );
+        }
+        skip.last = place;
+        skip.last_at = seconds(&at.header);
+        self.moved = true;
+    }
+
+    /// The transaction that is open ends with this event; so does a statement that stands alone.
+    fn end(&mut self, at: &Event<'_>, xa: Option<(String, XaState)>) {
+        let committed_at = match self.open.take() {
+            None => seconds(&at.header),
+            Some(open) => {
+                if open.row_count > 0 {
+                    self.work.batch.transactions.push(Transaction {
+                        transaction_id: open.transaction_id,
+                        gtid: open.gtid.map(|gtid| gtid.to_string()),
+                        binlog_file: self.boundary.file.clone(),
+                        start_position: open.start,
+                        end_position: at.end,
+                        committed_at: open.committed_at,
+                        connection_id: open.connection_id,
+                        row_count: open.row_count,
+                        xa,
+                        statement: Some(open.statements).filter(|text| !text.is_empty()),
+                    });
+                }
+                if let Some(gtid) = open.gtid {
+                    self.boundary.gtid_set.add(gtid);
+                }
+                self.boundary.events_indexed =
+                    self.boundary.events_indexed.saturating_add(open.row_count);
+                open.committed_at
+            }
+        };
+        self.boundary.position = at.end;
+        self.boundary.last_event_time = Some(committed_at);
+        self.moved = true;
+    }
+
+    /// The open transaction never ends: the source crashed in the middle of it, and nothing of it
+    /// was committed.
+    fn abandon_open(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        if open.row_count == 0 {
+            return;
+        }
+        self.work.rows.retain(|rows| rows.transaction_id != open.transaction_id);
+        self.recount();
+        self.next_change_id = open.transaction_id;
+        if open.flushed {
+            self.work.batch.discard_from = Some(open.transaction_id);
+        }
+    }
+
+    fn recount(&mut self) {
+        self.work.bytes = self.work.rows.iter().map(|rows| rows.body.len()).sum();
+        let first_kept = self.work.rows.first().map(|rows| rows.first_change_id);
+        let end = self.open.as_ref().map_or(self.next_change_id, |open| open.transaction_id);
+        self.work.row_count = first_kept.map_or(0, |first| end.saturating_sub(first));
+    }
+
+    /// Takes what is pending, with a checkpoint when the stream has a new place to resume from.
+    pub(crate) fn take(&mut self) -> Work {
+        let checkpoint = self.moved.then(|| self.checkpoint());
+        self.moved = false;
+        if let Some(open) = &mut self.open {
+            open.flushed |= open.row_count > 0;
+        }
+        let mut work = std::mem::take(&mut self.work);
+        work.batch.checkpoint = checkpoint;
+        work
+    }
+
+    /// Takes what is pending up to the last whole transaction: nothing follows.
+    pub(crate) fn take_last(&mut self) -> Work {
+        if let Some(open) = &self.open {
+            let open_id = open.transaction_id;
+            self.work.rows.retain(|rows| rows.transaction_id != open_id);
+            self.recount();
+        }
+        self.take()
+    }
+
+    /// The place to resume from, as of the last whole transaction.
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        let boundary = &self.boundary;
+        Checkpoint {
+            mode: self.mode,
+            binlog_file: boundary.file.clone(),
+            binlog_position: boundary.position,
+            gtid_set: boundary.gtid_set.to_string(),
+            next_change_id: self.open.as_ref().map_or(self.next_change_id, |open| open.transaction_id),
+            events_indexed: boundary.events_indexed,
+            last_event_time: boundary.last_event_time,
+            server_id: self.server_id,
+            lag_seconds: boundary.last_event_time.map(|time| clock::seconds_between(time, clock::now())),
+            capture_skips: self.skips.clone(),
+        }
+    }
+}
+
+fn seconds(header: &EventHeader) -> Micros {
+    Micros::from(header.timestamp).saturating_mul(1_000_000)
+}
+
+fn push_statement(statements: &mut String, statement: &[u8]) {
+    let text = String::from_utf8_lossy(statement);
+    if statements.len().saturating_add(text.len()) > MAX_STATEMENT {
+        return;
+    }
+    if !statements.is_empty() {
+        statements.push_str(";\n");
+    }
+    statements.push_str(&text);
+}

@@ -1,0 +1,5 @@
+//! The way of the data: events → transactions → batches → texts → the index.
+
+pub(crate) mod assemble;
+pub mod encode;
+pub(crate) mod statement;

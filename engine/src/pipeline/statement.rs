@@ -1,0 +1,148 @@
+//! What a QUERY_EVENT's statement means for the stream, by its first words.
+
+/// A statement in the binlog, as far as the stream needs to tell them apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Statement<'a> {
+    /// `BEGIN` or `XA START`: a transaction's rows follow.
+    Begin,
+    /// `COMMIT`: they end.
+    Commit,
+    /// `ROLLBACK`: they end, and those of transactional tables never came to be.
+    Rollback,
+    /// `ROLLBACK TO`, `SAVEPOINT`, `RELEASE`, `XA END`: inside a transaction, without rows.
+    Inside,
+    /// `XA COMMIT` of the xid: the end of a transaction prepared before.
+    XaCommit(&'a str),
+    /// `XA ROLLBACK` of the xid.
+    XaRollback(&'a str),
+    /// Changes definitions: its first two words in upper case, such as `ALTER TABLE`.
+    Ddl(String),
+    /// Changes rows without logging them (`binlog_format=STATEMENT` or `MIXED`).
+    Dml,
+    /// Anything else, such as `GRANT`.
+    Other,
+}
+
+/// Classifies `sql`; comments and white space in front of it are skipped.
+pub(crate) fn classify(sql: &str) -> Statement<'_> {
+    let (first, rest) = word(sql);
+    let (second, behind) = word(rest);
+    match first.to_ascii_uppercase().as_str() {
+        "BEGIN" => Statement::Begin,
+        "COMMIT" => Statement::Commit,
+        "ROLLBACK" if second.eq_ignore_ascii_case("TO") => Statement::Inside,
+        "ROLLBACK" => Statement::Rollback,
+        "SAVEPOINT" | "RELEASE" => Statement::Inside,
+        "XA" => match second.to_ascii_uppercase().as_str() {
+            "START" | "BEGIN" => Statement::Begin,
+            "COMMIT" => Statement::XaCommit(behind.trim()),
+            "ROLLBACK" => Statement::XaRollback(behind.trim()),
+            _ => Statement::Inside,
+        },
+        "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" => Statement::Ddl(ddl_type(first, rest)),
+        "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "WITH" | "CALL" => Statement::Dml,
+        _ => Statement::Other,
+    }
+}
+
+/// Such as `CREATE TABLE`, whatever stands between the two words.
+fn ddl_type(verb: &str, mut rest: &str) -> String {
+    const OBJECTS: [&str; 15] = [
+        "TABLE", "TABLES", "DATABASE", "SCHEMA", "INDEX", "VIEW", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT",
+        "USER", "ROLE", "TABLESPACE", "SERVER", "SEQUENCE",
+    ];
+    let verb = verb.to_ascii_uppercase();
+    // `CREATE OR REPLACE ALGORITHM=… DEFINER=… VIEW` has the most words in between.
+    for _ in 0..16 {
+        let (next, behind) = word(rest);
+        let next = next.to_ascii_uppercase();
+        if OBJECTS.contains(&next.as_str()) {
+            return format!("{verb} {next}");
+        }
+        if next.is_empty() && behind.is_empty() {
+            break;
+        }
+        // Not a word: step over one character of it.
+        rest = if next.is_empty() { behind.get(next_char(behind)..).unwrap_or_default() } else { behind };
+    }
+    // `TRUNCATE t`
+    if verb == "TRUNCATE" { "TRUNCATE TABLE".to_owned() } else { verb }
+}
+
+fn next_char(text: &str) -> usize {
+    text.chars().next().map_or(0, char::len_utf8)
+}
+
+/// The word at the front of `sql`, behind white space and comments, and what follows it.
+/// The text of `/*! … */` counts, as the server executes it.
+fn word(mut sql: &str) -> (&str, &str) {
+    loop {
+        sql = sql.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '(' || c == ';');
+        if let Some(executed) = sql.strip_prefix("/*!").or_else(|| sql.strip_prefix("/*M!")) {
+            sql = executed.trim_start_matches(|c: char| c.is_ascii_digit());
+        } else if let Some(comment) = sql.strip_prefix("/*") {
+            sql = comment.split_once("*/").map_or("", |(_, behind)| behind);
+        } else if let Some(end) = sql.strip_prefix("*/") {
+            sql = end;
+        } else if sql.starts_with('#') || is_dash_comment(sql) {
+            sql = sql.split_once('\n').map_or("", |(_, behind)| behind);
+        } else {
+            break;
+        }
+    }
+    let end = sql.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(sql.len());
+    sql.split_at(end)
+}
+
+/// `--` begins a comment only where white space or the end follows.
+fn is_dash_comment(sql: &str) -> bool {
+    sql.strip_prefix("--").is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ddl(sql: &str) -> String {
+        match classify(sql) {
+            Statement::Ddl(kind) => kind,
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn transactions() {
+        assert_eq!(classify("BEGIN"), Statement::Begin);
+        assert_eq!(classify("XA START X'61',X'',1"), Statement::Begin);
+        assert_eq!(classify("XA END X'61',X'',1"), Statement::Inside);
+        assert_eq!(classify("XA COMMIT X'61',X'',1"), Statement::XaCommit("X'61',X'',1"));
+        assert_eq!(classify("XA ROLLBACK X'61',X'',1"), Statement::XaRollback("X'61',X'',1"));
+        assert_eq!(classify("COMMIT"), Statement::Commit);
+        assert_eq!(classify("ROLLBACK"), Statement::Rollback);
+        assert_eq!(classify("ROLLBACK TO `a`"), Statement::Inside);
+        assert_eq!(classify("SAVEPOINT `a`"), Statement::Inside);
+    }
+
+    #[test]
+    fn definitions_behind_comments() {
+        assert_eq!(ddl("ALTER TABLE t ADD c INT"), "ALTER TABLE");
+        assert_eq!(ddl("/* app */\n-- who\n# and\nalter /* x */ table t"), "ALTER TABLE");
+        assert_eq!(ddl("create or replace algorithm=merge definer=`a`@`b` view v as select 1"), "CREATE VIEW");
+        assert_eq!(ddl("DROP TEMPORARY TABLE IF EXISTS t"), "DROP TABLE");
+        assert_eq!(ddl("CREATE UNIQUE INDEX i ON t(a)"), "CREATE INDEX");
+        assert_eq!(ddl("/*!40000 ALTER TABLE t DISABLE KEYS */"), "ALTER TABLE");
+        assert_eq!(ddl("TRUNCATE t"), "TRUNCATE TABLE");
+        assert_eq!(ddl("CREATE é"), "CREATE");
+    }
+
+    #[test]
+    fn statements_that_change_rows() {
+        assert_eq!(classify("insert into t values(1)"), Statement::Dml);
+        assert_eq!(classify("/* c */ (UPDATE t SET a=1)"), Statement::Dml);
+        assert_eq!(classify("WITH x AS (SELECT 1) DELETE FROM t"), Statement::Dml);
+        assert_eq!(classify("GRANT ALL ON *.* TO a"), Statement::Other);
+        assert_eq!(classify(""), Statement::Other);
+        assert_eq!(classify("--not a comment"), Statement::Other);
+        assert_eq!(classify("/* never closed"), Statement::Other);
+    }
+}

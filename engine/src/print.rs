@@ -1,0 +1,251 @@
+//! `bintrail decode` and `bintrail tail`: row changes as text, from binlog files or a live source.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use bintrail_proto::binlog::decoder::{Event, EventData};
+use bintrail_proto::binlog::header::EventType;
+use bintrail_proto::binlog::rows::{RowBuf, RowsEvent, RowsKind};
+use bintrail_proto::binlog::table_map::TableMap;
+
+use crate::error::Error;
+use crate::filter::Filter;
+use crate::image::ImageWriter;
+use crate::json;
+use crate::render::mysqlbinlog;
+use crate::table::Table;
+use crate::clock;
+
+/// How row changes are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line for each row change.
+    Json,
+    /// The `###` lines of `mysqlbinlog -vv --base64-output=decode-rows`.
+    Mysqlbinlog,
+}
+
+/// Prints the row changes of events that are handed to it in order.
+#[derive(Debug)]
+pub struct Printer<W: Write> {
+    out: W,
+    format: Format,
+    filter: Filter,
+    images: ImageWriter,
+    row: RowBuf,
+    line: Vec<u8>,
+    /// The part of a line that is the same for all rows of an event.
+    prefix: Vec<u8>,
+    file: String,
+    gtid: Option<String>,
+    committed_at: Option<i64>,
+    tables: HashMap<u64, (Box<[u8]>, Option<Arc<Table>>)>,
+    /// Events that may hold row changes and could not be printed.
+    pub skipped: u64,
+}
+
+impl<W: Write> Printer<W> {
+    /// A printer onto `out` for the tables that `filter` keeps.
+    pub fn new(out: W, format: Format, filter: Filter) -> Self {
+        Self {
+            out,
+            format,
+            filter,
+            images: ImageWriter::default(),
+            row: RowBuf::default(),
+            line: Vec::new(),
+            prefix: Vec::new(),
+            file: String::new(),
+            gtid: None,
+            committed_at: None,
+            tables: HashMap::new(),
+            skipped: 0,
+        }
+    }
+
+    /// The events from here on are those of `file`.
+    pub fn start_file(&mut self, file: &str) {
+        file.clone_into(&mut self.file);
+        self.gtid = None;
+        self.committed_at = None;
+        self.tables.clear();
+    }
+
+    /// The file that the events come from.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Prints what `event` changes. A table that comes up for the first time is returned: the next call must be
+    /// [`define`](Self::define).
+    ///
+    /// # Errors
+    /// [`Error::Output`] when the output cannot be written.
+    pub fn handle(&mut self, event: &Event<'_>) -> Result<Option<TableMap>, Error> {
+        match &event.data {
+            EventData::Rotate(rotate) if event.start == event.end => self.start_file(rotate.file),
+            EventData::FormatDescription(_) => self.tables.clear(),
+            EventData::Gtid(gtid) => {
+                self.gtid = gtid.gtid.map(|gtid| gtid.to_string());
+                self.committed_at = gtid
+                    .committed
+                    .map(|times| if times.original == 0 { times.immediate } else { times.original })
+                    .and_then(|micros| i64::try_from(micros).ok());
+            }
+            EventData::TableMap(map) => {
+                if self.tables.get(&map.table_id).is_some_and(|(body, _)| **body == *map.body) {
+                    return Ok(None);
+                }
+                if !self.filter.keeps(map.schema, map.table) {
+                    self.tables.insert(map.table_id, (map.body.into(), None));
+                    return Ok(None);
+                }
+                match map.compile() {
+                    Ok(table) => return Ok(Some(table)),
+                    Err(error) => {
+                        self.tables.remove(&map.table_id);
+                        self.skip(event, &error.to_string());
+                    }
+                }
+            }
+            EventData::Rows(rows) => self.rows(rows, event)?,
+            EventData::Other if may_hold_rows(event.header.event_type) => {
+                self.skip(event, "events of this type are not read yet");
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    /// Names the table that [`handle`](Self::handle) returned for `event`.
+    pub fn define(&mut self, event: &Event<'_>, table: Table) {
+        self.tables.insert(table.map.table_id, (event.body.into(), Some(Arc::new(table))));
+    }
+
+    fn rows(&mut self, rows: &RowsEvent<'_>, event: &Event<'_>) -> Result<(), Error> {
+        let table = match self.tables.get(&rows.table_id) {
+            Some((_, Some(table))) => Arc::clone(table),
+            Some((_, None)) => return Ok(()),
+            None => {
+                self.skip(event, "its table's TABLE_MAP_EVENT is not there or cannot be read");
+                return Ok(());
+            }
+        };
+        let printed = match self.format {
+            Format::Json => self.json_rows(rows, event, &table),
+            Format::Mysqlbinlog => self.mysqlbinlog_rows(rows, &table),
+        };
+        match printed? {
+            Ok(()) => {}
+            Err(error) => self.skip(event, &error.to_string()),
+        }
+        Ok(())
+    }
+
+    fn json_rows(
+        &mut self,
+        rows: &RowsEvent<'_>,
+        event: &Event<'_>,
+        table: &Table,
+    ) -> Result<Result<(), bintrail_proto::Error>, Error> {
+        self.write_prefix(rows.kind, event, table);
+        let mut rows = match rows.rows(&table.map, &mut self.row) {
+            Ok(rows) => rows,
+            Err(error) => return Ok(Err(error)),
+        };
+        loop {
+            let row = match rows.next() {
+                Ok(Some(row)) => row,
+                Ok(None) => return Ok(Ok(())),
+                Err(error) => return Ok(Err(error)),
+            };
+            let line = &mut self.line;
+            line.clear();
+            line.extend_from_slice(&self.prefix);
+            for (key, image) in [(&b"\"before\":"[..], row.before), (b",\"after\":", row.after)] {
+                line.extend_from_slice(key);
+                match image {
+                    Some(image) => self.images.write_image(line, table, image),
+                    None => line.extend_from_slice(b"null"),
+                }
+            }
+            line.extend_from_slice(b"}\n");
+            self.out.write_all(line).map_err(Error::Output)?;
+        }
+    }
+
+    fn mysqlbinlog_rows(
+        &mut self,
+        rows: &RowsEvent<'_>,
+        table: &Table,
+    ) -> Result<Result<(), bintrail_proto::Error>, Error> {
+        self.line.clear();
+        let written = mysqlbinlog::write_rows(&mut self.line, &table.map, rows, &mut self.row);
+        self.out.write_all(&self.line).map_err(Error::Output)?;
+        Ok(written)
+    }
+
+    fn write_prefix(&mut self, kind: RowsKind, event: &Event<'_>, table: &Table) {
+        let committed_at =
+            self.committed_at.unwrap_or_else(|| i64::from(event.header.timestamp).saturating_mul(1_000_000));
+        let out = &mut self.prefix;
+        out.clear();
+        out.extend_from_slice(b"{\"file\":");
+        json::write_string(out, &self.file);
+        out.extend_from_slice(format!(",\"start_pos\":{},\"end_pos\":{}", event.start, event.end).as_bytes());
+        out.extend_from_slice(format!(",\"timestamp\":\"{}\",\"gtid\":", clock::rfc3339(committed_at)).as_bytes());
+        match &self.gtid {
+            Some(gtid) => json::write_string(out, gtid),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b",\"schema\":");
+        json::write_string(out, &table.map.schema);
+        out.extend_from_slice(b",\"table\":");
+        json::write_string(out, &table.map.table);
+        let kind = match kind {
+            RowsKind::Write => "INSERT",
+            RowsKind::Update => "UPDATE",
+            RowsKind::Delete => "DELETE",
+        };
+        out.extend_from_slice(format!(",\"type\":\"{kind}\",").as_bytes());
+    }
+
+    fn skip(&mut self, event: &Event<'_>, why: &str) {
+        self.skipped = self.skipped.saturating_add(1);
+        if self.skipped.is_power_of_two() {
+            tracing::warn!(
+                file = self.file,
+                position = event.start,
+                event = event.header.event_type.name(),
+                skipped = self.skipped,
+                why,
+                "row changes are left out"
+            );
+        }
+    }
+
+    /// Hands on what the output holds back.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Events that carry row changes in a form that is not read.
+pub(crate) fn may_hold_rows(event_type: EventType) -> bool {
+    matches!(
+        event_type,
+        EventType::TRANSACTION_PAYLOAD_EVENT
+            | EventType::PARTIAL_UPDATE_ROWS_EVENT
+            | EventType::WRITE_ROWS_COMPRESSED_EVENT_V1
+            | EventType::UPDATE_ROWS_COMPRESSED_EVENT_V1
+            | EventType::DELETE_ROWS_COMPRESSED_EVENT_V1
+            | EventType::PRE_GA_WRITE_ROWS_EVENT
+            | EventType::PRE_GA_UPDATE_ROWS_EVENT
+            | EventType::PRE_GA_DELETE_ROWS_EVENT
+    )
+}

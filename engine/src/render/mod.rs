@@ -1,0 +1,3 @@
+//! Row events as text.
+
+pub mod mysqlbinlog;

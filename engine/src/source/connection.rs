@@ -1,0 +1,349 @@
+//! A connection to a source server: small queries, then perhaps a replication stream.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use bintrail_proto::command::{self, BinlogDump, BinlogDumpGtid, RegisterReplica};
+use bintrail_proto::response::{ErrPacket, OkPacket, ServerError};
+use bintrail_proto::resultset::{Answer, Collector, ResultSet};
+use bintrail_proto::session::{Action, Config, Ready, Session, TlsPolicy};
+use bytes::BytesMut;
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use super::Error;
+use super::packets::{Packets, fill};
+use super::replication::{MAX_EVENT_PACKET, ReplicationStream};
+use super::transport::Transport;
+use super::{rsa, tls};
+use crate::secret::Secret;
+
+/// The most that one answer to a query may take: the columns of a million tables.
+const MAX_ANSWER: usize = 1 << 30;
+
+/// What the connection phase reads at a time; its packets are short.
+const HANDSHAKE_BLOCK: usize = 16 * 1024;
+
+/// Whether a connection is encrypted, as MySQL's own clients name it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SslMode {
+    /// Never.
+    Disabled,
+    /// Whenever the server offers TLS, to any certificate; never in clear after a failed handshake.
+    #[default]
+    Preferred,
+    /// Always, to any certificate.
+    Required,
+}
+
+/// Where and how to connect.
+#[derive(Debug, Clone)]
+pub struct ConnectOptions {
+    /// A name or an address. All addresses of a name are tried.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+    /// The account's user name.
+    pub user: String,
+    /// Its password; empty for none.
+    pub password: Secret,
+    /// Whether to encrypt.
+    pub ssl_mode: SslMode,
+    /// How long connecting may take, from the name look-up to the end of authentication.
+    pub connect_timeout: Duration,
+    /// How long the server may be silent while it owes an answer or, in a replication stream, at all. There it must
+    /// be longer than the heartbeat period.
+    pub read_timeout: Duration,
+}
+
+impl ConnectOptions {
+    /// An account on a server, with the defaults: TLS preferred, 10 s to connect, 60 s of silence.
+    #[must_use]
+    pub fn new(host: &str, port: u16, user: &str, password: Secret) -> Self {
+        Self {
+            host: host.to_owned(),
+            port,
+            user: user.to_owned(),
+            password,
+            ssl_mode: SslMode::default(),
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(60),
+        }
+    }
+
+    fn session(&self) -> Session {
+        let attributes = [
+            ("_client_name", env!("CARGO_PKG_NAME")),
+            ("_client_version", env!("CARGO_PKG_VERSION")),
+            ("_os", std::env::consts::OS),
+            ("_platform", std::env::consts::ARCH),
+            ("program_name", "bintrail"),
+        ];
+        Session::new(Config {
+            user: self.user.clone(),
+            password: Zeroizing::new(self.password.expose().to_owned()),
+            database: None,
+            tls: match self.ssl_mode {
+                SslMode::Disabled => TlsPolicy::Disabled,
+                SslMode::Preferred => TlsPolicy::Preferred,
+                SslMode::Required => TlsPolicy::Required,
+            },
+            attributes: attributes
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .chain([("_pid".to_owned(), std::process::id().to_string())])
+                .collect(),
+        })
+    }
+}
+
+/// The answer to a query that has rows.
+pub type Rows = ResultSet;
+
+/// An open connection.
+///
+/// Its commands are not cancel-safe: once one was dropped half-way, all others fail.
+#[derive(Debug)]
+pub struct Connection {
+    packets: Packets,
+    ready: Ready,
+    /// A command is under way, or was when its future was dropped or failed.
+    busy: bool,
+}
+
+impl Connection {
+    /// Connects and authenticates.
+    ///
+    /// # Errors
+    /// See [`Error`]; any of its variants up to [`Error::Server`].
+    pub async fn connect(options: &ConnectOptions) -> Result<Self, Error> {
+        let limit = options.connect_timeout;
+        let started = Instant::now();
+        let transport = Transport::connect(&options.host, options.port, limit).await?;
+        let left = limit.saturating_sub(started.elapsed());
+        timeout(left, Self::open(transport, options))
+            .await
+            .unwrap_or_else(|_| {
+                Err(Error::HandshakeTimeout {
+                    address: format!("{}:{}", options.host, options.port),
+                    after: limit,
+                })
+            })
+    }
+
+    async fn open(mut transport: Transport, options: &ConnectOptions) -> Result<Self, Error> {
+        let mut session = options.session();
+        let mut input = BytesMut::with_capacity(HANDSHAKE_BLOCK);
+        let mut action = session.step(&mut input)?;
+        loop {
+            action = match action {
+                Action::Read => {
+                    input.reserve(HANDSHAKE_BLOCK);
+                    fill(&mut transport, &mut input)
+                        .await
+                        .map_err(Error::Lost)?;
+                    session.step(&mut input)?
+                }
+                Action::Send(wire) => {
+                    let sent = async {
+                        transport.write_all(&wire).await?;
+                        transport.flush().await
+                    };
+                    sent.await.map_err(Error::Lost)?;
+                    session.step(&mut input)?
+                }
+                Action::StartTls => {
+                    let config = tls::any_certificate()
+                        .map_err(|error| Error::TlsFailed(io::Error::other(error)))?;
+                    transport = transport.start_tls(&options.host, config).await?;
+                    session.tls_started();
+                    session.step(&mut input)?
+                }
+                Action::Encrypt { plaintext, pem } => {
+                    session.encrypted(&rsa::encrypt(&plaintext, &pem)?)
+                }
+                Action::Ready(ready) => {
+                    return Ok(Self {
+                        packets: Packets::new(transport, input, options.read_timeout),
+                        ready,
+                        busy: false,
+                    });
+                }
+            };
+        }
+    }
+
+    /// The server's version, for example `9.7.0` or `5.5.5-10.11.6-MariaDB-log`.
+    #[must_use]
+    pub fn server_version(&self) -> &str {
+        &self.ready.server_version
+    }
+
+    /// The connection's id in `SHOW PROCESSLIST`.
+    #[must_use]
+    pub const fn connection_id(&self) -> u32 {
+        self.ready.connection_id
+    }
+
+    /// Whether the connection is encrypted.
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        self.ready.tls
+    }
+
+    /// Runs a statement that answers with rows; the whole answer is held in memory, up to 1 GiB.
+    ///
+    /// # Errors
+    /// The server's error (the connection stays usable), or a broken connection. A statement
+    /// without a result set gives no columns and no rows.
+    pub async fn query(&mut self, statement: &str) -> Result<Rows, Error> {
+        match self.answer(statement).await? {
+            Answer::Rows(rows) => Ok(rows),
+            Answer::Ok { .. } => Ok(Rows::default()),
+            Answer::Err(error) => Err(Error::from_server(error)),
+        }
+    }
+
+    /// Runs a statement for its effect.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn execute(&mut self, statement: &str) -> Result<(), Error> {
+        self.query(statement).await.map(drop)
+    }
+
+    /// Asks whether the server is there.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn ping(&mut self) -> Result<(), Error> {
+        self.acknowledged(command::PING).await
+    }
+
+    /// Has the server list this connection in `SHOW REPLICAS` as `server_id`.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query); [`Error::PrivilegeMissing`] or [`Error::AccessDenied`] without REPLICATION SLAVE.
+    pub async fn register_replica(
+        &mut self,
+        server_id: u32,
+        host: &str,
+        port: u16,
+    ) -> Result<(), Error> {
+        let command = RegisterReplica {
+            server_id,
+            host,
+            port,
+        };
+        self.acknowledged(&command.to_payload()?).await
+    }
+
+    /// Asks for the events of `file` from `position` on, and of the files behind it.
+    ///
+    /// `flags` are those of [`command::dump_flags`]. The server's refusal comes from the stream's first read.
+    ///
+    /// # Errors
+    /// A position above 4 GiB, which the protocol cannot express, or a broken connection.
+    pub async fn dump_by_position(
+        self,
+        server_id: u32,
+        file: &[u8],
+        position: u64,
+        flags: u16,
+    ) -> Result<ReplicationStream, Error> {
+        let command = BinlogDump {
+            file,
+            position,
+            flags,
+            server_id,
+        };
+        let payload = command.to_payload()?;
+        self.dump(&payload).await
+    }
+
+    /// Asks for the transactions that `gtid_set`, encoded as MySQL does, does not hold.
+    ///
+    /// `flags` are those of [`command::dump_flags`]. The server's refusal comes from the stream's first read.
+    ///
+    /// # Errors
+    /// A broken connection.
+    pub async fn dump_by_gtid(
+        self,
+        server_id: u32,
+        gtid_set: &[u8],
+        flags: u16,
+    ) -> Result<ReplicationStream, Error> {
+        let command = BinlogDumpGtid {
+            gtid_set,
+            flags,
+            server_id,
+        };
+        let payload = command.to_payload()?;
+        self.dump(&payload).await
+    }
+
+    /// Says goodbye to the server and closes the connection.
+    pub async fn close(mut self) {
+        // Nothing hangs on it: the server takes a closed socket for the same.
+        if !self.busy && self.packets.command(command::QUIT, 0).await.is_ok() {
+            self.packets.shutdown().await;
+        }
+    }
+
+    async fn dump(mut self, payload: &[u8]) -> Result<ReplicationStream, Error> {
+        self.start()?;
+        self.packets.command(payload, MAX_EVENT_PACKET).await?;
+        Ok(ReplicationStream::new(self.packets))
+    }
+
+    async fn answer(&mut self, statement: &str) -> Result<Answer, Error> {
+        let capabilities = self.ready.capabilities;
+        self.run(&command::query(statement), async |packets| {
+            let mut collector = Collector::new(capabilities, MAX_ANSWER);
+            loop {
+                if let Some(answer) = collector.push(&packets.next().await?)? {
+                    return Ok(answer);
+                }
+            }
+        })
+        .await
+    }
+
+    async fn acknowledged(&mut self, payload: &[u8]) -> Result<(), Error> {
+        let capabilities = self.ready.capabilities;
+        let error = self
+            .run(payload, async |packets| {
+                let answer = packets.next().await?;
+                if answer.first() == Some(&ErrPacket::HEADER) {
+                    return Ok(Some(ServerError::parse(&answer)?));
+                }
+                OkPacket::parse(&answer, capabilities)?;
+                Ok(None)
+            })
+            .await?;
+        error.map_or(Ok(()), |error| Err(Error::from_server(error)))
+    }
+
+    /// Sends a command and has `read` take the whole answer; if it does not, the connection is of no more use.
+    async fn run<T>(
+        &mut self,
+        payload: &[u8],
+        read: impl AsyncFnOnce(&mut Packets) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.start()?;
+        self.packets.command(payload, MAX_ANSWER).await?;
+        let answer = read(&mut self.packets).await?;
+        self.busy = false;
+        Ok(answer)
+    }
+
+    fn start(&mut self) -> Result<(), Error> {
+        if std::mem::replace(&mut self.busy, true) {
+            return Err(Error::Lost(io::Error::other(
+                "an earlier command was left half-way",
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! What can go wrong between here and a source server.
+
+use std::io;
+use std::time::Duration;
+
+use bintrail_proto::response::ServerError;
+use bintrail_proto::session;
+
+/// Why a connection failed, by what its user can do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The host's name does not resolve.
+    #[error("host {host} is unknown: {cause}")]
+    UnknownHost {
+        /// The name.
+        host: String,
+        /// The resolver's error.
+        cause: io::Error,
+    },
+    /// None of the host's addresses takes a connection.
+    #[error("{address} is unreachable: {cause}")]
+    Unreachable {
+        /// Host and port.
+        address: String,
+        /// The last address's error.
+        cause: io::Error,
+    },
+    /// The server took the connection, but was not done with the handshake in time.
+    #[error("{address} did not finish the handshake in {}s", after.as_secs_f32())]
+    HandshakeTimeout {
+        /// Host and port.
+        address: String,
+        /// The connect timeout.
+        after: Duration,
+    },
+    /// Wrong user or password, or an account that may not come from here.
+    #[error("{0}")]
+    AccessDenied(ServerError),
+    /// The account needs an authentication plugin that is not supported.
+    #[error("the account uses the authentication plugin {0}, which is not supported")]
+    UnsupportedAuthPlugin(String),
+    /// The server's key for encrypting the password is of no use.
+    #[error("the server's RSA key cannot be used: {0}")]
+    RsaKey(&'static str),
+    /// TLS is required, and the server does not offer it.
+    #[error("TLS is required (ssl-mode=required), but the server does not offer it")]
+    TlsNotOffered,
+    /// The TLS handshake failed; nothing was sent in clear instead.
+    #[error("TLS handshake failed: {0} (ssl-mode=disabled connects without TLS)")]
+    TlsFailed(io::Error),
+    /// The account lacks a privilege, which the message names.
+    #[error("{0}")]
+    PrivilegeMissing(ServerError),
+    /// Another replica is connected with this server id.
+    #[error("another replica uses the same server id: {0}")]
+    ServerIdClash(ServerError),
+    /// The server no longer has binlogs that hold the start position.
+    #[error("the server has purged the binlogs that hold the start position: {0}")]
+    PositionPurged(ServerError),
+    /// The server never had the start position.
+    #[error("the server does not know the start position: {0}")]
+    PositionUnknown(ServerError),
+    /// Another error of the server's.
+    #[error("{0}")]
+    Server(ServerError),
+    /// The connection broke.
+    #[error("the connection to the server is lost: {0}")]
+    Lost(io::Error),
+    /// The server sent nothing for too long.
+    #[error("the server has sent nothing for {}s", after.as_secs_f32())]
+    Silent {
+        /// The read timeout.
+        after: Duration,
+    },
+    /// The server sent what the protocol does not allow, or the client asked what it cannot express.
+    #[error("protocol error: {0}")]
+    Protocol(#[from] bintrail_proto::Error),
+}
+
+impl Error {
+    /// Sorts an ERR packet by its code, and 1236 by its text: one code stands for everything that can be
+    /// wrong with a dump.
+    pub(crate) fn from_server(error: ServerError) -> Self {
+        match error.code {
+            // ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR
+            1044 | 1045 | 1698 => Self::AccessDenied(error),
+            // ER_SPECIFIC_ACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR
+            1227 | 1142 => Self::PrivilegeMissing(error),
+            // ER_SOURCE_HAS_PURGED_REQUIRED_GTIDS
+            1789 => Self::PositionPurged(error),
+            1236 => Self::from_dump(error),
+            _ => Self::Server(error),
+        }
+    }
+
+    fn from_dump(error: ServerError) -> Self {
+        let says = |parts: &[&str]| parts.iter().any(|part| error.message.contains(part));
+        if says(&["same server_uuid/server_id"]) {
+            Self::ServerIdClash(error)
+        } else if says(&[
+            "purged required binary logs",
+            "Could not find first log file name",
+            "Could not find GTID state requested by slave",
+        ]) {
+            Self::PositionPurged(error)
+        } else if says(&[
+            "impossible position",
+            "position > file size",
+            "has more GTIDs than",
+            "which is not in the master's binlog",
+        ]) {
+            Self::PositionUnknown(error)
+        } else {
+            Self::Server(error)
+        }
+    }
+}
+
+impl From<session::Error> for Error {
+    fn from(error: session::Error) -> Self {
+        match error {
+            session::Error::Server(error) => Self::from_server(error),
+            session::Error::UnsupportedPlugin(name) => Self::UnsupportedAuthPlugin(name),
+            session::Error::TlsNotOffered => Self::TlsNotOffered,
+            session::Error::Protocol(error) => Self::Protocol(error),
+        }
+    }
+}

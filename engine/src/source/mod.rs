@@ -1,0 +1,12 @@
+//! Where binlog events come from.
+
+pub mod connection;
+mod error;
+mod packets;
+pub mod replication;
+mod rsa;
+mod tls;
+pub(crate) mod server;
+mod transport;
+
+pub use error::Error;

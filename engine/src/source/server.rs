@@ -1,0 +1,271 @@
+//! A source server: what it is, how it is set up, where its binlog is, and what its tables are.
+
+use std::time::Duration;
+
+use bintrail_proto::binlog::checksum::Checksum;
+use bintrail_proto::command::dump_flags;
+use bintrail_proto::gtid_set::GtidSet;
+use bintrail_proto::resultset::ResultSet;
+
+use crate::error::Error;
+use crate::index::record::{Flavor, Source};
+use crate::source::connection::{ConnectOptions, Connection};
+use crate::source::replication::ReplicationStream;
+use crate::stream::Start;
+use crate::table::SchemaColumn;
+
+/// How often the source says that it is alive while it has no events.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// A connection for questions to the source.
+#[derive(Debug)]
+pub(crate) struct Server {
+    options: ConnectOptions,
+    connection: Connection,
+    pub(crate) settings: Settings,
+}
+
+/// The source's variables that matter to a stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) version: String,
+    pub(crate) server_uuid: String,
+    pub(crate) server_id: u32,
+    pub(crate) log_bin: bool,
+    pub(crate) binlog_format: String,
+    pub(crate) gtid_mode: String,
+}
+
+impl Server {
+    pub(crate) async fn connect(options: &ConnectOptions) -> Result<Self, Error> {
+        let wrap = |error| source_error(options, error);
+        let mut connection = Connection::connect(options).await.map_err(wrap)?;
+        connection.execute("SET NAMES utf8mb4").await.map_err(wrap)?;
+        let settings = Settings::read(&mut connection).await.map_err(wrap)?;
+        Ok(Self { options: options.clone(), connection, settings })
+    }
+
+    /// Checks that row changes can be captured at all.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let problem = if !self.settings.log_bin {
+            "binary logging is off; start the server with --log-bin".to_owned()
+        } else if !self.settings.binlog_format.eq_ignore_ascii_case("ROW") {
+            format!(
+                "binlog_format is {}, so changes are logged without their rows; \
+                 SET PERSIST binlog_format = ROW and reconnect the applications",
+                self.settings.binlog_format
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Error::SourceSetup { address: address(&self.options), problem })
+    }
+
+    /// The place that `wanted` names; without one, where the source is now: by GTIDs when
+    /// `gtid_mode` is ON, so that every transaction has one, else by file and position.
+    pub(crate) async fn start(&mut self, wanted: Option<&Start>) -> Result<Start, Error> {
+        let has_gtids = self.settings.gtid_mode.eq_ignore_ascii_case("ON");
+        match wanted {
+            Some(Start::Gtids(_)) if !has_gtids => Err(Error::SourceSetup {
+                address: address(&self.options),
+                problem: "--start-gtid needs gtid_mode=ON; use --start-file and --start-pos".to_owned(),
+            }),
+            Some(start) => Ok(start.clone()),
+            None if has_gtids => Ok(Start::Gtids(parse_set(&self.gtid_executed().await?)?)),
+            None => {
+                let (file, position) = self.current_place().await?;
+                Ok(Start::Position(file, position))
+            }
+        }
+    }
+
+    /// What goes to the index's `sources`.
+    pub(crate) fn identity(&self) -> Source {
+        let flavor =
+            if self.settings.version.contains("MariaDB") { Flavor::MariaDb } else { Flavor::MySql };
+        Source {
+            server_uuid: self.settings.server_uuid.clone(),
+            flavor,
+            version: self.settings.version.clone(),
+            host: self.options.host.clone(),
+            port: self.options.port,
+        }
+    }
+
+    /// The file and position where the source writes now.
+    async fn current_place(&mut self) -> Result<(String, u64), Error> {
+        let rows = match self.query("SHOW BINARY LOG STATUS").await {
+            // ER_PARSE_ERROR: servers before MySQL 8.2 know it by its old name only.
+            Err(Error::Source { error: super::Error::Server(error), .. }) if error.code == 1064 => {
+                self.query("SHOW MASTER STATUS").await?
+            }
+            other => other?,
+        };
+        let place = rows.rows.first().and_then(|row| Some((text(row, 0)?, text(row, 1)?.parse().ok()?)));
+        place.ok_or_else(|| Error::SourceSetup {
+            address: address(&self.options),
+            problem: "it has no binary log; start the server with --log-bin".to_owned(),
+        })
+    }
+
+    /// `@@gtid_executed`, which needs no privilege.
+    async fn gtid_executed(&mut self) -> Result<String, Error> {
+        let rows = self.query("SELECT @@GLOBAL.gtid_executed").await?;
+        Ok(rows.rows.first().and_then(|row| text(row, 0)).unwrap_or_default())
+    }
+
+    /// A table's columns as they are now; empty when there is no such table, or no privilege to see it.
+    pub(crate) async fn columns(&mut self, schema: &str, table: &str) -> Result<Vec<SchemaColumn>, Error> {
+        let (schema, table) = (quote(schema), quote(table));
+        let rows = self
+            .query(&format!(
+                "SELECT c.COLUMN_NAME, c.COLUMN_TYPE, c.CHARACTER_SET_NAME, c.IS_NULLABLE, c.EXTRA, k.ORDINAL_POSITION \
+                 FROM information_schema.COLUMNS c LEFT JOIN information_schema.KEY_COLUMN_USAGE k \
+                 ON k.TABLE_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME \
+                 AND k.COLUMN_NAME = c.COLUMN_NAME AND k.CONSTRAINT_NAME = 'PRIMARY' \
+                 WHERE c.TABLE_SCHEMA = {schema} AND c.TABLE_NAME = {table} ORDER BY c.ORDINAL_POSITION"
+            ))
+            .await?;
+        Ok(rows
+            .rows
+            .iter()
+            .map(|row| {
+                let extra = text(row, 4).unwrap_or_default();
+                SchemaColumn {
+                    name: text(row, 0).unwrap_or_default(),
+                    column_type: text(row, 1).unwrap_or_default(),
+                    charset: text(row, 2),
+                    nullable: text(row, 3).as_deref() == Some("YES"),
+                    generated: extra.contains(" GENERATED"),
+                    invisible: extra.contains("INVISIBLE"),
+                    pk: text(row, 5).and_then(|place| place.parse().ok()),
+                }
+            })
+            .collect())
+    }
+
+    /// Runs a question; on a connection that idled for too long, on a new one.
+    async fn query(&mut self, sql: &str) -> Result<ResultSet, Error> {
+        let first = self.connection.query(sql).await;
+        let answer = match first {
+            Err(super::Error::Lost(_) | super::Error::Silent { .. } | super::Error::Protocol(_)) => {
+                *self = Self::connect(&self.options).await?;
+                self.connection.query(sql).await
+            }
+            // ER_CLIENT_INTERACTION_TIMEOUT: how newer servers end an idle connection.
+            Err(super::Error::Server(error)) if error.code == 4031 => {
+                *self = Self::connect(&self.options).await?;
+                self.connection.query(sql).await
+            }
+            answer => answer,
+        };
+        answer.map_err(|error| source_error(&self.options, error))
+    }
+}
+
+impl Settings {
+    async fn read(connection: &mut Connection) -> Result<Self, super::Error> {
+        let rows = connection
+            .query(
+                "SHOW GLOBAL VARIABLES WHERE Variable_name IN \
+                 ('version', 'server_uuid', 'server_id', 'log_bin', 'binlog_format', 'gtid_mode')",
+            )
+            .await?;
+        let value = |name: &str| {
+            let row = rows.rows.iter().find(|row| text(row, 0).as_deref() == Some(name))?;
+            text(row, 1)
+        };
+        Ok(Self {
+            version: value("version").unwrap_or_default(),
+            server_uuid: value("server_uuid").unwrap_or_default(),
+            server_id: value("server_id").and_then(|id| id.parse().ok()).unwrap_or(0),
+            log_bin: value("log_bin").as_deref() == Some("ON"),
+            // Gone from servers that can log rows only.
+            binlog_format: value("binlog_format").unwrap_or_else(|| "ROW".to_owned()),
+            gtid_mode: value("gtid_mode").unwrap_or_else(|| "OFF".to_owned()),
+        })
+    }
+}
+
+/// Opens a dump as the replica `server_id`, and tells how its events are checksummed.
+pub(crate) async fn dump(
+    options: &ConnectOptions,
+    server_id: u32,
+    from: &Start,
+) -> Result<(ReplicationStream, Checksum), Error> {
+    let options = &ConnectOptions { read_timeout: HEARTBEAT.saturating_mul(3), ..options.clone() };
+    open_dump(options, server_id, from).await.map_err(|error| source_error(options, error))
+}
+
+async fn open_dump(
+    options: &ConnectOptions,
+    server_id: u32,
+    from: &Start,
+) -> Result<(ReplicationStream, Checksum), super::Error> {
+    let mut connection = Connection::connect(options).await?;
+    let heartbeat = HEARTBEAT.as_nanos();
+    let uuid = replica_uuid(server_id);
+    // The variables have new names since MySQL 8.0.26; a server reads those it knows.
+    for sql in [
+        format!("SET @source_heartbeat_period = {heartbeat}, @master_heartbeat_period = {heartbeat}"),
+        "SET @source_binlog_checksum = @@GLOBAL.binlog_checksum, \
+         @master_binlog_checksum = @@GLOBAL.binlog_checksum"
+            .to_owned(),
+        format!("SET @replica_uuid = '{uuid}', @slave_uuid = '{uuid}'"),
+        // A slow index holds the source back through TCP; the source must not give up on it.
+        "SET SESSION net_write_timeout = 3600".to_owned(),
+    ] {
+        connection.execute(&sql).await?;
+    }
+    let rows = connection.query("SELECT @master_binlog_checksum").await?;
+    let checksum = match rows.rows.first().and_then(|row| text(row, 0)).as_deref() {
+        Some("CRC32") => Checksum::Crc32,
+        _ => Checksum::None,
+    };
+    connection.register_replica(server_id, "", 0).await?;
+    let stream = match from {
+        Start::Gtids(set) => {
+            let mut encoded = Vec::new();
+            set.encode(&mut encoded);
+            connection.dump_by_gtid(server_id, &encoded, dump_flags::HEARTBEAT_V2).await?
+        }
+        Start::Position(file, position) => {
+            connection.dump_by_position(server_id, file.as_bytes(), *position, dump_flags::HEARTBEAT_V2).await?
+        }
+    };
+    Ok((stream, checksum))
+}
+
+/// The uuid that a replica of this server id goes by. It is the same after a restart, so that the
+/// source ends the dump that a killed stream left behind.
+fn replica_uuid(server_id: u32) -> String {
+    format!("b1474a11-0000-4000-8000-0000{server_id:08x}")
+}
+
+pub(crate) fn parse_set(text: &str) -> Result<GtidSet, Error> {
+    text.parse().map_err(|error| Error::Usage(format!("GTID set {text:?}: {error}")))
+}
+
+pub(crate) fn address(options: &ConnectOptions) -> String {
+    format!("{}:{}", options.host, options.port)
+}
+
+pub(crate) fn source_error(options: &ConnectOptions, error: super::Error) -> Error {
+    Error::Source { address: address(options), error }
+}
+
+fn text(row: &[Option<bytes::Bytes>], column: usize) -> Option<String> {
+    let bytes = row.get(column)?.as_ref()?;
+    Some(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// `name` as an SQL string that no `sql_mode` reads otherwise.
+fn quote(name: &str) -> String {
+    let mut hex = String::with_capacity(name.len().saturating_mul(2).saturating_add(16));
+    hex.push_str("_utf8mb4 x'");
+    for byte in name.bytes() {
+        hex.push_str(&format!("{byte:02x}"));
+    }
+    hex.push('\'');
+    hex
+}

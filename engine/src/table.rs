@@ -1,0 +1,322 @@
+//! A table that rows are read under: TABLE_MAP's types, and the names that belong to them.
+
+use std::sync::Arc;
+
+use bintrail_proto::binlog::column::ColumnType;
+use bintrail_proto::binlog::table_map::{self, TableMap};
+use bintrail_proto::binlog::value::charset::Charset;
+
+use crate::index::record::{Column, KnownBy, TableVersion};
+use crate::json;
+
+/// What the source's `information_schema` says of a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SchemaColumn {
+    pub(crate) name: String,
+    /// `COLUMN_TYPE`, such as `enum('a','b')`.
+    pub(crate) column_type: String,
+    pub(crate) charset: Option<String>,
+    pub(crate) nullable: bool,
+    pub(crate) generated: bool,
+    pub(crate) invisible: bool,
+    /// Place in the primary key, from 1.
+    pub(crate) pk: Option<u16>,
+}
+
+/// A table compiled for encoding: every text that repeats from row to row is made here, once.
+#[derive(Debug)]
+pub struct Table {
+    /// The table as its event describes it, its signedness known where the source says it.
+    pub map: Arc<TableMap>,
+    /// What goes to `table_versions`.
+    pub version: TableVersion,
+    /// The primary key, as column numbers from 0 in key order; empty when it has none.
+    pub(crate) key: Box<[u16]>,
+    pub(crate) texts: Box<[ColumnText]>,
+}
+
+/// A column's texts, ready to be copied into an image.
+#[derive(Debug)]
+pub(crate) struct ColumnText {
+    /// `"name":`
+    pub(crate) key: Box<[u8]>,
+    /// ENUM and SET labels: UTF-8, where they are known.
+    pub(crate) labels: Option<Box<[Box<str>]>>,
+    /// The type code that MySQL's JSON functions give to the column's bytes.
+    pub(crate) json_type: u8,
+}
+
+impl Table {
+    /// A table whose event names its columns, or whose names nothing gives: then `@1`, `@2`, ….
+    #[must_use]
+    pub fn from_event(map: Arc<TableMap>, valid_from: (String, u64)) -> Self {
+        let named = map.has_names();
+        let known_by = if named { KnownBy::RowMetadata } else { KnownBy::Position };
+        let key = map.primary_key.clone().unwrap_or_default();
+        let columns = map
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(number, column)| Column {
+                name: column.name.as_deref().map_or_else(|| format!("@{}", number.saturating_add(1)), str::to_owned),
+                column_type: type_name(column),
+                charset: charset_name(column),
+                nullable: column.nullable,
+                pk: place_in(&key, number),
+                members: labels(column).map(|labels| labels.iter().map(ToString::to_string).collect()),
+                generated: None,
+                invisible: column.visible == Some(false),
+            })
+            .collect();
+        Self::compile(map, columns, known_by, valid_from)
+    }
+
+    /// A table named by `information_schema`; `None` when that definition is not the one that the event's
+    /// rows were written under.
+    pub(crate) fn from_schema(
+        map: &TableMap,
+        schema: &[SchemaColumn],
+        valid_from: (String, u64),
+    ) -> Option<Self> {
+        if schema.len() != map.columns.len() {
+            return None;
+        }
+        let mut map = map.clone();
+        let mut columns = Vec::with_capacity(schema.len());
+        for (column, known) in map.columns.iter_mut().zip(schema) {
+            let unsigned = known.column_type.contains(" unsigned");
+            if !fits(column, known) || column.unsigned.is_some_and(|is| is != unsigned) {
+                return None;
+            }
+            if column.column_type.is_numeric() {
+                column.unsigned = Some(unsigned);
+            }
+            columns.push(Column {
+                name: known.name.clone(),
+                column_type: known.column_type.clone(),
+                charset: known.charset.clone(),
+                nullable: known.nullable,
+                pk: known.pk,
+                members: members(&known.column_type),
+                generated: Some(known.generated),
+                invisible: known.invisible,
+            });
+        }
+        Some(Self::compile(Arc::new(map), columns, KnownBy::InformationSchema, valid_from))
+    }
+
+    fn compile(map: Arc<TableMap>, columns: Vec<Column>, known_by: KnownBy, valid_from: (String, u64)) -> Self {
+        let mut key: Vec<(u16, u16)> = (0..)
+            .zip(&columns)
+            .filter_map(|(number, column)| column.pk.map(|place| (place, number)))
+            .collect();
+        key.sort_unstable();
+        let texts = columns
+            .iter()
+            .zip(&map.columns)
+            .map(|(column, of_event)| {
+                let mut key = Vec::new();
+                json::write_string(&mut key, &column.name);
+                key.push(b':');
+                ColumnText {
+                    key: key.into(),
+                    labels: column
+                        .members
+                        .as_ref()
+                        .map(|members| members.iter().map(|member| member.as_str().into()).collect()),
+                    json_type: json_type(of_event),
+                }
+            })
+            .collect();
+        let version = TableVersion {
+            schema: map.schema.to_string(),
+            table: map.table.to_string(),
+            columns,
+            known_by,
+            valid_from,
+        };
+        Self { map, version, key: key.into_iter().map(|(_, number)| number).collect(), texts }
+    }
+}
+
+fn place_in(key: &[u16], number: usize) -> Option<u16> {
+    (1..).zip(key).find(|(_, column)| usize::from(**column) == number).map(|(place, _)| place)
+}
+
+/// TABLE_MAP has one code for all BLOBs; MySQL's JSON functions tell them apart.
+fn json_type(column: &table_map::Column) -> u8 {
+    match column.column_type {
+        ColumnType::Blob { len_bytes: 1 } => 249,
+        ColumnType::Blob { len_bytes: 3 } => 250,
+        ColumnType::Blob { len_bytes: 4 } => 251,
+        _ => column.type_code,
+    }
+}
+
+fn charset_name(column: &table_map::Column) -> Option<String> {
+    match column.charset() {
+        None | Some(Charset::Binary) => None,
+        Some(charset) => Some(charset.name().to_owned()),
+    }
+}
+
+/// ENUM and SET members of the event, to UTF-8. A member that does not decode leaves all unknown.
+fn labels(column: &table_map::Column) -> Option<Vec<String>> {
+    let charset = column.charset().unwrap_or(Charset::Utf8mb4);
+    let mut scratch = String::new();
+    column
+        .members
+        .as_ref()?
+        .iter()
+        .map(|member| charset.to_utf8(member, &mut scratch).ok().map(ToOwned::to_owned))
+        .collect()
+}
+
+/// A column's type as `information_schema` would print it, as far as the event tells.
+fn type_name(column: &table_map::Column) -> String {
+    let unsigned = if column.unsigned == Some(true) { " unsigned" } else { "" };
+    let text = !matches!(column.charset(), None | Some(Charset::Binary));
+    let chars = |bytes: u16| match column.charset() {
+        Some(charset) => bytes / u16::from(charset.max_bytes_per_char()).max(1),
+        None => bytes,
+    };
+    let fractional = |name: &str, fsp: u8| match fsp {
+        0 => name.to_owned(),
+        _ => format!("{name}({fsp})"),
+    };
+    match column.column_type {
+        ColumnType::Tiny => format!("tinyint{unsigned}"),
+        ColumnType::Short => format!("smallint{unsigned}"),
+        ColumnType::Int24 => format!("mediumint{unsigned}"),
+        ColumnType::Long => format!("int{unsigned}"),
+        ColumnType::LongLong => format!("bigint{unsigned}"),
+        ColumnType::Float => format!("float{unsigned}"),
+        ColumnType::Double => format!("double{unsigned}"),
+        ColumnType::NewDecimal { precision, scale } => format!("decimal({precision},{scale}){unsigned}"),
+        ColumnType::Year => "year".to_owned(),
+        ColumnType::Date => "date".to_owned(),
+        ColumnType::TimeOld => "time".to_owned(),
+        ColumnType::DateTimeOld => "datetime".to_owned(),
+        ColumnType::TimestampOld => "timestamp".to_owned(),
+        ColumnType::Time { fsp } => fractional("time", fsp),
+        ColumnType::DateTime { fsp } => fractional("datetime", fsp),
+        ColumnType::Timestamp { fsp } => fractional("timestamp", fsp),
+        ColumnType::Bit { bits } => format!("bit({bits})"),
+        ColumnType::Enum { .. } => "enum".to_owned(),
+        ColumnType::Set { .. } => "set".to_owned(),
+        ColumnType::String { max_len } if text => format!("char({})", chars(max_len)),
+        ColumnType::String { max_len } => format!("binary({max_len})"),
+        ColumnType::VarChar { max_len } if text => format!("varchar({})", chars(max_len)),
+        ColumnType::VarChar { max_len } => format!("varbinary({max_len})"),
+        ColumnType::Blob { len_bytes } => {
+            let size = match len_bytes {
+                1 => "tiny",
+                2 => "",
+                3 => "medium",
+                _ => "long",
+            };
+            format!("{size}{}", if text { "text" } else { "blob" })
+        }
+        ColumnType::Json { .. } => "json".to_owned(),
+        ColumnType::Geometry { .. } => match column.geometry_type {
+            Some(1) => "point",
+            Some(2) => "linestring",
+            Some(3) => "polygon",
+            Some(4) => "multipoint",
+            Some(5) => "multilinestring",
+            Some(6) => "multipolygon",
+            Some(7) => "geomcollection",
+            _ => "geometry",
+        }
+        .to_owned(),
+        ColumnType::Vector { .. } => match column.dimensions {
+            Some(dimensions) => format!("vector({dimensions})"),
+            None => "vector".to_owned(),
+        },
+        ColumnType::Null => "null".to_owned(),
+    }
+}
+
+/// Can `known` be the definition that `column` was written under, as far as the event tells?
+fn fits(column: &table_map::Column, known: &SchemaColumn) -> bool {
+    let base = known.column_type.split(['(', ' ']).next().unwrap_or_default();
+    let same_type = match column.column_type {
+        ColumnType::Tiny => base == "tinyint",
+        ColumnType::Short => base == "smallint",
+        ColumnType::Int24 => base == "mediumint",
+        ColumnType::Long => base == "int",
+        ColumnType::LongLong => base == "bigint",
+        ColumnType::Float => base == "float",
+        ColumnType::Double => base == "double",
+        ColumnType::NewDecimal { precision, scale } => {
+            known.column_type.starts_with(&format!("decimal({precision},{scale})"))
+        }
+        ColumnType::Year => base == "year",
+        ColumnType::Date => base == "date",
+        ColumnType::Time { .. } | ColumnType::DateTime { .. } | ColumnType::Timestamp { .. } => {
+            known.column_type == type_name(column)
+        }
+        ColumnType::TimeOld => base == "time",
+        ColumnType::DateTimeOld => base == "datetime",
+        ColumnType::TimestampOld => base == "timestamp",
+        ColumnType::Bit { .. } => known.column_type == type_name(column),
+        ColumnType::Enum { width } => {
+            base == "enum"
+                && members(&known.column_type).is_some_and(|members| (members.len() > 255) == (width == 2))
+        }
+        ColumnType::Set { width } => {
+            base == "set"
+                && members(&known.column_type)
+                    .is_some_and(|members| match members.len().div_ceil(8) {
+                        5..=8 => width == 8,
+                        bytes => usize::from(width) == bytes,
+                    })
+        }
+        ColumnType::String { .. } | ColumnType::VarChar { .. } => known.column_type == type_name(column),
+        ColumnType::Blob { .. } => base == type_name(column),
+        ColumnType::Json { .. } => base == "json",
+        ColumnType::Geometry { .. } => base == type_name(column),
+        ColumnType::Vector { .. } => base == "vector",
+        ColumnType::Null => true,
+    };
+    same_type
+        && column.nullable == known.nullable
+        && (column.charset().is_none() || charset_name(column) == known.charset)
+}
+
+/// The members in `enum('a','b''c')` or `set(…)`; `None` for other types.
+fn members(column_type: &str) -> Option<Vec<String>> {
+    let list = column_type.strip_prefix("enum(").or_else(|| column_type.strip_prefix("set("))?;
+    let mut members = Vec::new();
+    let mut rest = list.strip_prefix('\'')?;
+    let mut member = String::new();
+    loop {
+        let (part, behind) = rest.split_once('\'')?;
+        member.push_str(part);
+        if let Some(after_quote) = behind.strip_prefix('\'') {
+            member.push('\'');
+            rest = after_quote;
+            continue;
+        }
+        members.push(std::mem::take(&mut member));
+        match behind.strip_prefix(",'") {
+            Some(next) => rest = next,
+            None => return (behind == ")").then_some(members),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enum_members_as_information_schema_prints_them() {
+        let of = |text| members(text).unwrap_or_default();
+        assert_eq!(of("enum('a','b''c','d,''e')"), ["a", "b'c", "d,'e"]);
+        assert_eq!(of("set('')"), [""]);
+        assert_eq!(of("enum('a\\b')"), ["a\\b"]);
+        assert_eq!(members("int"), None);
+        assert_eq!(members("enum('a"), None);
+    }
+}

@@ -1,0 +1,251 @@
+//! Whole events to typed ones: checksums, positions, and what FORMAT_DESCRIPTION changes.
+
+use crate::error::{Error, Kind};
+
+use super::checksum::Checksum;
+use super::format_description::FormatDescription;
+use super::gtid::GtidEvent;
+use super::header::{EventHeader, EventType, HEADER_LEN};
+use super::heartbeat::Heartbeat;
+use super::previous_gtids::PreviousGtids;
+use super::query::Query;
+use super::rotate::Rotate;
+use super::rows::RowsEvent;
+use super::rows_query::RowsQuery;
+use super::table_map::TableMap;
+use super::xa_prepare::XaPrepare;
+use super::xid::XidEvent;
+
+/// An event, its parts borrowed from its bytes.
+#[derive(Debug, Clone)]
+pub struct Event<'a> {
+    /// The common header.
+    pub header: EventHeader,
+    /// Where it starts in its file, 64 bits wide.
+    pub start: u64,
+    /// Where it ends in its file. Equal to `start` for events that stand in no file.
+    pub end: u64,
+    /// What is behind the header, without the checksum.
+    pub body: &'a [u8],
+    /// The body, read.
+    pub data: EventData<'a>,
+}
+
+/// What an event says.
+#[derive(Debug, Clone)]
+pub enum EventData<'a> {
+    /// How to read the events behind it.
+    FormatDescription(FormatDescription<'a>),
+    /// The file that comes next, or, when artificial, the file that the dump is in.
+    Rotate(Rotate<'a>),
+    /// A transaction begins: with a GTID, with a tagged one, or anonymous.
+    Gtid(GtidEvent),
+    /// The GTIDs in the files before this one.
+    PreviousGtids(PreviousGtids),
+    /// A statement, `BEGIN` and the like included.
+    Query(Query<'a>),
+    /// A transaction is committed.
+    Xid(XidEvent),
+    /// An XA transaction is prepared.
+    XaPrepare(XaPrepare<'a>),
+    /// The table that row events belong to.
+    TableMap(TableMapEvent<'a>),
+    /// Changed rows.
+    Rows(RowsEvent<'a>),
+    /// The statement whose row events follow.
+    RowsQuery(RowsQuery<'a>),
+    /// The source is alive.
+    Heartbeat(Heartbeat<'a>),
+    /// The server stopped.
+    Stop,
+    /// Any other event: [`Event::body`] has its bytes, [`Event::header`] its type.
+    Other,
+}
+
+/// A TABLE_MAP_EVENT that is not compiled yet: enough to leave its table out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableMapEvent<'a> {
+    /// The server's number for the table's definition.
+    pub table_id: u64,
+    /// Schema name.
+    pub schema: &'a str,
+    /// Table name.
+    pub table: &'a str,
+    /// The event's body.
+    pub body: &'a [u8],
+}
+
+impl TableMapEvent<'_> {
+    /// Compiles the table.
+    ///
+    /// # Errors
+    /// Those of [`TableMap::parse`].
+    pub fn compile(&self) -> Result<TableMap, Error> {
+        TableMap::parse(self.body)
+    }
+}
+
+/// Turns events into [`Event`]s, one after another.
+///
+/// It keeps what the format itself needs: the checksum algorithm and the position.
+#[derive(Debug, Clone)]
+pub struct Decoder {
+    checksum: Checksum,
+    header_len: usize,
+    position: u64,
+    live: bool,
+}
+
+impl Decoder {
+    /// For the events of a binlog file, from the one behind its magic number on.
+    ///
+    /// Positions are counted from the events' sizes, so that files moved or cut keep true ones.
+    #[must_use]
+    pub const fn for_file() -> Self {
+        Self { checksum: Checksum::None, header_len: HEADER_LEN, position: 4, live: false }
+    }
+
+    /// For a dump from a server that was told to send events with `checksum`.
+    ///
+    /// Positions are those that the events carry, widened to 64 bits.
+    #[must_use]
+    pub const fn for_dump(checksum: Checksum) -> Self {
+        Self { checksum, header_len: HEADER_LEN, position: 4, live: true }
+    }
+
+    /// Where the next event is expected to start.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Reads `event`: the whole of it, from its header to its checksum.
+    ///
+    /// # Errors
+    /// A size that is not the header's `event_size`, a wrong checksum, a body that does not fit its type.
+    /// Table maps and rows are read as far as their headers; types not known are [`EventData::Other`].
+    pub fn decode<'a>(&mut self, event: &'a [u8]) -> Result<Event<'a>, Error> {
+        let header = EventHeader::parse(event)?;
+        if usize::try_from(header.event_size) != Ok(event.len()) {
+            let kind = Kind::Invalid("event_size is not the event's size");
+            return Err(Error { what: "event header", kind, offset: 9 });
+        }
+        let body = if header.event_type == EventType::FORMAT_DESCRIPTION_EVENT {
+            event.get(HEADER_LEN..).unwrap_or_default()
+        } else {
+            let covered = self.checksum.verify(event)?;
+            let header_len = match header.event_type {
+                EventType::ROTATE_EVENT => HEADER_LEN,
+                _ => self.header_len,
+            };
+            covered.get(header_len..).ok_or(Error::new("event header", Kind::Truncated))?
+        };
+        let data = self.data(header.event_type, body, event)?;
+        let (start, end) = self.place(&header, &data);
+        Ok(Event { header, start, end, body, data })
+    }
+
+    fn data<'a>(&mut self, kind: EventType, body: &'a [u8], event: &[u8]) -> Result<EventData<'a>, Error> {
+        Ok(match kind {
+            EventType::FORMAT_DESCRIPTION_EVENT => {
+                let format = FormatDescription::parse(body)?;
+                if format.checksum == Some(Checksum::Crc32) {
+                    verify_format_description(event)?;
+                }
+                self.checksum = format.checksum.unwrap_or_default();
+                self.header_len = usize::from(format.common_header_length);
+                EventData::FormatDescription(format)
+            }
+            EventType::ROTATE_EVENT => EventData::Rotate(Rotate::parse(body)?),
+            EventType::GTID_LOG_EVENT => EventData::Gtid(GtidEvent::parse(body)?),
+            EventType::ANONYMOUS_GTID_LOG_EVENT => EventData::Gtid(GtidEvent::parse_anonymous(body)?),
+            EventType::GTID_TAGGED_LOG_EVENT => EventData::Gtid(GtidEvent::parse_tagged(body)?),
+            EventType::PREVIOUS_GTIDS_LOG_EVENT => EventData::PreviousGtids(PreviousGtids::parse(body)?),
+            EventType::QUERY_EVENT => EventData::Query(Query::parse(body)?),
+            EventType::XID_EVENT => EventData::Xid(XidEvent::parse(body)?),
+            EventType::XA_PREPARE_LOG_EVENT => EventData::XaPrepare(XaPrepare::parse(body)?),
+            EventType::TABLE_MAP_EVENT => {
+                let (table_id, schema, table) = TableMap::peek(body)?;
+                EventData::TableMap(TableMapEvent { table_id, schema, table, body })
+            }
+            EventType::ROWS_QUERY_LOG_EVENT => EventData::RowsQuery(RowsQuery::parse(body)?),
+            EventType::HEARTBEAT_LOG_EVENT => EventData::Heartbeat(Heartbeat::parse_v1(body)?),
+            EventType::HEARTBEAT_LOG_EVENT_V2 => EventData::Heartbeat(Heartbeat::parse_v2(body)?),
+            EventType::STOP_EVENT => EventData::Stop,
+            kind if RowsEvent::kind_of(kind).is_some() => EventData::Rows(RowsEvent::parse(kind, body)?),
+            _ => EventData::Other,
+        })
+    }
+
+    /// Where the event stands, and where the next one starts.
+    fn place(&mut self, header: &EventHeader, data: &EventData<'_>) -> (u64, u64) {
+        let before = self.position;
+        if !self.live {
+            self.position = before.saturating_add(u64::from(header.event_size));
+            return (before, self.position);
+        }
+        if let EventData::Heartbeat(heartbeat) = data {
+            // It stands in no file, but tells how far the server is past events it left out.
+            self.position = heartbeat.position.unwrap_or(before).max(before);
+            return (self.position, self.position);
+        }
+        if header.is_artificial() {
+            if let EventData::Rotate(rotate) = data {
+                self.position = rotate.position;
+            }
+            return (self.position, self.position);
+        }
+        let end = widen(header.log_pos, before);
+        self.position = match data {
+            EventData::Rotate(rotate) => rotate.position,
+            _ => end,
+        };
+        (end.saturating_sub(u64::from(header.event_size)), end)
+    }
+}
+
+/// The least position at or behind `before` whose low 32 bits are `log_pos`.
+const fn widen(log_pos: u32, before: u64) -> u64 {
+    const LAP: u64 = 1 << 32;
+    let same_lap = before & !(LAP - 1) | log_pos as u64;
+    if same_lap < before { same_lap.saturating_add(LAP) } else { same_lap }
+}
+
+/// FORMAT_DESCRIPTION_EVENT's own checksum, which was computed before the server set the
+/// in-use flag of a file that it still writes.
+fn verify_format_description(event: &[u8]) -> Result<(), Error> {
+    const FLAGS_AT: usize = 17;
+    const IN_USE: u8 = 1;
+    let what = "Format_description_event";
+    let Some((covered, stored)) = event.split_last_chunk::<4>() else {
+        return Err(Error::new(what, Kind::Truncated));
+    };
+    let (Some(front), Some(&[flags]), Some(back)) =
+        (covered.get(..FLAGS_AT), covered.get(FLAGS_AT..=FLAGS_AT), covered.get(FLAGS_AT + 1..))
+    else {
+        return Err(Error::new(what, Kind::Truncated));
+    };
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(front);
+    hasher.update(&[flags & !IN_USE]);
+    hasher.update(back);
+    let (stored, computed) = (u32::from_le_bytes(*stored), hasher.finalize());
+    if stored == computed {
+        Ok(())
+    } else {
+        Err(Error { what, kind: Kind::Checksum { stored, computed }, offset: covered.len() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_widen_past_4_gib() {
+        assert_eq!(widen(200, 100), 200);
+        assert_eq!(widen(100, 100), 100);
+        assert_eq!(widen(50, 0xFFFF_FFF0), 0x1_0000_0032);
+        assert_eq!(widen(50, 0x2_0000_0000), 0x2_0000_0032);
+    }
+}

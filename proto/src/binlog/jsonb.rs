@@ -1,0 +1,147 @@
+//! JSON column values in MySQL's binary form.
+//!
+//! ```text
+//! document    int<1> type, value
+//! type        00, 02 object, array (small: offset_or_size is int<2>)
+//!             01, 03 object, array (large: offset_or_size is int<4>)
+//!             04 literal (int<1>: 00 null, 01 true, 02 false)
+//!             05, 06 int16, uint16   07, 08 int32, uint32   09, 0A int64, uint64
+//!             0B double              0C string: length, utf8mb4 bytes
+//!             0F opaque: int<1> column type code, length, bytes
+//! length      7 bits a byte, lowest first, the high bit set in all but the last; at most 5 bytes
+//! object      offset_or_size count, size; count key entries, count value entries; keys; values
+//! array       offset_or_size count, size; count value entries; values
+//! key entry   offset_or_size offset, int<2> length
+//! value entry int<1> type, then the value itself if it is a literal, int16 or uint16 (large: or
+//!             int32 or uint32), else its offset_or_size offset
+//! ```
+//!
+//! Offsets count from the count of the object or array that holds them. Values lie in any order
+//! and may have gaps between them: an update in place leaves them.
+//!
+//! Source: WL#8132 and `sql-common/json_binary.h` of the MySQL source.
+
+mod container;
+mod number;
+mod opaque;
+mod print;
+mod scalar;
+mod temporal;
+
+pub use container::{Array, Object};
+pub use opaque::Opaque;
+pub use print::Style;
+
+use crate::error::{Error, Kind};
+
+const WHAT: &str = "JSON";
+
+/// A JSON column value as it stands in a row image, behind its length prefix.
+///
+/// Nothing is looked at before it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Jsonb<'a> {
+    document: &'a [u8],
+}
+
+/// One value of a document. Objects and arrays are read on as their members are asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Node<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A whole number that MySQL took for a signed one.
+    Int(i64),
+    /// A whole number that MySQL took for an unsigned one, also a small one.
+    Uint(u64),
+    /// A number with a fraction or exponent; finite.
+    Double(f64),
+    /// A string.
+    String(&'a str),
+    /// A value of a type that JSON does not have.
+    Opaque(Opaque<'a>),
+    /// An array.
+    Array(Array<'a>),
+    /// An object.
+    Object(Object<'a>),
+}
+
+impl<'a> Jsonb<'a> {
+    /// The value that `document` holds.
+    ///
+    /// A document of no bytes is the literal `null`, as the server reads it: non-strict SQL modes
+    /// store it for NULL in a NOT NULL column.
+    #[must_use]
+    pub const fn new(document: &'a [u8]) -> Self {
+        Self { document }
+    }
+
+    /// The document's bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.document
+    }
+
+    /// The outermost value.
+    ///
+    /// # Errors
+    /// When the value, or the header of the object or array that it is, is malformed. Offsets in
+    /// errors of this module count from the start of the document.
+    pub fn root(&self) -> Result<Node<'a>, Error> {
+        let Some(&kind) = self.document.first() else {
+            return Ok(Node::Null);
+        };
+        let value = Span {
+            document: self.document,
+            start: 1,
+            end: self.document.len(),
+        };
+        value.node(kind)
+    }
+}
+
+/// A part of a document: where a value begins, and the end of what holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span<'a> {
+    document: &'a [u8],
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Span<'a> {
+    /// The value of type `kind` at the start.
+    fn node(&self, kind: u8) -> Result<Node<'a>, Error> {
+        match kind {
+            0x00 => Object::new(self, false).map(Node::Object),
+            0x01 => Object::new(self, true).map(Node::Object),
+            0x02 => Array::new(self, false).map(Node::Array),
+            0x03 => Array::new(self, true).map(Node::Array),
+            _ => self.read_at(self.start, scalar::scalar(kind)),
+        }
+    }
+
+    /// Runs `parser` over the bytes from `offset` to the end.
+    fn read_at<T>(
+        &self,
+        offset: usize,
+        parser: impl nom::Parser<&'a [u8], Output = T, Error = crate::error::Fault>,
+    ) -> Result<T, Error> {
+        let input = self
+            .document
+            .get(offset..self.end)
+            .ok_or_else(|| fault(offset, Kind::Truncated))?;
+        match crate::error::read_prefix(WHAT, input, parser) {
+            Ok((_, value)) => Ok(value),
+            Err(error) => Err(fault(offset.saturating_add(error.offset), error.kind)),
+        }
+    }
+}
+
+const fn fault(offset: usize, kind: Kind) -> Error {
+    Error {
+        what: WHAT,
+        kind,
+        offset,
+    }
+}

@@ -1,0 +1,74 @@
+//! Hours, minutes and seconds, and their fraction.
+
+use crate::error::Fault;
+
+use super::digits::push;
+use super::fraction;
+
+/// A time of day, or the amount of a TIME; its fraction is printed with `fsp` digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Clock {
+    pub(super) hour: u16,
+    pub(super) minute: u8,
+    pub(super) second: u8,
+    pub(super) micros: u32,
+    pub(super) fsp: u8,
+}
+
+impl Clock {
+    /// A time of these parts, if they are in range and the hour at most `max_hour`; they were
+    /// read at `input`.
+    pub(super) fn whole_seconds(
+        input: &[u8],
+        max_hour: u16,
+        [hour, minute, second]: [u64; 3],
+    ) -> Result<Self, nom::Err<Fault>> {
+        match (
+            u16::try_from(hour),
+            u8::try_from(minute),
+            u8::try_from(second),
+        ) {
+            (Ok(hour), Ok(minute @ ..=59), Ok(second @ ..=59)) if hour <= max_hour => Ok(Self {
+                hour,
+                minute,
+                second,
+                micros: 0,
+                fsp: 0,
+            }),
+            _ => Err(Fault::invalid(input, "time out of range")),
+        }
+    }
+
+    /// The same with a fraction, of which `fsp` digits are printed.
+    pub(super) const fn with_fraction(self, micros: u32, fsp: u8) -> Self {
+        Self {
+            micros,
+            fsp,
+            ..self
+        }
+    }
+
+    /// Appends `hh:mm:ss[.f…]`, with a third digit for hours above 99.
+    pub(super) fn write_to(&self, out: &mut Vec<u8>) {
+        if self.hour > 99 {
+            push::<3>(out, self.hour.into());
+        } else {
+            push::<2>(out, self.hour.into());
+        }
+        out.push(b':');
+        push::<2>(out, self.minute.into());
+        out.push(b':');
+        push::<2>(out, self.second.into());
+        fraction::write(out, self.micros, self.fsp);
+    }
+}
+
+/// Splits the packed form of the types with fractions: hours, then 6 bits each of minute, second.
+pub(super) const fn unpack(packed: u64) -> [u64; 3] {
+    [packed >> 12, packed >> 6 & 63, packed & 63]
+}
+
+/// Splits the decimal form of the old types: the digits `hhmmss`.
+pub(super) const fn split_decimal(digits: u64) -> [u64; 3] {
+    [digits / 10_000, digits / 100 % 100, digits % 100]
+}

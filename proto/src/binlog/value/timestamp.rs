@@ -1,0 +1,213 @@
+//! TIMESTAMP (`MYSQL_TYPE_TIMESTAMP2`, and `MYSQL_TYPE_TIMESTAMP` of tables made before MySQL 5.6).
+
+use crate::error::{Error, Fault, read};
+use crate::primitive::{int_be, int4};
+
+use super::digits::push;
+use super::fraction::{self, fraction};
+
+/// A moment, with up to 6 fractional digits, or the zero date.
+///
+/// ```text
+/// TIMESTAMP2   4 bytes, big-endian: seconds since the Unix epoch; 0 is the zero date
+///              (fsp + 1) / 2 bytes: fraction
+/// TIMESTAMP    4 bytes, little-endian: the same seconds
+/// ```
+///
+/// The seconds are unsigned. MySQL stores them up to 2038-01-19 03:14:07, MariaDB 11.5 and later
+/// up to 2106-02-07 06:28:15.
+///
+/// Source: `my_timestamp_to_binary` in MySQL's `sql-common/my_time.cc`, WL#946.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timestamp {
+    seconds: u32,
+    micros: u32,
+    fsp: u8,
+}
+
+impl Timestamp {
+    /// The bytes of the old format.
+    pub const OLD_WIDTH: usize = 4;
+
+    /// The bytes of a TIMESTAMP2 with `fsp` fractional digits.
+    #[must_use]
+    pub const fn width(fsp: u8) -> usize {
+        4 + fraction::width(fsp)
+    }
+
+    /// Reads a TIMESTAMP2 with `fsp` (0–6) fractional digits, of [`Self::width`] bytes.
+    ///
+    /// # Errors
+    /// When `bytes` are not as many, the fraction is out of range, or the zero date has one.
+    pub fn new(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
+        const WHAT: &str = "TIMESTAMP2";
+        fraction::check_fsp(WHAT, fsp)?;
+        read(WHAT, bytes, |input| {
+            let (after, seconds) = int_be(4)(input)?;
+            let (rest, micros) = fraction(fsp)(after)?;
+            match u32::try_from(seconds) {
+                Ok(0) if micros != 0 => Err(Fault::invalid(after, "zero date with a fraction")),
+                Ok(seconds) => Ok((
+                    rest,
+                    Self {
+                        seconds,
+                        micros,
+                        fsp,
+                    },
+                )),
+                Err(_) => Err(Fault::invalid(input, "seconds out of range")),
+            }
+        })
+    }
+
+    /// Reads a TIMESTAMP of the old format, of [`Self::OLD_WIDTH`] bytes.
+    ///
+    /// # Errors
+    /// When `bytes` are not as many.
+    pub fn new_old(bytes: &[u8]) -> Result<Self, Error> {
+        let seconds = read("TIMESTAMP", bytes, int4)?;
+        Ok(Self {
+            seconds,
+            micros: 0,
+            fsp: 0,
+        })
+    }
+
+    /// Seconds since the Unix epoch; 0 is the zero date.
+    #[must_use]
+    pub const fn seconds(&self) -> u32 {
+        self.seconds
+    }
+
+    /// Microseconds of the second, below 1,000,000.
+    #[must_use]
+    pub const fn micros(&self) -> u32 {
+        self.micros
+    }
+
+    /// Appends the seconds since the Unix epoch and their fraction: `1709210096.50`.
+    pub fn write_epoch_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(itoa::Buffer::new().format(self.seconds).as_bytes());
+        fraction::write(out, self.micros, self.fsp);
+    }
+
+    /// Appends `YYYY-MM-DD hh:mm:ss[.f…]` in UTC, for the zero date all of zeros.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        let (year, month, day) = if self.seconds == 0 {
+            (0, 0, 0)
+        } else {
+            civil(self.seconds / 86_400)
+        };
+        let second_of_day = self.seconds % 86_400;
+        push::<4>(out, year);
+        out.push(b'-');
+        push::<2>(out, month);
+        out.push(b'-');
+        push::<2>(out, day);
+        out.push(b' ');
+        push::<2>(out, second_of_day / 3600);
+        out.push(b':');
+        push::<2>(out, second_of_day / 60 % 60);
+        out.push(b':');
+        push::<2>(out, second_of_day % 60);
+        fraction::write(out, self.micros, self.fsp);
+    }
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
+const fn civil(days: u32) -> (u32, u32, u32) {
+    // Counted from 0000-03-01, so that the leap day is the last of its year and of its 400 years.
+    let days = days + 719_468;
+    let era = days / 146_097;
+    let day_of_era = days % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let (month, year_ended) = if month_from_march < 10 {
+        (month_from_march + 3, 0)
+    } else {
+        (month_from_march - 9, 1)
+    };
+    (era * 400 + year_of_era + year_ended, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binlog::value::tests::hex;
+
+    fn print(value: Result<Timestamp, Error>) -> Result<String, Error> {
+        value.map(|value| {
+            let mut out = Vec::new();
+            value.write_to(&mut out);
+            String::from_utf8(out).unwrap()
+        })
+    }
+
+    /// Bytes from a binlog of MySQL 9.7.4, text from its SELECT.
+    #[test]
+    fn prints_as_the_server_does() {
+        let cases = [
+            ("00000000", 0, "0000-00-00 00:00:00"),
+            ("00000001", 0, "1970-01-01 00:00:01"),
+            ("7fffffff", 0, "2038-01-19 03:14:07"),
+            ("38bc5d7f", 0, "2000-02-29 23:59:59"),
+            ("65e11a800a", 1, "2024-03-01 00:00:00.1"),
+            ("0000000000", 1, "0000-00-00 00:00:00.0"),
+            ("65e11a8001", 2, "2024-03-01 00:00:00.01"),
+            ("6774857f2706", 3, "2024-12-31 23:59:59.999"),
+            ("6774857f270f", 4, "2024-12-31 23:59:59.9999"),
+            ("6774857f0f4236", 5, "2024-12-31 23:59:59.99999"),
+            ("00000001000000", 6, "1970-01-01 00:00:01.000000"),
+            ("7fffffff0f423f", 6, "2038-01-19 03:14:07.999999"),
+            ("00000000000000", 6, "0000-00-00 00:00:00.000000"),
+            ("386d437f000001", 6, "1999-12-31 23:59:59.000001"),
+        ];
+        for (bytes, fsp, expected) in cases {
+            let bytes = hex(bytes);
+            assert_eq!(bytes.len(), Timestamp::width(fsp));
+            assert_eq!(print(Timestamp::new(&bytes, fsp)).as_deref(), Ok(expected));
+        }
+    }
+
+    /// Expected from `mysqlbinlog` 9.7.4.
+    #[test]
+    fn prints_the_epoch() {
+        let print = |bytes: &str, fsp| {
+            let mut out = Vec::new();
+            Timestamp::new(&hex(bytes), fsp)
+                .unwrap()
+                .write_epoch_to(&mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(print("00000000", 0), "0");
+        assert_eq!(print("65e079f001", 2), "1709210096.01");
+        assert_eq!(print("7fffffff0f423f", 6), "2147483647.999999");
+    }
+
+    /// Expected from `date -u -d @SECONDS`.
+    #[test]
+    fn old_format_and_leap_years() {
+        let old = |seconds: u32| print(Timestamp::new_old(&seconds.to_le_bytes()));
+        assert_eq!(old(0).as_deref(), Ok("0000-00-00 00:00:00"));
+        assert_eq!(old(951_782_399).as_deref(), Ok("2000-02-28 23:59:59"));
+        assert_eq!(old(951_868_799).as_deref(), Ok("2000-02-29 23:59:59"));
+        assert_eq!(old(951_868_800).as_deref(), Ok("2000-03-01 00:00:00"));
+        assert_eq!(old(1_735_603_200).as_deref(), Ok("2024-12-31 00:00:00"));
+        assert_eq!(old(4_107_542_399).as_deref(), Ok("2100-02-28 23:59:59"));
+        assert_eq!(old(4_107_542_400).as_deref(), Ok("2100-03-01 00:00:00"));
+        assert_eq!(old(u32::MAX).as_deref(), Ok("2106-02-07 06:28:15"));
+    }
+
+    #[test]
+    fn refuses_what_no_column_holds() {
+        assert!(Timestamp::new(&hex("65e11a80"), 7).is_err());
+        assert!(Timestamp::new(&hex("65e11a80"), 1).is_err());
+        assert!(Timestamp::new(&hex("65e11a8000"), 0).is_err());
+        assert!(Timestamp::new(&hex("65e11a8064"), 2).is_err());
+        assert!(Timestamp::new(&hex("65e11a800b"), 1).is_err());
+        assert!(Timestamp::new(&hex("00000000000001"), 6).is_err());
+    }
+}

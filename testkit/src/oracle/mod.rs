@@ -1,0 +1,586 @@
+//! The row events of binlog files, as `mysqlbinlog -vv --base64-output=decode-rows` tells them.
+//!
+//! What it prints of MySQL 9.7's types, and what has to be known of it:
+//! - unsigned integers above the signed range are printed as `-1 (255)`, and the type says nothing
+//!   of the sign;
+//! - FLOAT and VECTOR have six digits;
+//! - a SET's bytes are printed lowest first, as if they were a BIT;
+//! - DATE is printed with colons, and YEAR 0 as 1900;
+//! - trailing zeros of BINARY are not in the binlog and not printed;
+//! - a GEOMETRY column is not known to it, NULL or not: the rest of the row, and all further rows
+//!   of the event, are missing. Those events are read from the file itself, by [`raw`].
+
+mod cell;
+mod raw;
+
+use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+pub use cell::Cell;
+
+use crate::Result;
+use crate::server::Server;
+
+/// What happened to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A row was inserted.
+    Insert,
+    /// A row was changed.
+    Update,
+    /// A row was deleted.
+    Delete,
+}
+
+impl Change {
+    /// As `binlog_events.event_type` has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Change::Insert => "INSERT",
+            Change::Update => "UPDATE",
+            Change::Delete => "DELETE",
+        }
+    }
+}
+
+/// One image of a row: the column's place, from 1, and its value. Absent columns are left out.
+pub type Image = Vec<(usize, Cell)>;
+
+/// A change of one row.
+#[derive(Debug, Clone)]
+pub struct RowEvent {
+    /// Where the binlog event that holds it starts.
+    pub position: u64,
+    /// Schema.
+    pub schema: String,
+    /// Table.
+    pub table: String,
+    /// What happened.
+    pub change: Change,
+    /// The row before an update or delete.
+    pub before: Option<Image>,
+    /// The row after an insert or update.
+    pub after: Option<Image>,
+}
+
+/// What became of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was committed, at XA COMMIT maybe.
+    Committed,
+    /// It was rolled back: at XA ROLLBACK, after it was logged.
+    RolledBack,
+    /// Prepared by XA PREPARE, and not decided in these files.
+    Prepared,
+}
+
+/// A transaction of the binlog, with its rows.
+#[derive(Debug, Clone)]
+pub struct Transaction {
+    /// Name of the file it is in.
+    pub file: String,
+    /// Where its first event, the GTID event, starts.
+    pub start: u64,
+    /// Where its last event ends.
+    pub end: u64,
+    /// Its GTID, if it has one.
+    pub gtid: Option<String>,
+    /// The session that made it.
+    pub connection_id: Option<u64>,
+    /// When it was committed (for an XA transaction: prepared), in microseconds since the epoch.
+    pub committed_at: i64,
+    /// Is it an XA transaction? Those count as committed when they are decided, not here.
+    pub xa: bool,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Its statement, if it is a DDL, XA COMMIT or XA ROLLBACK.
+    pub statement: Option<String>,
+    /// Its row events, in order.
+    pub rows: Vec<RowEvent>,
+}
+
+/// The transactions of some binlog files, in order.
+#[derive(Debug)]
+pub struct Oracle {
+    program: Vec<PathBuf>,
+    files: VecDeque<PathBuf>,
+    reader: Option<Reader>,
+    decided: HashMap<String, VecDeque<Outcome>>,
+}
+
+impl Oracle {
+    /// Reads all of a server's binlog files. Nothing may be written to them meanwhile.
+    pub fn of(server: &Server) -> Result<Oracle> {
+        let command = server.mysqlbinlog();
+        Oracle::open(vec![command.get_program().into()], server.binlog_files()?)
+    }
+
+    /// Reads `files`, which follow each other, with `program`, a `mysqlbinlog` and its first arguments.
+    pub fn open(program: Vec<PathBuf>, files: Vec<PathBuf>) -> Result<Oracle> {
+        let mut oracle = Oracle {
+            program,
+            files: files.clone().into(),
+            reader: None,
+            decided: HashMap::new(),
+        };
+        // What becomes of an XA transaction stands behind its rows, maybe files behind.
+        for file in &files {
+            let mut reader = Reader::start(&oracle.program, file, false)?;
+            while let Some(transaction) = reader.next()? {
+                let decision = transaction.statement.as_deref().and_then(decision);
+                if let Some((xid, outcome)) = decision {
+                    oracle
+                        .decided
+                        .entry(xid.to_owned())
+                        .or_default()
+                        .push_back(outcome);
+                }
+            }
+        }
+        Ok(oracle)
+    }
+
+    fn advance(&mut self) -> Result<Option<Transaction>> {
+        loop {
+            let Some(reader) = &mut self.reader else {
+                let Some(file) = self.files.pop_front() else {
+                    return Ok(None);
+                };
+                self.reader = Some(Reader::start(&self.program, &file, true)?);
+                continue;
+            };
+            let Some(mut transaction) = reader.next()? else {
+                self.reader = None;
+                continue;
+            };
+            if let Some(xid) = reader.prepared.take() {
+                let decided = self.decided.get_mut(&xid).and_then(VecDeque::pop_front);
+                transaction.outcome = decided.unwrap_or(Outcome::Prepared);
+            }
+            return Ok(Some(transaction));
+        }
+    }
+}
+
+impl Iterator for Oracle {
+    type Item = Result<Transaction>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.advance().transpose()
+    }
+}
+
+fn decision(statement: &str) -> Option<(&str, Outcome)> {
+    let commit = statement
+        .strip_prefix("XA COMMIT ")
+        .map(|xid| (xid, Outcome::Committed));
+    commit.or_else(|| Some((statement.strip_prefix("XA ROLLBACK ")?, Outcome::RolledBack)))
+}
+
+/// Which part of a row the next cells belong to.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Before,
+    After,
+}
+
+/// One run of `mysqlbinlog`.
+#[derive(Debug)]
+struct Reader {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    path: PathBuf,
+    file: String,
+    line: Vec<u8>,
+    ended: bool,
+    /// Start of the event that is being read.
+    position: u64,
+    /// End of it.
+    end: u64,
+    /// Set between the header of a Query event and its terminator.
+    query: Option<Vec<String>>,
+    /// The xid of the XA PREPARE that ended the last transaction.
+    prepared: Option<String>,
+    xa_prepare: bool,
+    begun: bool,
+    part: Part,
+    /// Where the TABLE_MAP event of each table id starts and ends.
+    maps: HashMap<String, (u64, u64)>,
+    /// Table id and first row of the rows event that is being read.
+    rows_event: Option<(String, usize)>,
+    /// Was a value met that `mysqlbinlog` does not know?
+    unknown: bool,
+    current: Option<Transaction>,
+}
+
+impl Reader {
+    fn start(program: &[PathBuf], path: &Path, rows: bool) -> Result<Reader> {
+        let mut command = Command::new(&program[0]);
+        command.args(&program[1..]).env("TZ", "UTC");
+        if !program[1..]
+            .iter()
+            .any(|argument| argument == Path::new("--no-defaults"))
+        {
+            command.arg("--no-defaults");
+        }
+        if rows {
+            command.arg("-vv");
+        }
+        command.arg("--base64-output=decode-rows").arg(path);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = child.stdout.take().ok_or("no stdout")?;
+        Ok(Reader {
+            child,
+            output: BufReader::with_capacity(1 << 20, output),
+            path: path.to_owned(),
+            file: path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            line: Vec::new(),
+            ended: false,
+            position: 0,
+            end: 0,
+            query: None,
+            prepared: None,
+            xa_prepare: false,
+            begun: false,
+            part: Part::After,
+            maps: HashMap::new(),
+            rows_event: None,
+            unknown: false,
+            current: None,
+        })
+    }
+
+    /// The next transaction of the file.
+    fn next(&mut self) -> Result<Option<Transaction>> {
+        while !self.ended {
+            let mut line = std::mem::take(&mut self.line);
+            line.clear();
+            self.output.read_until(b'\n', &mut line)?;
+            if line.is_empty() {
+                self.ended = true;
+                let status = self.child.wait()?;
+                if !status.success() {
+                    return Err(format!("mysqlbinlog {}: {status}", self.path.display()).into());
+                }
+                if let Some(open) = &self.current {
+                    return Err(format!(
+                        "{}:{}: a transaction without an end",
+                        self.file, open.start
+                    )
+                    .into());
+                }
+                return Ok(None);
+            }
+            if line.last() == Some(&b'\n') {
+                line.pop();
+            }
+            let done = self.take(&line).map_err(|error| {
+                let line = String::from_utf8_lossy(&line);
+                format!("{}:{}: {error}: {line:.300}", self.file, self.position)
+            })?;
+            self.line = line;
+            if done {
+                self.begun = false;
+                return Ok(self.current.take());
+            }
+        }
+        Ok(None)
+    }
+
+    fn transaction(&mut self) -> Result<&mut Transaction> {
+        self.current
+            .as_mut()
+            .ok_or_else(|| "outside of a transaction".into())
+    }
+
+    /// Takes in a line; `true` when a transaction ends with it.
+    fn take(&mut self, line: &[u8]) -> Result<bool> {
+        if let Some(rest) = line.strip_prefix(b"###") {
+            self.row_line(rest)?;
+            return Ok(false);
+        }
+        if self.query.is_some() {
+            return self.query_line(line);
+        }
+        let text = String::from_utf8_lossy(line);
+        if let Some(position) = text.strip_prefix("# at ") {
+            self.close_rows_event()?;
+            self.position = position.parse()?;
+        } else if line.len() > 8 && line[0] == b'#' && line[1..7].iter().all(u8::is_ascii_digit) {
+            return self.header(&text);
+        } else if let Some(gtid) = text.strip_prefix("SET @@SESSION.GTID_NEXT= '") {
+            let gtid = gtid.split('\'').next().unwrap_or_default();
+            if gtid != "ANONYMOUS" && gtid != "AUTOMATIC" {
+                self.transaction()?.gtid = Some(gtid.to_owned());
+            }
+        } else if self.xa_prepare {
+            self.xa_prepare = false;
+            if let Some(xid) = text.strip_prefix("XA PREPARE ") {
+                self.prepared = Some(xid.to_owned());
+            } else if !text.ends_with(" ONE PHASE") {
+                return Err("neither a prepare nor a one phase commit".into());
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// `#261122  8:31:42 server id 7  end_log_pos 1143 CRC32 0xb685130b <tab>Query<tab>thread_id=9 …`
+    fn header(&mut self, text: &str) -> Result<bool> {
+        let (front, kind) = text
+            .split_once('\t')
+            .ok_or("a header without an event type")?;
+        let end = front
+            .split_once("end_log_pos ")
+            .ok_or("a header without a position")?
+            .1;
+        self.end = end.split(' ').next().unwrap_or_default().parse()?;
+        let word = kind.split(['\t', ' ', ':']).next().unwrap_or_default();
+        match word {
+            "GTID" | "Anonymous_GTID" | "Anonymous_Gtid" => {
+                let committed = kind.split_once("immediate_commit_timestamp=");
+                let committed = committed.and_then(|(_, rest)| rest.split('\t').next());
+                self.current = Some(Transaction {
+                    file: self.file.clone(),
+                    start: self.position,
+                    end: 0,
+                    gtid: None,
+                    connection_id: None,
+                    committed_at: committed.unwrap_or("0").parse()?,
+                    xa: false,
+                    outcome: Outcome::Committed,
+                    statement: None,
+                    rows: Vec::new(),
+                });
+            }
+            "Query" => {
+                let id = kind
+                    .split_once("thread_id=")
+                    .and_then(|(_, rest)| rest.split('\t').next());
+                let id = id.and_then(|id| id.parse().ok());
+                self.query = Some(Vec::new());
+                self.transaction()?.connection_id = id;
+            }
+            "Xid" => return self.finish(),
+            "XA" => {
+                self.finish()?;
+                self.xa_prepare = true;
+            }
+            "Table_map" => {
+                let id = kind.rsplit(' ').next().unwrap_or_default();
+                self.maps.insert(id.to_owned(), (self.position, self.end));
+            }
+            "Write_rows" | "Update_rows" | "Delete_rows" => {
+                let id = kind
+                    .split_once("table id ")
+                    .ok_or("a rows event without a table")?
+                    .1;
+                let id = id.split(' ').next().unwrap_or_default().to_owned();
+                let first = self.transaction()?.rows.len();
+                self.rows_event = Some((id, first));
+            }
+            "Start" | "Previous-GTIDs" | "Rotate" | "Stop" | "Rows_query" => {}
+            other => return Err(format!("an unknown event, {other}").into()),
+        }
+        Ok(false)
+    }
+
+    fn finish(&mut self) -> Result<bool> {
+        let end = self.end;
+        self.transaction()?.end = end;
+        Ok(true)
+    }
+
+    fn query_line(&mut self, line: &[u8]) -> Result<bool> {
+        let text = String::from_utf8_lossy(line);
+        let Some(lines) = &mut self.query else {
+            return Ok(false);
+        };
+        if text != "/*!*/;" {
+            // What mysqlbinlog adds around a statement ends on its own line.
+            if !text.ends_with("/*!*/;") {
+                lines.push(text.into_owned());
+            }
+            return Ok(false);
+        }
+        let statement = lines.join("\n");
+        self.query = None;
+        let starts = |words: &str| statement.starts_with(words);
+        if statement == "BEGIN" || starts("XA START ") {
+            self.begun = true;
+            self.transaction()?.xa = statement != "BEGIN";
+        } else if statement == "COMMIT" {
+            return self.finish();
+        } else if statement == "ROLLBACK" {
+            self.transaction()?.outcome = Outcome::RolledBack;
+            return self.finish();
+        } else if starts("XA END ") || starts("SAVEPOINT ") || starts("ROLLBACK TO ") {
+            self.transaction()?;
+        } else {
+            // Alone in its transaction, or the CREATE TABLE of a CREATE TABLE … SELECT.
+            self.transaction()?.statement = Some(statement);
+            if !self.begun {
+                return self.finish();
+            }
+        }
+        Ok(false)
+    }
+
+    /// A line behind `###`.
+    fn row_line(&mut self, rest: &[u8]) -> Result<()> {
+        if self.unknown {
+            return Ok(());
+        }
+        if let Some(cell) = rest.strip_prefix(b"   @") {
+            let equals = cell
+                .iter()
+                .position(|byte| *byte == b'=')
+                .ok_or("a value without =")?;
+            let place: usize = std::str::from_utf8(&cell[..equals])?.parse()?;
+            let value = &cell[equals + 1..];
+            if value.starts_with(b"!! Don't know how to handle column type=255 ") {
+                self.unknown = true;
+                return Ok(());
+            }
+            let cell = cell::parse(value)?;
+            let part = self.part;
+            let row = self
+                .transaction()?
+                .rows
+                .last_mut()
+                .ok_or("a value outside of a row")?;
+            let image = match part {
+                Part::Before => &mut row.before,
+                Part::After => &mut row.after,
+            };
+            image
+                .as_mut()
+                .ok_or("a value in no image")?
+                .push((place, cell));
+            return Ok(());
+        }
+        let text = std::str::from_utf8(rest)?.trim_start();
+        if text == "WHERE" || text == "SET" {
+            let before = text == "WHERE";
+            self.part = if before { Part::Before } else { Part::After };
+            let row = self
+                .transaction()?
+                .rows
+                .last_mut()
+                .ok_or("an image outside of a row")?;
+            *(if before {
+                &mut row.before
+            } else {
+                &mut row.after
+            }) = Some(Vec::new());
+            return Ok(());
+        }
+        if text.starts_with("Extra row info for partitioning: ") {
+            return Ok(());
+        }
+        let starts = [
+            ("INSERT INTO ", Change::Insert),
+            ("UPDATE ", Change::Update),
+            ("DELETE FROM ", Change::Delete),
+        ];
+        for (start, change) in starts {
+            if let Some(name) = text.strip_prefix(start) {
+                let (schema, table) = names(name)?;
+                let position = self.position;
+                let row = RowEvent {
+                    position,
+                    schema,
+                    table,
+                    change,
+                    before: None,
+                    after: None,
+                };
+                self.transaction()?.rows.push(row);
+                return Ok(());
+            }
+        }
+        Err("a row line that is not understood".into())
+    }
+
+    /// Reads the rows of an event from the file when `mysqlbinlog` could not print them.
+    fn close_rows_event(&mut self) -> Result<()> {
+        let event = self.rows_event.take();
+        if !std::mem::take(&mut self.unknown) {
+            return Ok(());
+        }
+        let (id, first) = event.ok_or("an unknown value outside of a rows event")?;
+        let map = *self.maps.get(&id).ok_or("rows of an unknown table")?;
+        let span = (self.position, self.end);
+        let mut file = File::open(&self.path)?;
+        let map = raw::event(&mut file, map)?;
+        let rows = raw::event(&mut file, span)?;
+        let printed = self.transaction()?.rows.split_off(first);
+        let model = printed.into_iter().next().ok_or("an event without rows")?;
+        for (before, after) in raw::rows(&map, &rows, model.change)? {
+            self.transaction()?.rows.push(RowEvent {
+                before,
+                after,
+                ..model.clone()
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if !self.ended {
+            // It may have ended by itself; either way it has to be waited for.
+            self.child.kill().ok();
+            self.child.wait().ok();
+        }
+    }
+}
+
+/// Two quoted identifiers with a dot between them.
+fn names(text: &str) -> Result<(String, String)> {
+    let (schema, rest) = identifier(text)?;
+    let (table, rest) = identifier(rest.strip_prefix('.').ok_or("no dot")?)?;
+    if rest.is_empty() {
+        Ok((schema, table))
+    } else {
+        Err("text behind a table's name".into())
+    }
+}
+
+fn identifier(text: &str) -> Result<(String, &str)> {
+    let mut rest = text.strip_prefix('`').ok_or("no identifier")?;
+    let mut name = String::new();
+    loop {
+        let at = rest.find('`').ok_or("an identifier without an end")?;
+        name.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        match rest.strip_prefix('`') {
+            Some(more) => {
+                name.push('`');
+                rest = more;
+            }
+            None => return Ok((name, rest)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_may_hold_anything() {
+        let names = super::names("`w`.`we.i``rd é`").unwrap();
+        assert_eq!(names, ("w".to_owned(), "we.i`rd é".to_owned()));
+    }
+}

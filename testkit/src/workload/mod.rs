@@ -1,0 +1,572 @@
+//! Makes a source busy: concurrent sessions, tables of every shape, and every way work can be
+//! committed, undone or torn apart.
+//!
+//! Each session's statements follow from the seed; how the sessions interleave does not.
+
+mod generate;
+mod shapes;
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Opts};
+
+pub use generate::Rng;
+use generate::{GROUPS, Gen};
+use shapes::{Shape, shapes};
+
+use crate::Result;
+use crate::client::block_on;
+use crate::schema::Catalog;
+use crate::server::Server;
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where all randomness comes from.
+    pub seed: u64,
+    /// Concurrent sessions.
+    pub sessions: u64,
+    /// Row events to commit at least.
+    pub row_events: u64,
+    /// Rows of each bulk transaction's INSERT, which is updated and half of it deleted again.
+    pub bulk_rows: u64,
+    /// How many bulk transactions.
+    pub bulks: u64,
+    /// Change tables meanwhile: ADD COLUMN, CREATE, CREATE … SELECT, DROP, RENAME.
+    pub ddl: bool,
+    /// Row events a second at most, to be busy for longer.
+    pub rate: Option<u64>,
+}
+
+impl Plan {
+    /// A mixed load of so many row events.
+    #[must_use]
+    pub fn mixed(seed: u64, row_events: u64) -> Plan {
+        Plan {
+            seed,
+            sessions: 8,
+            row_events,
+            bulk_rows: 20_000.min(row_events / 10),
+            bulks: 2,
+            ddl: false,
+            rate: None,
+        }
+    }
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Row changes committed.
+    pub row_changes: u64,
+    /// Transactions committed, XA and autocommitted statements included.
+    pub committed: u64,
+    /// Transactions rolled back, by plan or after a deadlock.
+    pub rolled_back: u64,
+    /// XA transactions rolled back after XA PREPARE.
+    pub xa_rolled_back: u64,
+    /// DDL statements.
+    pub ddl: u64,
+}
+
+/// A source with the workload's tables.
+#[derive(Debug)]
+pub struct Workload {
+    opts: Opts,
+    plan: Plan,
+    shapes: Vec<Shape>,
+    counts: Counts,
+    stop: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    row_changes: AtomicU64,
+    committed: AtomicU64,
+    rolled_back: AtomicU64,
+    xa_rolled_back: AtomicU64,
+    ddl: AtomicU64,
+}
+
+/// The schemas that the workload writes to.
+#[must_use]
+pub fn schemas() -> Vec<String> {
+    vec!["shop".to_owned(), "we.ird".to_owned()]
+}
+
+impl Workload {
+    /// Makes the tables.
+    pub fn create(server: &Server, plan: Plan) -> Result<Workload> {
+        let mut client = server.client()?;
+        for schema in schemas() {
+            client.run(&format!("CREATE DATABASE `{schema}` CHARACTER SET utf8mb4"))?;
+        }
+        let shapes = shapes();
+        for shape in &shapes {
+            for sql in shape.create() {
+                client.run(&sql)?;
+            }
+            client.run("SET SESSION sql_generate_invisible_primary_key = OFF")?;
+        }
+        for number in 0..plan.bulks {
+            client.run(&format!(
+                "CREATE TABLE `shop`.`bulk{number}` (`id` INT PRIMARY KEY, `a` VARCHAR(80), `b` DOUBLE)"
+            ))?;
+        }
+        let opts = Opts::from(server.opts().db_name(Some("shop")));
+        Ok(Workload {
+            opts,
+            plan,
+            shapes,
+            counts: Counts::default(),
+            stop: AtomicBool::new(false),
+        })
+    }
+
+    /// Names of all tables, schema first, without those that DDL makes.
+    #[must_use]
+    pub fn tables(&self) -> Vec<(String, String)> {
+        self.shapes
+            .iter()
+            .map(|shape| (shape.schema.clone(), shape.name.clone()))
+            .collect()
+    }
+
+    /// Row changes committed so far.
+    #[must_use]
+    pub fn row_changes(&self) -> u64 {
+        self.counts.row_changes.load(Ordering::Relaxed)
+    }
+
+    /// Makes [`run`](Workload::run) end early.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Runs until the plan is fulfilled, and returns what was done and what the tables looked like
+    /// at any time.
+    pub fn run(self: &Arc<Workload>) -> Result<(Report, Catalog)> {
+        let mut client = crate::client::Client::connect(self.opts.clone())?;
+        let mut catalog = Catalog::default();
+        catalog.refresh(&mut client, &schemas())?;
+        let started = Instant::now();
+        let mut sessions = Vec::new();
+        for number in 0..self.plan.sessions {
+            let workload = Arc::clone(self);
+            sessions.push(crate::client::runtime().spawn(async move {
+                let mut session = Session::connect(&workload, number, started).await?;
+                session.run().await
+            }));
+        }
+        let mut outcome = Ok(());
+        if self.plan.ddl {
+            outcome = self.change_tables(&mut client, &mut catalog);
+            if outcome.is_err() {
+                self.stop();
+            }
+        }
+        for session in sessions {
+            let ended = block_on(session)
+                .map_err(Into::into)
+                .and_then(|ended| ended);
+            if ended.is_err() {
+                self.stop();
+            }
+            outcome = outcome.and(ended);
+        }
+        outcome?;
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let report = Report {
+            row_changes: read(&self.counts.row_changes),
+            committed: read(&self.counts.committed),
+            rolled_back: read(&self.counts.rolled_back),
+            xa_rolled_back: read(&self.counts.xa_rolled_back),
+            ddl: read(&self.counts.ddl),
+        };
+        Ok((report, catalog))
+    }
+
+    fn finished(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.row_changes() >= self.plan.row_events
+    }
+
+    /// DDL between the sessions' work. A table is renamed before it has rows, and a name is never used
+    /// twice, for row events tell nothing of either. A table never has the same number of columns twice with
+    /// another meaning, and a new column is NULL in the rows there are, for the binlog tells
+    /// nothing of those.
+    fn change_tables(
+        &self,
+        client: &mut crate::client::Client,
+        catalog: &mut Catalog,
+    ) -> Result<()> {
+        let growing: Vec<&Shape> = self.shapes.iter().filter(|shape| shape.grows).collect();
+        let mut rng = Rng::new(self.plan.seed ^ 0xdd1);
+        client.run("SET SESSION lock_wait_timeout = 20")?;
+        let mut number = 0;
+        while !self.finished() {
+            std::thread::sleep(Duration::from_millis(30));
+            let table = growing[rng.below(growing.len() as u64) as usize].sql_name();
+            let place = ["", "FIRST", "AFTER `n`"][rng.below(3) as usize];
+            let column = [
+                "INT",
+                "VARCHAR(20) CHARACTER SET latin1",
+                "DATETIME(3)",
+                "ENUM('x','y')",
+            ][rng.below(4) as usize];
+            let side = format!("`shop`.`side{number}`");
+            let mut statements = match number % 3 {
+                0 => vec![format!(
+                    "ALTER TABLE {table} ADD COLUMN `added{number}` {column} NULL {place}"
+                )],
+                1 => vec![
+                    format!(
+                        "/* a comment first */\n CREATE TABLE {side} (`a` INT PRIMARY KEY, `b` VARCHAR(10))"
+                    ),
+                    format!("RENAME TABLE {side} TO `shop`.`renamed{number}`"),
+                    format!("INSERT INTO `shop`.`renamed{number}` VALUES (1, 'one'), (2, 'two')"),
+                    format!("UPDATE `shop`.`renamed{number}` SET `b` = NULL"),
+                ],
+                _ => vec![
+                    format!(
+                        "CREATE TABLE {side} (PRIMARY KEY (`id`)) SELECT `id`, `n`, `amount` FROM `shop`.`orders` LIMIT 20"
+                    ),
+                    format!("DELETE FROM {side} LIMIT 3"),
+                    format!("DROP TABLE {side}"),
+                    "CREATE INDEX `by_note` ON `shop`.`orders` (`note`)".to_owned(),
+                    "DROP INDEX `by_note` ON `shop`.`orders`".to_owned(),
+                ],
+            };
+            // Wide tables make nothing more true.
+            if number > 40 {
+                statements.clear();
+            }
+            for sql in statements {
+                let changed = client.run(&sql)?;
+                let rows = ["INSERT", "UPDATE", "DELETE"]
+                    .iter()
+                    .any(|word| sql.starts_with(word));
+                if rows || sql.contains(" SELECT ") {
+                    self.counts
+                        .row_changes
+                        .fetch_add(changed, Ordering::Relaxed);
+                } else {
+                    self.counts.ddl.fetch_add(1, Ordering::Relaxed);
+                }
+                catalog.refresh(client, &schemas())?;
+            }
+            number += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Deadlock, lock wait timeout and duplicate key: what concurrent sessions have to live with.
+fn expected(error: &mysql_async::Error) -> bool {
+    matches!(error, mysql_async::Error::Server(error) if matches!(error.code, 1213 | 1205 | 1062 | 1613 | 1614))
+}
+
+struct Session<'a> {
+    workload: &'a Workload,
+    conn: Conn,
+    rng: Rng,
+    number: u64,
+    started: Instant,
+    sql: String,
+}
+
+impl<'a> Session<'a> {
+    async fn connect(workload: &'a Workload, number: u64, started: Instant) -> Result<Session<'a>> {
+        let mut conn = Conn::new(workload.opts.clone()).await?;
+        // Nothing of the index may depend on a session's own settings.
+        let zone = ["+00:00", "+03:00", "-11:30"][(number % 3) as usize];
+        let level = if number.is_multiple_of(4) {
+            "REPEATABLE READ"
+        } else {
+            "READ COMMITTED"
+        };
+        conn.query_drop(format!(
+            "SET NAMES utf8mb4, time_zone = '{zone}', sql_mode = '', innodb_lock_wait_timeout = 2, \
+             transaction_isolation = '{}', cte_max_recursion_depth = 10000000",
+            level.replace(' ', "-")
+        ))
+        .await?;
+        let rng = Rng::new(workload.plan.seed.wrapping_mul(1000).wrapping_add(number));
+        Ok(Session {
+            workload,
+            conn,
+            rng,
+            number,
+            started,
+            sql: String::new(),
+        })
+    }
+
+    async fn run(&mut self) -> Result<()> {
+        let plan = &self.workload.plan;
+        for bulk in 0..plan.bulks {
+            if bulk % plan.sessions == self.number && plan.bulk_rows > 0 {
+                self.bulk(bulk).await?;
+            }
+        }
+        while !self.workload.finished() {
+            match self.rng.below(100) {
+                0..35 => self.single().await?,
+                35..92 => self.transaction().await?,
+                _ => self.xa().await?,
+            }
+            if let Some(rate) = plan.rate {
+                while self.workload.row_changes()
+                    > (self.started.elapsed().as_secs_f64() * rate as f64) as u64
+                    && !self.workload.finished()
+                {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a statement; `None` when other sessions were in its way.
+    async fn execute(&mut self, sql: &str) -> Result<Option<u64>> {
+        match self.conn.query_drop(sql).await {
+            Ok(()) => Ok(Some(self.conn.affected_rows())),
+            Err(error) if expected(&error) => Ok(None),
+            Err(error) => Err(format!("{error}: {sql:.500}").into()),
+        }
+    }
+
+    fn committed(&self, rows: u64) {
+        self.workload
+            .counts
+            .row_changes
+            .fetch_add(rows, Ordering::Relaxed);
+        self.workload
+            .counts
+            .committed
+            .fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A random statement that changes rows of a random table.
+    async fn change(&mut self) -> Result<Option<u64>> {
+        let shapes = &self.workload.shapes;
+        // Half of the work goes to the first few tables.
+        let bound = if self.rng.chance(50) {
+            3
+        } else {
+            shapes.len() as u64
+        };
+        let shape = &shapes[self.rng.below(bound) as usize];
+        let mut sql = std::mem::take(&mut self.sql);
+        sql.clear();
+        match self.rng.below(100) {
+            0..50 => insert(shape, &mut self.rng, &mut sql),
+            50..85 => update(shape, &mut self.rng, &mut sql),
+            _ => {
+                let (group, limit) = (self.rng.below(GROUPS), 1 + self.rng.below(4));
+                write!(
+                    sql,
+                    "DELETE FROM {} WHERE `n` = {group} LIMIT {limit}",
+                    shape.sql_name()
+                )?;
+            }
+        }
+        let changed = self.execute(&sql).await;
+        self.sql = sql;
+        changed
+    }
+
+    async fn single(&mut self) -> Result<()> {
+        if let Some(rows) = self.change().await? {
+            self.committed(rows);
+        }
+        Ok(())
+    }
+
+    /// Several statements on several tables, some undone to a savepoint; `None` when it failed.
+    async fn statements(&mut self) -> Result<Option<u64>> {
+        let mut rows = 0;
+        for _ in 0..1 + self.rng.below(6) {
+            if self.rng.chance(10) {
+                self.execute("SAVEPOINT `here``s`").await?;
+                for _ in 0..1 + self.rng.below(2) {
+                    if self.change().await?.is_none() {
+                        return Ok(None);
+                    }
+                }
+                if self
+                    .execute("ROLLBACK TO SAVEPOINT `here``s`")
+                    .await?
+                    .is_none()
+                {
+                    return Ok(None);
+                }
+            } else {
+                match self.change().await? {
+                    Some(changed) => rows += changed,
+                    None => return Ok(None),
+                }
+            }
+        }
+        Ok(Some(rows))
+    }
+
+    async fn transaction(&mut self) -> Result<()> {
+        self.execute("BEGIN").await?;
+        match self.statements().await? {
+            Some(rows) if !self.rng.chance(12) => {
+                if self.execute("COMMIT").await?.is_some() {
+                    self.committed(rows);
+                }
+            }
+            _ => {
+                self.execute("ROLLBACK").await?;
+                self.workload
+                    .counts
+                    .rolled_back
+                    .fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    async fn xa(&mut self) -> Result<()> {
+        let xid = format!(
+            "'s{}','b''{}',{}",
+            self.number,
+            self.rng.below(4),
+            1 + self.rng.below(3)
+        );
+        self.execute(&format!("XA START {xid}")).await?;
+        let mut rows = Some(0);
+        for _ in 0..1 + self.rng.below(3) {
+            rows = match (rows, self.change().await?) {
+                (Some(rows), Some(changed)) => Some(rows + changed),
+                _ => None,
+            };
+            if rows.is_none() {
+                break;
+            }
+        }
+        self.execute(&format!("XA END {xid}")).await?;
+        let Some(rows) = rows else {
+            self.execute(&format!("XA ROLLBACK {xid}")).await?;
+            self.workload
+                .counts
+                .rolled_back
+                .fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        };
+        if self.rng.chance(20) {
+            if self
+                .execute(&format!("XA COMMIT {xid} ONE PHASE"))
+                .await?
+                .is_some()
+            {
+                self.committed(rows);
+            }
+            return Ok(());
+        }
+        self.execute(&format!("XA PREPARE {xid}")).await?;
+        if self.rng.chance(60) {
+            tokio::time::sleep(Duration::from_millis(self.rng.below(30))).await;
+        }
+        if self.rng.chance(70) {
+            self.execute(&format!("XA COMMIT {xid}")).await?;
+            self.committed(rows);
+        } else {
+            self.execute(&format!("XA ROLLBACK {xid}")).await?;
+            self.workload
+                .counts
+                .xa_rolled_back
+                .fetch_add(u64::from(rows > 0), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// One transaction of very many rows, in a table of its own.
+    async fn bulk(&mut self, number: u64) -> Result<()> {
+        let rows = self.workload.plan.bulk_rows;
+        let table = format!("`shop`.`bulk{number}`");
+        let statements = [
+            format!(
+                "INSERT INTO {table} WITH RECURSIVE `seq` (`i`) AS (SELECT 1 UNION ALL SELECT `i` + 1 FROM `seq` WHERE `i` < {rows}) SELECT `i`, SHA2(`i`, 256), `i` / 7 FROM `seq`"
+            ),
+            format!("UPDATE {table} SET `a` = CONCAT(`a`, ' changed'), `b` = NULL"),
+            format!("DELETE FROM {table} WHERE `id` % 2 = 0"),
+        ];
+        self.execute("BEGIN").await?;
+        let mut changed = 0;
+        for sql in statements {
+            changed += self
+                .execute(&sql)
+                .await?
+                .ok_or("a bulk statement was in the way of another")?;
+        }
+        self.execute("COMMIT").await?;
+        self.committed(changed);
+        Ok(())
+    }
+}
+
+fn value(rng: &mut Rng, column: &shapes::Col, sql: &mut String) {
+    if !column.key && !matches!(column.values, Gen::Group) && rng.chance(10) {
+        sql.push_str("NULL");
+    } else {
+        column.values.literal(rng, sql);
+    }
+}
+
+fn insert(shape: &Shape, rng: &mut Rng, sql: &mut String) {
+    let names: Vec<String> = shape
+        .columns
+        .iter()
+        .map(|column| crate::schema::quoted(&column.name))
+        .collect();
+    write!(
+        sql,
+        "INSERT INTO {} ({}) VALUES ",
+        shape.sql_name(),
+        names.join(", ")
+    )
+    .expect("writing to a string");
+    for row in 0..1 + rng.below(shape.rows) {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        for (n, column) in shape.columns.iter().enumerate() {
+            sql.push_str(if n == 0 { "" } else { ", " });
+            value(rng, column, sql);
+        }
+        sql.push(')');
+    }
+}
+
+fn update(shape: &Shape, rng: &mut Rng, sql: &mut String) {
+    write!(sql, "UPDATE {} SET ", shape.sql_name()).expect("writing to a string");
+    let keys = shape.columns.iter().filter(|column| column.key).count();
+    let change_key = keys > 0 && rng.chance(12);
+    let mut first = true;
+    let sure = keys + rng.below((shape.columns.len() - keys) as u64) as usize;
+    for (n, column) in shape.columns.iter().enumerate() {
+        let chosen = if column.key {
+            change_key
+        } else {
+            n == sure || rng.chance(25)
+        };
+        if chosen {
+            write!(
+                sql,
+                "{}{} = ",
+                if first { "" } else { ", " },
+                crate::schema::quoted(&column.name)
+            )
+            .expect("writing to a string");
+            value(rng, column, sql);
+            first = false;
+        }
+    }
+    let limit = if change_key { 1 } else { 1 + rng.below(20) };
+    write!(sql, " WHERE `n` = {} LIMIT {limit}", rng.below(GROUPS)).expect("writing to a string");
+}
