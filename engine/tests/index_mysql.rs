@@ -1,6 +1,7 @@
-//! The index on a real MySQL server, named by `BINTRAIL_TEST_MYSQL` (a DSN of a user that may
-//! create databases and set global variables). Each test makes databases of its own and drops them,
-//! and runs alone: the settings are the whole server's.
+//! The index on a real MySQL server: the one that `BINTRAIL_TEST_MYSQL` names (`host:port`, root without
+//! password), or else one that `scripts/servers` starts for each test. Each test makes databases of
+//! its own and drops them, and runs alone: the settings are the whole server's.
+
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +12,8 @@
 
 mod index;
 
+use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bintrail_engine::dsn::{IndexDsn, MySqlDsn, SslMode};
@@ -19,9 +22,55 @@ use bintrail_engine::secret::Secret;
 use index::{ALL_IDS, Backend, Builder, IDS, T0, column, source};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder, Row, Value};
-use tokio::sync::Mutex;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, Notify};
 
 const IMAGE: Option<&str> = Some(r#"{"id":1}"#);
+
+/// A running server, taken down with it when it was started for it.
+struct Server {
+    dsn: MySqlDsn,
+    name: Option<String>,
+}
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/servers");
+
+impl Server {
+    fn start() -> Self {
+        let dsn = |address: &str| MySqlDsn::parse(&format!("root@tcp({address})/")).unwrap();
+        if let Ok(address) = std::env::var("BINTRAIL_TEST_MYSQL") {
+            return Self {
+                dsn: dsn(&address),
+                name: None,
+            };
+        }
+        let name = format!("index-{}", std::process::id());
+        let output = Command::new(SCRIPT)
+            .args(["up", "mysql97", "--name", &name])
+            .output()
+            .expect("scripts/servers runs");
+        assert!(output.status.success(), "scripts/servers up: {output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let port = text
+            .lines()
+            .find_map(|line| line.strip_prefix("port="))
+            .unwrap();
+        Self {
+            dsn: dsn(&format!("127.0.0.1:{port}")),
+            name: Some(name),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            let down = Command::new(SCRIPT).args(["down", name]).output();
+            assert!(down.is_ok_and(|output| output.status.success()));
+        }
+    }
+}
 
 struct MySql {
     server: MySqlDsn,
@@ -29,12 +78,9 @@ struct MySql {
 }
 
 impl MySql {
-    fn new() -> Self {
+    fn new(server: MySqlDsn) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let server = std::env::var("BINTRAIL_TEST_MYSQL")
-            .expect("BINTRAIL_TEST_MYSQL names the server to test on");
-        let server = MySqlDsn::parse(&server).unwrap();
         let mut index = server.clone();
         index.database = Some(format!("bintrail_`t{}_{number}", std::process::id()));
         Self {
@@ -69,8 +115,9 @@ impl MySql {
     async fn test(test: impl AsyncFn(&Self)) {
         static ALONE: Mutex<()> = Mutex::const_new(());
         let _alone = ALONE.lock().await;
+        let server = Server::start();
         for loads in ["ON", "OFF"] {
-            let mysql = Self::new();
+            let mysql = Self::new(server.dsn.clone());
             mysql.set("local_infile", loads).await;
             test(&mysql).await;
             mysql.drop().await;
@@ -339,6 +386,50 @@ async fn a_row_larger_than_a_packet() {
             assert_eq!(column(mysql, ALL_IDS).await, ["1"]);
         }
         index.close().await.unwrap();
+    })
+    .await;
+}
+
+/// The network fails so that the server does not see it, and keeps the lock for a connection that is
+/// no more: the same process gets its source back, another one does not.
+#[tokio::test]
+async fn a_connection_the_server_believes_in_gives_the_lock_back() {
+    MySql::test(async |mysql| {
+        let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut dsn = mysql.index();
+        let server = (dsn.host.clone(), dsn.port);
+        dsn.port = proxy.local_addr().unwrap().port();
+        dsn.host = "127.0.0.1".into();
+        let cut = Arc::new(Notify::new());
+        let cut_here = Arc::clone(&cut);
+        let proxying = tokio::spawn(async move {
+            // Held open to the server, whatever becomes of the client.
+            let mut servers = Vec::new();
+            loop {
+                let (mut client, _) = proxy.accept().await.unwrap();
+                let mut to = TcpStream::connect(server.clone()).await.unwrap();
+                tokio::select! {
+                    _ = copy_bidirectional(&mut client, &mut to) => {}
+                    () = cut_here.notified() => {}
+                }
+                servers.push(to);
+            }
+        });
+        let index = Index::open(&IndexDsn::MySql(dsn), true).await.unwrap();
+        let one = index.attach(&source("one")).await.unwrap().source_id;
+        cut.notify_one();
+        let error = index.keep_alive().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Lost, "{error}");
+        let other = Index::open(&mysql.dsn, true).await.unwrap();
+        let error = other.attach(&source("one")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
+        index.save_error(one, Some("lost")).await.unwrap();
+        index.attach(&source("one")).await.unwrap();
+        let error = other.attach(&source("one")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
+        index.close().await.unwrap();
+        other.close().await.unwrap();
+        proxying.abort();
     })
     .await;
 }

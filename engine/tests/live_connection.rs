@@ -80,7 +80,7 @@ impl Server {
     fn user(&self, name: &str, password: &str) -> ConnectOptions {
         let mut options = self.root();
         name.clone_into(&mut options.user);
-        options.password = Secret::from(password.to_owned());
+        options.password = Secret::new(password);
         options
     }
 }

@@ -18,11 +18,14 @@ use super::error::{ErrorKind, Result};
 use super::record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
 use crate::dsn::MySqlDsn;
 use fault::Fault;
-use session::Session;
+use session::{Ghost, Session};
 
 /// How long an answer may take: beyond what the server's own lock waits are, and long enough to
 /// discard or write much.
 const ANSWER: Duration = Duration::from_secs(300);
+
+/// Connections remembered: all that a server can still hold, as idle ones end after minutes.
+const GHOSTS: usize = 16;
 
 /// An index in a database of a MySQL server, 8.0.14 or newer.
 #[derive(Debug)]
@@ -35,8 +38,9 @@ pub struct MySqlIndex {
 #[derive(Debug, Default)]
 struct State {
     session: Option<Session>,
-    /// The connection that was lost last. The server may not know yet, and hold our lock for it.
-    lost: Option<u32>,
+    /// The connections made before. The server may not know yet that they are lost, and hold our
+    /// locks for them.
+    before: Vec<Ghost>,
 }
 
 impl MySqlIndex {
@@ -56,8 +60,8 @@ impl MySqlIndex {
             dsn: dsn.clone(),
             place,
             state: Mutex::new(State {
+                before: vec![session.ghost().clone()],
                 session: Some(session),
-                lost: None,
             }),
         })
     }
@@ -68,11 +72,17 @@ impl MySqlIndex {
         let mut state = self.state.lock().await;
         let session = match state.session.take() {
             Some(session) => session,
-            None => timed(Session::connect(&self.dsn))
-                .await
-                .map_err(|fault| fault.at(&self.place, false))?,
+            None => {
+                let session = timed(Session::connect(&self.dsn))
+                    .await
+                    .map_err(|fault| fault.at(&self.place, false))?;
+                if state.before.len() >= GHOSTS {
+                    state.before.remove(0);
+                }
+                state.before.push(session.ghost().clone());
+                session
+            }
         };
-        state.lost = Some(session.id());
         Ok((state, session))
     }
 
@@ -90,9 +100,8 @@ impl MySqlIndex {
     }
 
     pub(super) async fn attach(&self, source: &Source) -> Result<Attached> {
-        let lost = self.state.lock().await.lost;
         let (state, mut session) = self.session().await?;
-        let result = timed(session.attach(source, lost)).await;
+        let result = timed(session.attach(source, &state.before)).await;
         self.done(state, session, result)
     }
 

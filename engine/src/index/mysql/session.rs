@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use mysql_async::prelude::{FromValue, Queryable};
 use mysql_async::{Conn, Error, FromValueError, Params, Row, params};
@@ -34,9 +35,18 @@ const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_i
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_checkpoint), server_id, lag_seconds, last_error,
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', gap_lost_at), gap_lost_detail, capture_skips";
 
+/// A connection as its server knows it. Its number comes again once the server has restarted.
+#[derive(Debug, Clone)]
+pub(super) struct Ghost {
+    server_uuid: String,
+    id: u32,
+    made: Instant,
+}
+
 #[derive(Debug)]
 pub(super) struct Session {
     conn: Conn,
+    ghost: Ghost,
     /// The sources whose locks it has and whose rows are what the checkpoint says.
     attached: HashSet<u32>,
     /// Does the server take LOAD DATA LOCAL?
@@ -52,9 +62,17 @@ impl Session {
     }
 
     async fn of(mut conn: Conn) -> Result<Self, Fault> {
-        let limits = "SELECT @@local_infile, @@max_allowed_packet";
-        let (loads, max_packet) = conn.query_first(limits).await?.unwrap_or((false, 0));
+        let made = Instant::now();
+        let (loads, max_packet, server_uuid) = conn
+            .query_first("SELECT @@local_infile, @@max_allowed_packet, @@server_uuid")
+            .await?
+            .unwrap_or_default();
         Ok(Self {
+            ghost: Ghost {
+                server_uuid,
+                id: conn.id(),
+                made,
+            },
             conn,
             attached: HashSet::new(),
             loads,
@@ -134,8 +152,8 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn id(&self) -> u32 {
-        self.conn.id()
+    pub(super) fn ghost(&self) -> &Ghost {
+        &self.ghost
     }
 
     pub(super) async fn close(self) -> Result<(), Fault> {
@@ -149,11 +167,11 @@ impl Session {
     pub(super) async fn attach(
         &mut self,
         source: &Source,
-        lost: Option<u32>,
+        before: &[Ghost],
     ) -> Result<Attached, Fault> {
         let source_id = self.seen(source).await?;
         self.attached.remove(&source_id);
-        self.lock(source_id, lost).await?;
+        self.lock(source_id, before).await?;
         let sql = format!("SELECT {STATE} FROM stream_state WHERE source_id = ?");
         let row = self.conn.exec_first(sql, (source_id,)).await?;
         let row = row.ok_or_else(convert::not_attached)?;
@@ -214,7 +232,7 @@ impl Session {
         Ok(source_id)
     }
 
-    async fn lock(&mut self, source_id: u32, lost: Option<u32>) -> Result<(), Fault> {
+    async fn lock(&mut self, source_id: u32, before: &[Ghost]) -> Result<(), Fault> {
         let database: Option<String> = self.conn.query_first("SELECT DATABASE()").await?;
         // Lock names are short and of any case, database names are not.
         let digest = Sha256::digest(database.unwrap_or_default());
@@ -226,12 +244,14 @@ impl Session {
             .exec_first("SELECT IS_USED_LOCK(?)", (name.as_str(),))
             .await?;
         let used = used.flatten();
-        if used == Some(self.id()) {
+        if used == Some(self.ghost.id) {
             return Ok(());
         }
-        if let Some(ghost) = used.filter(|holder| Some(*holder) == lost) {
+        if let Some(holder) = used
+            && self.is_ours(holder, before).await?
+        {
             // It may end by itself meanwhile; the lock tells.
-            let _ = self.conn.query_drop(format!("KILL {ghost}")).await;
+            let _ = self.conn.query_drop(format!("KILL {holder}")).await;
         }
         let got: Option<Option<u8>> = self
             .conn
@@ -261,6 +281,20 @@ impl Session {
             ),
         )
         .into())
+    }
+
+    /// Is it a connection that this process made and has lost?
+    async fn is_ours(&mut self, holder: u32, before: &[Ghost]) -> Result<bool, Fault> {
+        let uptime: Option<(String, u64)> = self
+            .conn
+            .query_first("SHOW GLOBAL STATUS LIKE 'Uptime'")
+            .await?;
+        let uptime = uptime.map_or(0, |(_, seconds)| seconds);
+        Ok(before.iter().any(|ghost| {
+            ghost.id == holder
+                && ghost.server_uuid == self.ghost.server_uuid
+                && ghost.made.elapsed().as_secs() <= uptime
+        }))
     }
 
     /// Discards from an id on what no checkpoint covers. Readers do not see it, so it may go in parts.
