@@ -9,10 +9,22 @@ use crate::env_file;
 #[command(name = "bintrail", version, propagate_version = true)]
 pub(crate) struct Cli {
     /// Least severity of what is logged, to standard error
-    #[arg(long, global = true, env = "BINTRAIL_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    #[arg(
+        long,
+        global = true,
+        env = "BINTRAIL_LOG_LEVEL",
+        value_name = "LEVEL",
+        default_value = "info"
+    )]
     pub(crate) log_level: LogLevel,
     /// Form of the log
-    #[arg(long, global = true, env = "BINTRAIL_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        global = true,
+        env = "BINTRAIL_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     pub(crate) log_format: LogFormat,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -63,19 +75,39 @@ pub(crate) struct IndexArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SourceArgs {
     /// Source: user:password@tcp(host:3306)/ or mysql://user:password@host:3306/
-    #[arg(long, env = "BINTRAIL_SOURCE_DSN", value_name = "DSN", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "BINTRAIL_SOURCE_DSN",
+        value_name = "DSN",
+        hide_env_values = true
+    )]
     pub(crate) source_dsn: String,
     /// Server id to replicate under [default: derived from this host and the source]
     #[arg(long, env = "BINTRAIL_SERVER_ID", value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) server_id: Option<u32>,
     /// Schemas to keep, separated by commas [default: all but the server's own]
-    #[arg(long, env = "BINTRAIL_SCHEMAS", value_name = "NAMES", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "BINTRAIL_SCHEMAS",
+        value_name = "NAMES",
+        value_delimiter = ','
+    )]
     pub(crate) schemas: Vec<String>,
     /// Tables to keep, as table or schema.table, separated by commas [default: all]
-    #[arg(long, env = "BINTRAIL_TABLES", value_name = "NAMES", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "BINTRAIL_TABLES",
+        value_name = "NAMES",
+        value_delimiter = ','
+    )]
     pub(crate) tables: Vec<String>,
     /// Binlog file to start in
-    #[arg(long, env = "BINTRAIL_START_FILE", value_name = "FILE", conflicts_with = "start_gtid")]
+    #[arg(
+        long,
+        env = "BINTRAIL_START_FILE",
+        value_name = "FILE",
+        conflicts_with = "start_gtid"
+    )]
     pub(crate) start_file: Option<String>,
     /// Position to start at [default: 4]
     #[arg(
@@ -90,7 +122,12 @@ pub(crate) struct SourceArgs {
     #[arg(long, env = "BINTRAIL_START_GTID", value_name = "GTIDS")]
     pub(crate) start_gtid: Option<String>,
     /// TLS to the source: preferred uses it whenever the source offers it
-    #[arg(long, env = "BINTRAIL_SSL_MODE", value_name = "MODE", default_value = "preferred")]
+    #[arg(
+        long,
+        env = "BINTRAIL_SSL_MODE",
+        value_name = "MODE",
+        default_value = "preferred"
+    )]
     pub(crate) ssl_mode: SslMode,
 }
 
@@ -135,7 +172,12 @@ pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) index: IndexArgs,
     /// Form of the output
-    #[arg(long, env = "BINTRAIL_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        env = "BINTRAIL_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     pub(crate) format: StatusFormat,
 }
 
@@ -151,7 +193,12 @@ pub(crate) struct DecodeArgs {
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<std::path::PathBuf>,
     /// Form of the output
-    #[arg(long, env = "BINTRAIL_FORMAT", value_name = "FORMAT", default_value = "json")]
+    #[arg(
+        long,
+        env = "BINTRAIL_FORMAT",
+        value_name = "FORMAT",
+        default_value = "json"
+    )]
     pub(crate) format: RowFormat,
 }
 
@@ -160,7 +207,12 @@ pub(crate) struct TailArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
     /// Form of the output
-    #[arg(long, env = "BINTRAIL_FORMAT", value_name = "FORMAT", default_value = "json")]
+    #[arg(
+        long,
+        env = "BINTRAIL_FORMAT",
+        value_name = "FORMAT",
+        default_value = "json"
+    )]
     pub(crate) format: RowFormat,
 }
 
@@ -191,7 +243,10 @@ fn with_defaults(command: clap::Command, file: &str) -> clap::Command {
         });
         match value {
             // A value may be a secret: help must not print it.
-            Some(value) => arg.default_value(value.to_owned()).hide_default_value(true).required(false),
+            Some(value) => arg
+                .default_value(value.to_owned())
+                .hide_default_value(true)
+                .required(false),
             None => arg,
         }
     });
@@ -219,10 +274,14 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let defaults = stream(parse(&["bintrail", "stream"]).unwrap());
-        assert_eq!((defaults.source.source_dsn.as_str(), defaults.batch_size), ("mysql://u:p@h/", 7));
+        assert_eq!(
+            (defaults.source.source_dsn.as_str(), defaults.batch_size),
+            ("mysql://u:p@h/", 7)
+        );
         let flags = stream(parse(&["bintrail", "stream", "--batch-size", "9"]).unwrap());
         assert_eq!(flags.batch_size, 9);
-        let help = with_defaults(Cli::command(), file).try_get_matches_from(["bintrail", "stream", "--help"]);
+        let help = with_defaults(Cli::command(), file)
+            .try_get_matches_from(["bintrail", "stream", "--help"]);
         assert!(!help.unwrap_err().to_string().contains("u:p@h"));
     }
 }

@@ -52,7 +52,11 @@ async fn init(args: &IndexArgs) -> Result<(), Error> {
 }
 
 fn decode(args: DecodeArgs) -> Result<(), Error> {
-    let mut printer = Printer::new(output(), format(args.format), Filter::default().with_system_schemas());
+    let mut printer = Printer::new(
+        output(),
+        format(args.format),
+        Filter::default().with_system_schemas(),
+    );
     for path in &args.files {
         let printed = print_file(path, &mut printer);
         // What stands before a fault in the file is good.
@@ -92,12 +96,17 @@ const fn format(format: RowFormat) -> Format {
 }
 
 fn index_dsn(args: &IndexArgs) -> Result<IndexDsn, Error> {
-    IndexDsn::parse(&args.index_dsn).map_err(|error| Error::Dsn { what: "--index-dsn", error })
+    IndexDsn::parse(&args.index_dsn).map_err(|error| Error::Dsn {
+        what: "--index-dsn",
+        error,
+    })
 }
 
 fn connect_options(args: &SourceArgs) -> Result<ConnectOptions, Error> {
-    let dsn = MySqlDsn::parse(&args.source_dsn)
-        .map_err(|error| Error::Dsn { what: "--source-dsn", error })?;
+    let dsn = MySqlDsn::parse(&args.source_dsn).map_err(|error| Error::Dsn {
+        what: "--source-dsn",
+        error,
+    })?;
     let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
     options.ssl_mode = match args.ssl_mode {
         SslMode::Disabled => connection::SslMode::Disabled,
@@ -115,7 +124,9 @@ fn start(args: &SourceArgs) -> Result<Option<Start>, Error> {
     Ok(match (&args.start_file, &args.start_gtid) {
         (Some(file), _) => Some(Start::Position(file.clone(), args.start_pos.unwrap_or(4))),
         (None, Some(gtids)) => {
-            let set = gtids.parse().map_err(|error| Error::Usage(format!("--start-gtid: {error}")))?;
+            let set = gtids
+                .parse()
+                .map_err(|error| Error::Usage(format!("--start-gtid: {error}")))?;
             Some(Start::Gtids(set))
         }
         (None, None) => None,
@@ -124,8 +135,13 @@ fn start(args: &SourceArgs) -> Result<Option<Start>, Error> {
 
 /// Turns true at the first SIGINT or SIGTERM.
 fn stop_signal() -> Result<watch::Receiver<bool>, Error> {
-    let listen = |kind| signal(kind).map_err(|error| Error::Usage(format!("cannot listen to signals: {error}")));
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let listen = |kind| {
+        signal(kind).map_err(|error| Error::Usage(format!("cannot listen to signals: {error}")))
+    };
+    let (mut interrupt, mut terminate) = (
+        listen(SignalKind::interrupt())?,
+        listen(SignalKind::terminate())?,
+    );
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
         tokio::select! {

@@ -10,7 +10,11 @@ pub(crate) fn parse(text: &str) -> impl Iterator<Item = (&str, &str)> {
         let line = line.strip_prefix("export ").unwrap_or(line);
         let (name, value) = line.split_once('=')?;
         let (name, value) = (name.trim(), value.trim());
-        let quoted = |quote| value.strip_prefix(quote).and_then(|value| value.strip_suffix(quote));
+        let quoted = |quote| {
+            value
+                .strip_prefix(quote)
+                .and_then(|value| value.strip_suffix(quote))
+        };
         let value = quoted('"').or_else(|| quoted('\'')).unwrap_or(value);
         name.starts_with("BINTRAIL_").then_some((name, value))
     })

@@ -18,13 +18,20 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) {
         .add_directive(LevelFilter::WARN.min(level).into())
         .add_directive(directive("bintrail", level))
         .add_directive(directive("bintrail_engine", level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
     match format {
-        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+        LogFormat::Text => builder
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
 }
 
 fn directive(target: &str, level: LevelFilter) -> tracing_subscriber::filter::Directive {
-    format!("{target}={level}").parse().unwrap_or_else(|_| level.into())
+    format!("{target}={level}")
+        .parse()
+        .unwrap_or_else(|_| level.into())
 }

@@ -7,11 +7,13 @@ mod logging;
 
 use std::process::ExitCode;
 
-
 fn main() -> ExitCode {
     let cli = args::Cli::read();
     logging::start(cli.log_level, cli.log_format);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("bintrail: cannot start: {error}");

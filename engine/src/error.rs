@@ -31,7 +31,10 @@ pub enum Error {
         error: source::Error,
     },
     /// The source does not have the events from a place on.
-    #[error("source {address} cannot send its events from {place} on: {error}{}", remedy(error))]
+    #[error(
+        "source {address} cannot send its events from {place} on: {error}{}",
+        remedy(error)
+    )]
     Place {
         /// Host and port.
         address: String,
@@ -81,7 +84,9 @@ fn remedy(error: &source::Error) -> &'static str {
     use source::Error as E;
     match error {
         E::UnknownHost { .. } => "; check the host in --source-dsn",
-        E::Unreachable { .. } => "; check that the server runs and that host and port in --source-dsn are right",
+        E::Unreachable { .. } => {
+            "; check that the server runs and that host and port in --source-dsn are right"
+        }
         E::AccessDenied(_) => "; check user and password in --source-dsn",
         E::PrivilegeMissing(_) => {
             "; GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the user, and SELECT on the tables it captures"
@@ -137,7 +142,10 @@ impl Error {
         use source::Error as E;
         match self {
             // What is wrong with a dump (1236) stays wrong; a server that shuts down comes back.
-            Self::Source { error: E::Server(error), .. } => error.code != 1236,
+            Self::Source {
+                error: E::Server(error),
+                ..
+            } => error.code != 1236,
             Self::Source { error, .. } => matches!(
                 error,
                 E::UnknownHost { .. }

@@ -22,12 +22,27 @@ const CHUNK: usize = 256 * 1024;
 /// or ends inside an event: what stands before that place has been printed.
 pub fn print_file<W: Write>(path: &Path, printer: &mut Printer<W>) -> Result<(), Error> {
     let file = File::open(path).map_err(|error| file_error(path, error))?;
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let name = path
+        .file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy();
     printer.start_file(&name);
-    let mut events = Events { path, file, buffer: Vec::new(), start: 0, position: 0, ended: false };
-    let magic = events.take(4)?.and_then(|bytes| bytes.first_chunk::<4>().copied());
+    let mut events = Events {
+        path,
+        file,
+        buffer: Vec::new(),
+        start: 0,
+        position: 0,
+        ended: false,
+    };
+    let magic = events
+        .take(4)?
+        .and_then(|bytes| bytes.first_chunk::<4>().copied());
     let Some(magic) = magic else {
-        return Err(foreign(path, bintrail_proto::Error::new("binlog file", bintrail_proto::Kind::Truncated)));
+        return Err(foreign(
+            path,
+            bintrail_proto::Error::new("binlog file", bintrail_proto::Kind::Truncated),
+        ));
     };
     check_magic(magic).map_err(|error| foreign(path, error))?;
 
@@ -40,9 +55,13 @@ pub fn print_file<W: Write>(path: &Path, printer: &mut Printer<W>) -> Result<(),
             error,
             remedy: "the file is damaged: copy it again from the source; what stands before is printed",
         };
-        let Some(header) = events.peek(bintrail_proto::binlog::header::HEADER_LEN)? else { return Ok(()) };
+        let Some(header) = events.peek(bintrail_proto::binlog::header::HEADER_LEN)? else {
+            return Ok(());
+        };
         let len = event_len(header).map_err(damaged)?.unwrap_or(0);
-        let Some(event) = events.take(len)? else { return Ok(()) };
+        let Some(event) = events.take(len)? else {
+            return Ok(());
+        };
         let event = decoder.decode(event).map_err(damaged)?;
         if let Some(map) = printer.handle(&event)? {
             let valid_from = (printer.file().to_owned(), event.start);
@@ -101,7 +120,9 @@ impl Events<'_> {
     fn fill(&mut self, wanted: usize) -> Result<(), Error> {
         self.buffer.drain(..self.start);
         self.start = 0;
-        let chunk = wanted.saturating_sub(self.buffer.len()).clamp(CHUNK, CHUNK.saturating_mul(16));
+        let chunk = wanted
+            .saturating_sub(self.buffer.len())
+            .clamp(CHUNK, CHUNK.saturating_mul(16));
         let read = (&mut self.file)
             .take(chunk as u64)
             .read_to_end(&mut self.buffer)
@@ -112,7 +133,10 @@ impl Events<'_> {
 }
 
 fn file_error(path: &Path, error: io::Error) -> Error {
-    Error::File { path: path.to_owned(), error }
+    Error::File {
+        path: path.to_owned(),
+        error,
+    }
 }
 
 fn foreign(path: &Path, error: bintrail_proto::Error) -> Error {

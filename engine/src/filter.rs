@@ -24,13 +24,20 @@ impl Filter {
                 None => (None, table.clone()),
             })
             .collect();
-        Self { schemas: schemas.to_vec(), tables, system_schemas: false }
+        Self {
+            schemas: schemas.to_vec(),
+            tables,
+            system_schemas: false,
+        }
     }
 
     /// As it is, but the server's own schemas are kept as well.
     #[must_use]
     pub fn with_system_schemas(self) -> Self {
-        Self { system_schemas: true, ..self }
+        Self {
+            system_schemas: true,
+            ..self
+        }
     }
 
     /// May a statement whose default schema is `schema` change tables that are kept? Its text may name
@@ -43,13 +50,17 @@ impl Filter {
     /// Is this table kept?
     #[must_use]
     pub fn keeps(&self, schema: &str, table: &str) -> bool {
-        let named = self.tables.iter().any(|(of, name)| {
-            name == table && of.as_deref().is_none_or(|of| of == schema)
-        });
+        let named = self
+            .tables
+            .iter()
+            .any(|(of, name)| name == table && of.as_deref().is_none_or(|of| of == schema));
         let schema_kept = if self.schemas.is_empty() {
             self.system_schemas
                 || !SYSTEM_SCHEMAS.contains(&schema)
-                || self.tables.iter().any(|(of, name)| of.as_deref() == Some(schema) && name == table)
+                || self
+                    .tables
+                    .iter()
+                    .any(|(of, name)| of.as_deref() == Some(schema) && name == table)
         } else {
             self.schemas.iter().any(|kept| kept == schema)
         };
@@ -76,7 +87,11 @@ mod tests {
         assert!(orders.keeps("shop", "orders") && orders.keeps("crm", "people"));
         assert!(!orders.keeps("shop", "people"));
         let both = filter(&["shop"], &["orders"]);
-        assert!(both.keeps("shop", "orders") && !both.keeps("crm", "orders") && !both.keeps("shop", "x"));
+        assert!(
+            both.keeps("shop", "orders")
+                && !both.keeps("crm", "orders")
+                && !both.keeps("shop", "x")
+        );
         assert!(filter(&["mysql"], &[]).keeps("mysql", "user"));
         assert!(filter(&[], &["mysql.user"]).keeps("mysql", "user"));
     }

@@ -48,7 +48,13 @@ impl ImageWriter {
     }
 
     /// A value as JSON; as the base64 of its bytes when they are not one of its column's type.
-    fn write_or_keep(&mut self, out: &mut Vec<u8>, column: &Column, text: &ColumnText, bytes: &[u8]) {
+    fn write_or_keep(
+        &mut self,
+        out: &mut Vec<u8>,
+        column: &Column,
+        text: &ColumnText,
+        bytes: &[u8],
+    ) {
         let start = out.len();
         let written =
             Value::decode(column, bytes).and_then(|value| self.write_value(out, text, value));
@@ -59,7 +65,12 @@ impl ImageWriter {
         }
     }
 
-    fn write_value(&mut self, out: &mut Vec<u8>, text: &ColumnText, value: Value<'_>) -> Result<(), Error> {
+    fn write_value(
+        &mut self,
+        out: &mut Vec<u8>,
+        text: &ColumnText,
+        value: Value<'_>,
+    ) -> Result<(), Error> {
         match value {
             Value::Null => out.extend_from_slice(b"null"),
             Value::Int(n) => push_int(out, n),
@@ -112,9 +123,11 @@ impl ImageWriter {
         let start = out.len();
         for (place, &number) in table.key.iter().enumerate() {
             let number = usize::from(number);
-            let (Some(column), Some(text), Field::Bytes(bytes)) =
-                (table.map.columns.get(number), table.texts.get(number), image.field(number))
-            else {
+            let (Some(column), Some(text), Field::Bytes(bytes)) = (
+                table.map.columns.get(number),
+                table.texts.get(number),
+                image.field(number),
+            ) else {
                 out.truncate(start);
                 return false;
             };
@@ -126,35 +139,37 @@ impl ImageWriter {
         !table.key.is_empty()
     }
 
-    fn write_key_value(&mut self, out: &mut Vec<u8>, column: &Column, text: &ColumnText, bytes: &[u8]) {
+    fn write_key_value(
+        &mut self,
+        out: &mut Vec<u8>,
+        column: &Column,
+        text: &ColumnText,
+        bytes: &[u8],
+    ) {
         let start = out.len();
-        let written = match Value::decode(column, bytes) {
-            Err(error) => Err(error),
-            Ok(Value::Date(date)) => Ok(date.write_to(out)),
-            Ok(Value::Time(time)) => Ok(time.write_to(out)),
-            Ok(Value::DateTime(datetime)) => Ok(datetime.write_to(out)),
-            Ok(Value::Timestamp(timestamp)) => Ok(timestamp.write_to(out)),
-            Ok(Value::Decimal(decimal)) => decimal.write_to(out),
-            Ok(Value::Text(bytes, charset)) => {
-                match charset.to_utf8(bytes, &mut self.transcoded) {
+        let written = Value::decode(column, bytes).and_then(|value| {
+            match value {
+                Value::Date(date) => date.write_to(out),
+                Value::Time(time) => time.write_to(out),
+                Value::DateTime(datetime) => datetime.write_to(out),
+                Value::Timestamp(timestamp) => timestamp.write_to(out),
+                Value::Decimal(decimal) => decimal.write_to(out)?,
+                Value::Text(bytes, charset) => match charset.to_utf8(bytes, &mut self.transcoded) {
                     Ok(utf8) => push_key_text(out, utf8),
                     Err(_) => json::push_base64(out, text.json_type, bytes),
+                },
+                Value::Binary(bytes) => json::push_base64(out, text.json_type, bytes),
+                Value::FixedBinary(bytes, len) => {
+                    json::push_base64(out, text.json_type, pad(&mut self.padded, bytes, len));
                 }
-                Ok(())
-            }
-            Ok(Value::Binary(bytes)) => Ok(json::push_base64(out, text.json_type, bytes)),
-            Ok(Value::FixedBinary(bytes, len)) => {
-                Ok(json::push_base64(out, text.json_type, pad(&mut self.padded, bytes, len)))
-            }
-            Ok(Value::Enum(number)) => {
-                match enum_label(text, number) {
+                Value::Enum(number) => match enum_label(text, number) {
                     Some(label) => push_key_text(out, label),
                     None => push_int(out, number),
-                }
-                Ok(())
+                },
+                value => self.write_value(out, text, value)?,
             }
-            Ok(value) => self.write_value(out, text, value),
-        };
+            Ok(())
+        });
         if written.is_err() {
             out.truncate(start);
             json::push_base64(out, text.json_type, bytes);

@@ -11,10 +11,15 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
 pub(crate) fn push_escaped(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|&byte| ESCAPED.contains(&byte) || byte < 0x20) {
+    while let Some(at) = rest
+        .iter()
+        .position(|&byte| ESCAPED.contains(&byte) || byte < 0x20)
+    {
         let (plain, from) = rest.split_at(at);
         out.extend_from_slice(plain);
-        let Some((&byte, behind)) = from.split_first() else { break };
+        let Some((&byte, behind)) = from.split_first() else {
+            break;
+        };
         write_escape(out, byte);
         rest = behind;
     }
@@ -69,7 +74,11 @@ pub(crate) fn push_base64(out: &mut Vec<u8>, type_code: u8, data: &[u8]) {
         for place in 0..4_usize {
             let digit = group >> (18 - 6 * place) & 0x3f;
             // A chunk of n bytes has n + 1 digits; the rest is padding.
-            let digit = if place <= chunk.len() { DIGITS.get(digit as usize) } else { Some(&b'=') };
+            let digit = if place <= chunk.len() {
+                DIGITS.get(digit as usize)
+            } else {
+                Some(&b'=')
+            };
             out.extend(digit);
         }
     }
@@ -90,7 +99,10 @@ mod tests {
         assert_eq!(string(""), r#""""#);
         assert_eq!(string("a\"b\\c\n\u{1}é"), "\"a\\\"b\\\\c\\n\\u0001é\"");
         let every: String = (0..0x250_u32).filter_map(char::from_u32).collect();
-        assert_eq!(serde_json::from_str::<String>(&string(&every)).unwrap(), every);
+        assert_eq!(
+            serde_json::from_str::<String>(&string(&every)).unwrap(),
+            every
+        );
     }
 
     /// RFC 4648, section 10.
@@ -107,7 +119,10 @@ mod tests {
         ] {
             let mut out = Vec::new();
             write_base64(&mut out, 252, data.as_bytes());
-            assert_eq!(String::from_utf8(out).unwrap(), format!("\"base64:type252:{text}\""));
+            assert_eq!(
+                String::from_utf8(out).unwrap(),
+                format!("\"base64:type252:{text}\"")
+            );
         }
     }
 }

@@ -9,13 +9,13 @@ use bintrail_proto::binlog::header::EventType;
 use bintrail_proto::binlog::rows::{RowBuf, RowsEvent, RowsKind};
 use bintrail_proto::binlog::table_map::TableMap;
 
+use crate::clock;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::image::ImageWriter;
 use crate::json;
 use crate::render::mysqlbinlog;
 use crate::table::Table;
-use crate::clock;
 
 /// How row changes are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,15 @@ pub enum Format {
     Json,
     /// The `###` lines of `mysqlbinlog -vv --base64-output=decode-rows`.
     Mysqlbinlog,
+}
+
+/// A table by the server's number for it.
+#[derive(Debug)]
+struct Entry {
+    /// The TABLE_MAP_EVENT that it was made from.
+    body: Box<[u8]>,
+    /// `None` when it is left out.
+    table: Option<Arc<Table>>,
 }
 
 /// Prints the row changes of events that are handed to it in order.
@@ -40,7 +49,7 @@ pub struct Printer<W: Write> {
     file: String,
     gtid: Option<String>,
     committed_at: Option<i64>,
-    tables: HashMap<u64, (Box<[u8]>, Option<Arc<Table>>)>,
+    tables: HashMap<u64, Entry>,
     /// Events that may hold row changes and could not be printed.
     pub skipped: u64,
 }
@@ -91,15 +100,31 @@ impl<W: Write> Printer<W> {
                 self.gtid = gtid.gtid.map(|gtid| gtid.to_string());
                 self.committed_at = gtid
                     .committed
-                    .map(|times| if times.original == 0 { times.immediate } else { times.original })
+                    .map(|times| {
+                        if times.original == 0 {
+                            times.immediate
+                        } else {
+                            times.original
+                        }
+                    })
                     .and_then(|micros| i64::try_from(micros).ok());
             }
             EventData::TableMap(map) => {
-                if self.tables.get(&map.table_id).is_some_and(|(body, _)| **body == *map.body) {
+                if self
+                    .tables
+                    .get(&map.table_id)
+                    .is_some_and(|entry| *entry.body == *map.body)
+                {
                     return Ok(None);
                 }
                 if !self.filter.keeps(map.schema, map.table) {
-                    self.tables.insert(map.table_id, (map.body.into(), None));
+                    self.tables.insert(
+                        map.table_id,
+                        Entry {
+                            body: map.body.into(),
+                            table: None,
+                        },
+                    );
                     return Ok(None);
                 }
                 match map.compile() {
@@ -121,50 +146,61 @@ impl<W: Write> Printer<W> {
 
     /// Names the table that [`handle`](Self::handle) returned for `event`.
     pub fn define(&mut self, event: &Event<'_>, table: Table) {
-        self.tables.insert(table.map.table_id, (event.body.into(), Some(Arc::new(table))));
+        let table_id = table.map.table_id;
+        self.tables.insert(
+            table_id,
+            Entry {
+                body: event.body.into(),
+                table: Some(Arc::new(table)),
+            },
+        );
     }
 
     fn rows(&mut self, rows: &RowsEvent<'_>, event: &Event<'_>) -> Result<(), Error> {
         let table = match self.tables.get(&rows.table_id) {
-            Some((_, Some(table))) => Arc::clone(table),
-            Some((_, None)) => return Ok(()),
+            Some(Entry {
+                table: Some(table), ..
+            }) => Arc::clone(table),
+            Some(Entry { table: None, .. }) => return Ok(()),
             None => {
-                self.skip(event, "its table's TABLE_MAP_EVENT is not there or cannot be read");
+                self.skip(
+                    event,
+                    "its table's TABLE_MAP_EVENT is not there or cannot be read",
+                );
                 return Ok(());
             }
         };
-        let printed = match self.format {
-            Format::Json => self.json_rows(rows, event, &table),
-            Format::Mysqlbinlog => self.mysqlbinlog_rows(rows, &table),
+        self.line.clear();
+        let written = match self.format {
+            Format::Json => self.write_json(rows, event, &table),
+            Format::Mysqlbinlog => {
+                mysqlbinlog::write_rows(&mut self.line, &table.map, rows, &mut self.row)
+            }
         };
-        match printed? {
-            Ok(()) => {}
-            Err(error) => self.skip(event, &error.to_string()),
+        // The rows before a fault are good.
+        self.out.write_all(&self.line).map_err(Error::Output)?;
+        if let Err(error) = written {
+            self.skip(event, &error.to_string());
         }
         Ok(())
     }
 
-    fn json_rows(
+    /// Writes the rows to `line`.
+    fn write_json(
         &mut self,
         rows: &RowsEvent<'_>,
         event: &Event<'_>,
         table: &Table,
-    ) -> Result<Result<(), bintrail_proto::Error>, Error> {
+    ) -> Result<(), bintrail_proto::Error> {
         self.write_prefix(rows.kind, event, table);
-        let mut rows = match rows.rows(&table.map, &mut self.row) {
-            Ok(rows) => rows,
-            Err(error) => return Ok(Err(error)),
-        };
-        loop {
-            let row = match rows.next() {
-                Ok(Some(row)) => row,
-                Ok(None) => return Ok(Ok(())),
-                Err(error) => return Ok(Err(error)),
-            };
-            let line = &mut self.line;
-            line.clear();
+        let mut rows = rows.rows(&table.map, &mut self.row)?;
+        let line = &mut self.line;
+        while let Some(row) = rows.next()? {
             line.extend_from_slice(&self.prefix);
-            for (key, image) in [(&b"\"before\":"[..], row.before), (b",\"after\":", row.after)] {
+            for (key, image) in [
+                (&b"\"before\":"[..], row.before),
+                (b",\"after\":", row.after),
+            ] {
                 line.extend_from_slice(key);
                 match image {
                     Some(image) => self.images.write_image(line, table, image),
@@ -172,30 +208,28 @@ impl<W: Write> Printer<W> {
                 }
             }
             line.extend_from_slice(b"}\n");
-            self.out.write_all(line).map_err(Error::Output)?;
         }
-    }
-
-    fn mysqlbinlog_rows(
-        &mut self,
-        rows: &RowsEvent<'_>,
-        table: &Table,
-    ) -> Result<Result<(), bintrail_proto::Error>, Error> {
-        self.line.clear();
-        let written = mysqlbinlog::write_rows(&mut self.line, &table.map, rows, &mut self.row);
-        self.out.write_all(&self.line).map_err(Error::Output)?;
-        Ok(written)
+        Ok(())
     }
 
     fn write_prefix(&mut self, kind: RowsKind, event: &Event<'_>, table: &Table) {
-        let committed_at =
-            self.committed_at.unwrap_or_else(|| i64::from(event.header.timestamp).saturating_mul(1_000_000));
+        let committed_at = self
+            .committed_at
+            .unwrap_or_else(|| i64::from(event.header.timestamp).saturating_mul(1_000_000));
         let out = &mut self.prefix;
         out.clear();
         out.extend_from_slice(b"{\"file\":");
         json::write_string(out, &self.file);
-        out.extend_from_slice(format!(",\"start_pos\":{},\"end_pos\":{}", event.start, event.end).as_bytes());
-        out.extend_from_slice(format!(",\"timestamp\":\"{}\",\"gtid\":", clock::rfc3339(committed_at)).as_bytes());
+        out.extend_from_slice(
+            format!(",\"start_pos\":{},\"end_pos\":{}", event.start, event.end).as_bytes(),
+        );
+        out.extend_from_slice(
+            format!(
+                ",\"timestamp\":\"{}\",\"gtid\":",
+                clock::rfc3339(committed_at)
+            )
+            .as_bytes(),
+        );
         match &self.gtid {
             Some(gtid) => json::write_string(out, gtid),
             None => out.extend_from_slice(b"null"),

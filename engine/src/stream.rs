@@ -72,7 +72,9 @@ impl Start {
     fn of(checkpoint: &Checkpoint) -> Result<Self, Error> {
         Ok(match checkpoint.mode {
             Mode::Gtid => Self::Gtids(server::parse_set(&checkpoint.gtid_set)?),
-            Mode::Position => Self::Position(checkpoint.binlog_file.clone(), checkpoint.binlog_position),
+            Mode::Position => {
+                Self::Position(checkpoint.binlog_file.clone(), checkpoint.binlog_position)
+            }
         })
     }
 }
@@ -128,7 +130,11 @@ async fn keep_streaming(
             // The index itself may be what failed, and the log has the error in any case.
             let _ = index.save_error(source_id, Some(&error.to_string())).await;
         }
-        damaged = if matches!(error, Error::Binlog { .. }) { damaged.saturating_add(1) } else { 0 };
+        damaged = if matches!(error, Error::Binlog { .. }) {
+            damaged.saturating_add(1)
+        } else {
+            0
+        };
         if !streamed || !error.is_retriable() || damaged >= MAX_DAMAGED {
             return Err(error);
         }
@@ -175,18 +181,29 @@ impl<'a> Session<'a> {
     ) -> Result<(Self, Vec<Bytes>), Error> {
         let mut server = Server::connect(&options.source).await?;
         server.check()?;
-        let server_id = options.server_id.unwrap_or_else(|| derived_server_id(&options.source, "stream"));
+        let server_id = options
+            .server_id
+            .unwrap_or_else(|| derived_server_id(&options.source, "stream"));
         if server_id == server.settings.server_id {
             return Err(Error::SourceSetup {
                 address: server::address(&options.source),
-                problem: format!("server id {server_id} is the source's own; give this stream another --server-id"),
+                problem: format!(
+                    "server id {server_id} is the source's own; give this stream another --server-id"
+                ),
             });
         }
         let Attached { source_id, state } = index.attach(&server.identity()).await?;
         *attached = Some(source_id);
-        let (kept, forgotten) = if *reset { (None, state.checkpoint) } else { (state.checkpoint, None) };
+        let (kept, forgotten) = if *reset {
+            (None, state.checkpoint)
+        } else {
+            (state.checkpoint, None)
+        };
         let checkpoint = match kept {
-            Some(checkpoint) => Checkpoint { server_id, ..checkpoint },
+            Some(checkpoint) => Checkpoint {
+                server_id,
+                ..checkpoint
+            },
             None => {
                 let start = server.start(options.start.as_ref()).await?;
                 first_checkpoint(start, server_id, state.next_change_id)
@@ -210,7 +227,15 @@ impl<'a> Session<'a> {
         if options.start.is_none() {
             // A crash before the first event must not move the start.
             let checkpoint = Some(checkpoint.clone());
-            index.write(source_id, Arc::new(Batch { checkpoint, ..Batch::default() })).await?;
+            index
+                .write(
+                    source_id,
+                    Arc::new(Batch {
+                        checkpoint,
+                        ..Batch::default()
+                    }),
+                )
+                .await?;
         }
         index.save_error(source_id, None).await?;
 
@@ -234,7 +259,11 @@ impl<'a> Session<'a> {
     }
 
     /// Streams until told to stop, or until something breaks.
-    async fn run(mut self, frames: Vec<Bytes>, stop: &mut watch::Receiver<bool>) -> Result<(), Error> {
+    async fn run(
+        mut self,
+        frames: Vec<Bytes>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), Error> {
         let (queue, jobs) = mpsc::channel(BATCHES_IN_FLIGHT);
         let (in_flight, pool) = (Arc::clone(&self.in_flight), Arc::clone(&self.pool));
         let index_side = write_all(self.index, self.source_id, jobs, &in_flight, &pool);
@@ -299,7 +328,11 @@ impl<'a> Session<'a> {
     }
 
     /// Takes in the events of `frames`, and empties it.
-    async fn take(&mut self, frames: &mut Vec<Bytes>, queue: &mpsc::Sender<Job>) -> Result<(), Error> {
+    async fn take(
+        &mut self,
+        frames: &mut Vec<Bytes>,
+        queue: &mpsc::Sender<Job>,
+    ) -> Result<(), Error> {
         for frame in frames.drain(..) {
             let at = self.assembler.boundary();
             let event = self.decoder.decode(&frame).map_err(|error| Error::Binlog {
@@ -312,9 +345,13 @@ impl<'a> Session<'a> {
                 let valid_from = (self.assembler.boundary().file.clone(), event.start);
                 let server_table_id = map.table_id;
                 let table = resolve(map, valid_from, &mut self.server).await?;
-                let table_id = self.index.register_table(self.source_id, &table.version).await?;
+                let table_id = self
+                    .index
+                    .register_table(self.source_id, &table.version)
+                    .await?;
                 let table = Arc::new(table);
-                self.assembler.define(event.body, server_table_id, Entry::Kept { table, table_id });
+                self.assembler
+                    .define(event.body, server_table_id, Entry::Kept { table, table_id });
             }
             let pending = self.assembler.pending();
             let full = pending.row_count >= self.options.batch_size && queue.capacity() > 0;
@@ -362,9 +399,14 @@ async fn write_all(
 ) -> Result<(), Error> {
     let mut undecodable = 0_u64;
     while let Some(job) = jobs.recv().await {
-        let encoded = job.await.map_err(|panic| std::io::Error::other(panic.to_string()));
+        let encoded = job
+            .await
+            .map_err(|panic| std::io::Error::other(panic.to_string()));
         let encoded = encoded.map_err(Error::Output)?;
-        let Encoded { mut batch, undecodable: more } = encoded.map_err(|error| Error::Binlog {
+        let Encoded {
+            mut batch,
+            undecodable: more,
+        } = encoded.map_err(|error| Error::Binlog {
             file: "batch".to_owned(),
             position: 0,
             error,
@@ -372,10 +414,15 @@ async fn write_all(
         })?;
         undecodable = undecodable.saturating_add(more);
         if let Some(checkpoint) = &mut batch.checkpoint {
-            checkpoint.lag_seconds =
-                checkpoint.last_event_time.map(|time| clock::seconds_between(time, clock::now()));
+            checkpoint.lag_seconds = checkpoint
+                .last_event_time
+                .map(|time| clock::seconds_between(time, clock::now()));
             if undecodable > 0 {
-                let skip = checkpoint.capture_skips.0.entry("undecodable_value".to_owned()).or_default();
+                let skip = checkpoint
+                    .capture_skips
+                    .0
+                    .entry("undecodable_value".to_owned())
+                    .or_default();
                 skip.count = skip.count.saturating_add(undecodable);
             }
         }
@@ -426,7 +473,11 @@ impl Pool {
     fn encode(&self, work: Work) -> Result<Encoded, bintrail_proto::Error> {
         let mut encoder = lock(&self.encoders).pop().unwrap_or_default();
         let spare = lock(&self.batches).pop().unwrap_or_default();
-        let mut batch = Batch { text: spare.text, rows: spare.rows, ..work.batch };
+        let mut batch = Batch {
+            text: spare.text,
+            rows: spare.rows,
+            ..work.batch
+        };
         for rows in &work.rows {
             encoder.encode(rows, &mut batch)?;
         }
@@ -441,7 +492,11 @@ impl Pool {
             batch.text.clear();
             batch.rows.clear();
             let (text, rows) = (batch.text, batch.rows);
-            lock(&self.batches).push(Batch { text, rows, ..Batch::default() });
+            lock(&self.batches).push(Batch {
+                text,
+                rows,
+                ..Batch::default()
+            });
         }
     }
 }
@@ -464,9 +519,11 @@ pub(crate) async fn read(
         Err(error) => error,
     };
     Err(match error {
-        source::Error::PositionPurged(_) | source::Error::PositionUnknown(_) => {
-            Error::Place { address: server::address(source), place: from.to_string(), error }
-        }
+        source::Error::PositionPurged(_) | source::Error::PositionUnknown(_) => Error::Place {
+            address: server::address(source),
+            place: from.to_string(),
+            error,
+        },
         error => server::source_error(source, error),
     })
 }
@@ -498,7 +555,15 @@ pub(crate) fn derived_server_id(source: &ConnectOptions, purpose: &str) -> u32 {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .or_else(|_| std::env::var("HOSTNAME"))
         .unwrap_or_default();
-    let digest = Sha256::digest(format!("{}|{}|{}|{purpose}", host.trim(), source.host, source.port));
-    let number = digest.first_chunk::<4>().copied().map_or(0, u32::from_le_bytes);
+    let digest = Sha256::digest(format!(
+        "{}|{}|{}|{purpose}",
+        host.trim(),
+        source.host,
+        source.port
+    ));
+    let number = digest
+        .first_chunk::<4>()
+        .copied()
+        .map_or(0, u32::from_le_bytes);
     1 << 30 | number >> 2
 }

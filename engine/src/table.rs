@@ -51,19 +51,27 @@ impl Table {
     #[must_use]
     pub fn from_event(map: Arc<TableMap>, valid_from: (String, u64)) -> Self {
         let named = map.has_names();
-        let known_by = if named { KnownBy::RowMetadata } else { KnownBy::Position };
+        let known_by = if named {
+            KnownBy::RowMetadata
+        } else {
+            KnownBy::Position
+        };
         let key = map.primary_key.clone().unwrap_or_default();
         let columns = map
             .columns
             .iter()
             .enumerate()
             .map(|(number, column)| Column {
-                name: column.name.as_deref().map_or_else(|| format!("@{}", number.saturating_add(1)), str::to_owned),
+                name: column
+                    .name
+                    .as_deref()
+                    .map_or_else(|| format!("@{}", number.saturating_add(1)), str::to_owned),
                 column_type: type_name(column),
                 charset: charset_name(column),
                 nullable: column.nullable,
                 pk: place_in(&key, number),
-                members: labels(column).map(|labels| labels.iter().map(ToString::to_string).collect()),
+                members: labels(column)
+                    .map(|labels| labels.iter().map(ToString::to_string).collect()),
                 generated: None,
                 invisible: column.visible == Some(false),
             })
@@ -102,10 +110,20 @@ impl Table {
                 invisible: known.invisible,
             });
         }
-        Some(Self::compile(Arc::new(map), columns, KnownBy::InformationSchema, valid_from))
+        Some(Self::compile(
+            Arc::new(map),
+            columns,
+            KnownBy::InformationSchema,
+            valid_from,
+        ))
     }
 
-    fn compile(map: Arc<TableMap>, columns: Vec<Column>, known_by: KnownBy, valid_from: (String, u64)) -> Self {
+    fn compile(
+        map: Arc<TableMap>,
+        columns: Vec<Column>,
+        known_by: KnownBy,
+        valid_from: (String, u64),
+    ) -> Self {
         let mut key: Vec<(u16, u16)> = (0..)
             .zip(&columns)
             .filter_map(|(number, column)| column.pk.map(|place| (place, number)))
@@ -120,10 +138,12 @@ impl Table {
                 key.push(b':');
                 ColumnText {
                     key: key.into(),
-                    labels: column
-                        .members
-                        .as_ref()
-                        .map(|members| members.iter().map(|member| member.as_str().into()).collect()),
+                    labels: column.members.as_ref().map(|members| {
+                        members
+                            .iter()
+                            .map(|member| member.as_str().into())
+                            .collect()
+                    }),
                     json_type: json_type(of_event),
                 }
             })
@@ -135,12 +155,20 @@ impl Table {
             known_by,
             valid_from,
         };
-        Self { map, version, key: key.into_iter().map(|(_, number)| number).collect(), texts }
+        Self {
+            map,
+            version,
+            key: key.into_iter().map(|(_, number)| number).collect(),
+            texts,
+        }
     }
 }
 
 fn place_in(key: &[u16], number: usize) -> Option<u16> {
-    (1..).zip(key).find(|(_, column)| usize::from(**column) == number).map(|(place, _)| place)
+    (1..)
+        .zip(key)
+        .find(|(_, column)| usize::from(**column) == number)
+        .map(|(place, _)| place)
 }
 
 /// TABLE_MAP has one code for all BLOBs; MySQL's JSON functions tell them apart.
@@ -168,13 +196,22 @@ fn labels(column: &table_map::Column) -> Option<Vec<String>> {
         .members
         .as_ref()?
         .iter()
-        .map(|member| charset.to_utf8(member, &mut scratch).ok().map(ToOwned::to_owned))
+        .map(|member| {
+            charset
+                .to_utf8(member, &mut scratch)
+                .ok()
+                .map(ToOwned::to_owned)
+        })
         .collect()
 }
 
 /// A column's type as `information_schema` would print it, as far as the event tells.
 fn type_name(column: &table_map::Column) -> String {
-    let unsigned = if column.unsigned == Some(true) { " unsigned" } else { "" };
+    let unsigned = if column.unsigned == Some(true) {
+        " unsigned"
+    } else {
+        ""
+    };
     let text = !matches!(column.charset(), None | Some(Charset::Binary));
     let chars = |bytes: u16| match column.charset() {
         Some(charset) => bytes / u16::from(charset.max_bytes_per_char()).max(1),
@@ -192,7 +229,9 @@ fn type_name(column: &table_map::Column) -> String {
         ColumnType::LongLong => format!("bigint{unsigned}"),
         ColumnType::Float => format!("float{unsigned}"),
         ColumnType::Double => format!("double{unsigned}"),
-        ColumnType::NewDecimal { precision, scale } => format!("decimal({precision},{scale}){unsigned}"),
+        ColumnType::NewDecimal { precision, scale } => {
+            format!("decimal({precision},{scale}){unsigned}")
+        }
         ColumnType::Year => "year".to_owned(),
         ColumnType::Date => "date".to_owned(),
         ColumnType::TimeOld => "time".to_owned(),
@@ -239,7 +278,11 @@ fn type_name(column: &table_map::Column) -> String {
 
 /// Can `known` be the definition that `column` was written under, as far as the event tells?
 fn fits(column: &table_map::Column, known: &SchemaColumn) -> bool {
-    let base = known.column_type.split(['(', ' ']).next().unwrap_or_default();
+    let base = known
+        .column_type
+        .split(['(', ' '])
+        .next()
+        .unwrap_or_default();
     let same_type = match column.column_type {
         ColumnType::Tiny => base == "tinyint",
         ColumnType::Short => base == "smallint",
@@ -248,9 +291,9 @@ fn fits(column: &table_map::Column, known: &SchemaColumn) -> bool {
         ColumnType::LongLong => base == "bigint",
         ColumnType::Float => base == "float",
         ColumnType::Double => base == "double",
-        ColumnType::NewDecimal { precision, scale } => {
-            known.column_type.starts_with(&format!("decimal({precision},{scale})"))
-        }
+        ColumnType::NewDecimal { precision, scale } => known
+            .column_type
+            .starts_with(&format!("decimal({precision},{scale})")),
         ColumnType::Year => base == "year",
         ColumnType::Date => base == "date",
         ColumnType::Time { .. } | ColumnType::DateTime { .. } | ColumnType::Timestamp { .. } => {
@@ -262,17 +305,21 @@ fn fits(column: &table_map::Column, known: &SchemaColumn) -> bool {
         ColumnType::Bit { .. } => known.column_type == type_name(column),
         ColumnType::Enum { width } => {
             base == "enum"
-                && members(&known.column_type).is_some_and(|members| (members.len() > 255) == (width == 2))
+                && members(&known.column_type)
+                    .is_some_and(|members| (members.len() > 255) == (width == 2))
         }
         ColumnType::Set { width } => {
             base == "set"
-                && members(&known.column_type)
-                    .is_some_and(|members| match members.len().div_ceil(8) {
+                && members(&known.column_type).is_some_and(|members| {
+                    match members.len().div_ceil(8) {
                         5..=8 => width == 8,
                         bytes => usize::from(width) == bytes,
-                    })
+                    }
+                })
         }
-        ColumnType::String { .. } | ColumnType::VarChar { .. } => known.column_type == type_name(column),
+        ColumnType::String { .. } | ColumnType::VarChar { .. } => {
+            known.column_type == type_name(column)
+        }
         ColumnType::Blob { .. } => base == type_name(column),
         ColumnType::Json { .. } => base == "json",
         ColumnType::Geometry { .. } => base == type_name(column),
@@ -286,7 +333,9 @@ fn fits(column: &table_map::Column, known: &SchemaColumn) -> bool {
 
 /// The members in `enum('a','b''c')` or `set(…)`; `None` for other types.
 fn members(column_type: &str) -> Option<Vec<String>> {
-    let list = column_type.strip_prefix("enum(").or_else(|| column_type.strip_prefix("set("))?;
+    let list = column_type
+        .strip_prefix("enum(")
+        .or_else(|| column_type.strip_prefix("set("))?;
     let mut members = Vec::new();
     let mut rest = list.strip_prefix('\'')?;
     let mut member = String::new();

@@ -35,7 +35,9 @@ pub async fn tail<W: Write>(
     let mut server = Server::connect(&options.source).await?;
     server.check()?;
     // Not the id of a stream from this host, which goes on beside it.
-    let server_id = options.server_id.unwrap_or_else(|| derived_server_id(&options.source, "tail"));
+    let server_id = options
+        .server_id
+        .unwrap_or_else(|| derived_server_id(&options.source, "tail"));
     let start = server.start(options.start.as_ref()).await?;
     let (mut events, checksum) = server::dump(&options.source, server_id, &start).await?;
     let mut decoder = Decoder::for_dump(checksum);

@@ -150,7 +150,9 @@ impl Value {
         Ok(match (&column.kind, json) {
             (_, Json::Null) => Value::Null,
             // The JSON null, so that it is not taken for NULL.
-            (Kind::Json, Json::String(text)) if text == "base64:type245:BAA=" => Value::Json(Json::Null),
+            (Kind::Json, Json::String(text)) if text == "base64:type245:BAA=" => {
+                Value::Json(Json::Null)
+            }
             (Kind::Json, json) => Value::Json(json.clone()),
             (Kind::Integer | Kind::Bit | Kind::Year, Json::Number(number))
                 if is_integer(number) =>

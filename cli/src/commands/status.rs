@@ -20,14 +20,24 @@ pub(crate) async fn run(args: &StatusArgs) -> Result<(), Error> {
             let sources: Vec<Value> = sources.iter().map(as_json).collect();
             format!("{:#}\n", json!({ "version": 1, "sources": sources }))
         }
-        StatusFormat::Text if sources.is_empty() => "The index is empty: no stream has written to it.\n".to_owned(),
+        StatusFormat::Text if sources.is_empty() => {
+            "The index is empty: no stream has written to it.\n".to_owned()
+        }
         StatusFormat::Text => sources.iter().map(as_text).collect::<Vec<_>>().join("\n"),
     };
-    std::io::stdout().write_all(text.as_bytes()).map_err(Error::Output)
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(Error::Output)
 }
 
 fn as_json(status: &SourceStatus) -> Value {
-    let SourceStatus { source_id, source, seen, state, coverage } = status;
+    let SourceStatus {
+        source_id,
+        source,
+        seen,
+        state,
+        coverage,
+    } = status;
     let time = |time: Option<Micros>| time.map(rfc3339);
     let checkpoint = state.checkpoint.as_ref();
     json!({
@@ -68,7 +78,13 @@ const fn flavor(flavor: Flavor) -> &'static str {
 }
 
 fn as_text(status: &SourceStatus) -> String {
-    let SourceStatus { source_id, source, state, coverage, .. } = status;
+    let SourceStatus {
+        source_id,
+        source,
+        state,
+        coverage,
+        ..
+    } = status;
     let mut out = String::new();
     let mut line = |name: &str, value: &str| {
         // Writing to a String cannot fail.
@@ -78,7 +94,11 @@ fn as_text(status: &SourceStatus) -> String {
         "Source",
         &format!(
             "{source_id}: {} {} at {}:{} (server_uuid {})",
-            flavor(source.flavor), source.version, source.host, source.port, source.server_uuid
+            flavor(source.flavor),
+            source.version,
+            source.host,
+            source.port,
+            source.server_uuid
         ),
     );
     match &state.checkpoint {
@@ -91,22 +111,48 @@ fn as_text(status: &SourceStatus) -> String {
                 }
                 Mode::Position => line("Mode", "file and position"),
             }
-            line("Position", &format!("{}:{}", checkpoint.binlog_file, checkpoint.binlog_position));
+            line(
+                "Position",
+                &format!("{}:{}", checkpoint.binlog_file, checkpoint.binlog_position),
+            );
             line("Events indexed", &checkpoint.events_indexed.to_string());
-            line("Lag", &checkpoint.lag_seconds.map_or("unknown: no event yet".to_owned(), |lag| format!("{lag:.1} s")));
-            line("Last event", &checkpoint.last_event_time.map_or("none yet".to_owned(), with_age));
-            line("Last checkpoint", &state.last_checkpoint.map_or("none yet".to_owned(), with_age));
+            line(
+                "Lag",
+                &checkpoint
+                    .lag_seconds
+                    .map_or("unknown: no event yet".to_owned(), |lag| {
+                        format!("{lag:.1} s")
+                    }),
+            );
+            line(
+                "Last event",
+                &checkpoint
+                    .last_event_time
+                    .map_or("none yet".to_owned(), with_age),
+            );
+            line(
+                "Last checkpoint",
+                &state
+                    .last_checkpoint
+                    .map_or("none yet".to_owned(), with_age),
+            );
             line("Server id", &checkpoint.server_id.to_string());
             if checkpoint.capture_skips.0.is_empty() {
                 line("Not captured", "nothing");
             }
             for (reason, skip) in &checkpoint.capture_skips.0 {
-                line("Not captured", &format!("{} × {reason}, last at {}", skip.count, skip.last));
+                line(
+                    "Not captured",
+                    &format!("{} × {reason}, last at {}", skip.count, skip.last),
+                );
             }
         }
     }
     match coverage {
-        Some((from, to)) => line("Coverage", &format!("{} to {}", rfc3339(*from), rfc3339(*to))),
+        Some((from, to)) => line(
+            "Coverage",
+            &format!("{} to {}", rfc3339(*from), rfc3339(*to)),
+        ),
         None => line("Coverage", "no row changes yet"),
     }
     if let Some((at, detail)) = &state.gap_lost {
@@ -117,5 +163,9 @@ fn as_text(status: &SourceStatus) -> String {
 }
 
 fn with_age(time: Micros) -> String {
-    format!("{} ({:.0} s ago)", rfc3339(time), seconds_between(time, now()))
+    format!(
+        "{} ({:.0} s ago)",
+        rfc3339(time),
+        seconds_between(time, now())
+    )
 }

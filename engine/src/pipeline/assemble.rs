@@ -59,7 +59,10 @@ pub(crate) struct Boundary {
 /// A table as the stream knows it: kept, or left out.
 #[derive(Debug, Clone)]
 pub(crate) enum Entry {
-    Kept { table: Arc<Table>, table_id: u32 },
+    Kept {
+        table: Arc<Table>,
+        table_id: u32,
+    },
     Filtered,
     /// Its definition could not be read: its rows are counted as skipped.
     Unreadable,
@@ -143,7 +146,11 @@ impl Assembler {
             EventData::Query(query) => self.query(query, event),
             EventData::Xid(_) => self.end(event, None),
             EventData::XaPrepare(prepare) => {
-                let state = if prepare.one_phase { XaState::Committed } else { XaState::Prepared };
+                let state = if prepare.one_phase {
+                    XaState::Committed
+                } else {
+                    XaState::Prepared
+                };
                 self.end(event, Some((prepare.xid.to_string(), state)));
             }
             EventData::TableMap(map) => return self.table_map(map, event),
@@ -182,13 +189,24 @@ impl Assembler {
         self.abandon_open();
         let committed_at = event
             .committed
-            .map(|times| if times.original == 0 { times.immediate } else { times.original })
+            .map(|times| {
+                if times.original == 0 {
+                    times.immediate
+                } else {
+                    times.original
+                }
+            })
             .and_then(|micros| Micros::try_from(micros).ok())
             .filter(|micros| *micros > 0);
         self.open(at, event.gtid, committed_at);
     }
 
-    fn open(&mut self, at: &Event<'_>, gtid: Option<Gtid>, committed_at: Option<Micros>) -> &mut Open {
+    fn open(
+        &mut self,
+        at: &Event<'_>,
+        gtid: Option<Gtid>,
+        committed_at: Option<Micros>,
+    ) -> &mut Open {
         self.open.insert(Open {
             gtid,
             start: at.start,
@@ -244,7 +262,11 @@ impl Assembler {
 
     fn decide(&mut self, xid: &str, state: XaState, at: &Event<'_>) {
         let next_change_id = self.next_change_id;
-        self.work.batch.xa_decided.push(XaDecided { xid: xid.to_owned(), state, next_change_id });
+        self.work.batch.xa_decided.push(XaDecided {
+            xid: xid.to_owned(),
+            state,
+            next_change_id,
+        });
         self.end(at, None);
     }
 
@@ -263,7 +285,11 @@ impl Assembler {
     }
 
     fn table_map(&mut self, map: &TableMapEvent<'_>, at: &Event<'_>) -> Need {
-        if self.tables.get(&map.table_id).is_some_and(|(body, _)| **body == *map.body) {
+        if self
+            .tables
+            .get(&map.table_id)
+            .is_some_and(|(body, _)| **body == *map.body)
+        {
             return Need::Nothing;
         }
         if !self.filter.keeps(map.schema, map.table) {
@@ -424,7 +450,9 @@ impl Assembler {
         if open.row_count == 0 {
             return;
         }
-        self.work.rows.retain(|rows| rows.transaction_id != open.transaction_id);
+        self.work
+            .rows
+            .retain(|rows| rows.transaction_id != open.transaction_id);
         self.recount();
         self.next_change_id = open.transaction_id;
         if open.flushed {
@@ -435,7 +463,10 @@ impl Assembler {
     fn recount(&mut self) {
         self.work.bytes = self.work.rows.iter().map(|rows| rows.body.len()).sum();
         let first_kept = self.work.rows.first().map(|rows| rows.first_change_id);
-        let end = self.open.as_ref().map_or(self.next_change_id, |open| open.transaction_id);
+        let end = self
+            .open
+            .as_ref()
+            .map_or(self.next_change_id, |open| open.transaction_id);
         self.work.row_count = first_kept.map_or(0, |first| end.saturating_sub(first));
     }
 
@@ -469,11 +500,16 @@ impl Assembler {
             binlog_file: boundary.file.clone(),
             binlog_position: boundary.position,
             gtid_set: boundary.gtid_set.to_string(),
-            next_change_id: self.open.as_ref().map_or(self.next_change_id, |open| open.transaction_id),
+            next_change_id: self
+                .open
+                .as_ref()
+                .map_or(self.next_change_id, |open| open.transaction_id),
             events_indexed: boundary.events_indexed,
             last_event_time: boundary.last_event_time,
             server_id: self.server_id,
-            lag_seconds: boundary.last_event_time.map(|time| clock::seconds_between(time, clock::now())),
+            lag_seconds: boundary
+                .last_event_time
+                .map(|time| clock::seconds_between(time, clock::now())),
             capture_skips: self.skips.clone(),
         }
     }

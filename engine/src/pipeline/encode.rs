@@ -86,7 +86,12 @@ struct RowTexts {
     after: Option<TextRange>,
 }
 
-fn encode_row(images: &mut ImageWriter, table: &Table, row: Row<'_>, text: &mut Vec<u8>) -> RowTexts {
+fn encode_row(
+    images: &mut ImageWriter,
+    table: &Table,
+    row: Row<'_>,
+    text: &mut Vec<u8>,
+) -> RowTexts {
     let mut range_of = |image| {
         let start = text.len();
         images.write_image(text, table, image);
@@ -97,11 +102,26 @@ fn encode_row(images: &mut ImageWriter, table: &Table, row: Row<'_>, text: &mut 
 
     // A row is known by the key it had; a new row by the key it has.
     let start = text.len();
-    let has_key = row.before.or(row.after).is_some_and(|image| images.write_key(text, table, image));
-    let pk_values = has_key.then(|| start..text.len());
+    let has_key = row
+        .before
+        .or(row.after)
+        .is_some_and(|image| images.write_key(text, table, image));
+    let end = text.len();
+    let pk_values = has_key.then_some(start..end);
     // Without a key, by all of it.
-    let identity = pk_values.clone().or_else(|| before.clone().or_else(|| after.clone()));
-    let digest = Sha256::digest(identity.and_then(|range| text.get(range)).unwrap_or_default());
+    let identity = pk_values
+        .clone()
+        .or_else(|| before.clone().or_else(|| after.clone()));
+    let digest = Sha256::digest(
+        identity
+            .and_then(|range| text.get(range))
+            .unwrap_or_default(),
+    );
     let pk_hash = digest.first_chunk::<8>().copied().unwrap_or_default();
-    RowTexts { pk_hash, pk_values, before, after }
+    RowTexts {
+        pk_hash,
+        pk_values,
+        before,
+        after,
+    }
 }

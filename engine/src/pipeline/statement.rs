@@ -39,7 +39,9 @@ pub(crate) fn classify(sql: &str) -> Statement<'_> {
             "ROLLBACK" => Statement::XaRollback(behind.trim()),
             _ => Statement::Inside,
         },
-        "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" => Statement::Ddl(ddl_type(first, rest)),
+        "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" => {
+            Statement::Ddl(ddl_type(first, rest))
+        }
         "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "WITH" | "CALL" => Statement::Dml,
         _ => Statement::Other,
     }
@@ -48,8 +50,21 @@ pub(crate) fn classify(sql: &str) -> Statement<'_> {
 /// Such as `CREATE TABLE`, whatever stands between the two words.
 fn ddl_type(verb: &str, mut rest: &str) -> String {
     const OBJECTS: [&str; 15] = [
-        "TABLE", "TABLES", "DATABASE", "SCHEMA", "INDEX", "VIEW", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT",
-        "USER", "ROLE", "TABLESPACE", "SERVER", "SEQUENCE",
+        "TABLE",
+        "TABLES",
+        "DATABASE",
+        "SCHEMA",
+        "INDEX",
+        "VIEW",
+        "TRIGGER",
+        "PROCEDURE",
+        "FUNCTION",
+        "EVENT",
+        "USER",
+        "ROLE",
+        "TABLESPACE",
+        "SERVER",
+        "SEQUENCE",
     ];
     let verb = verb.to_ascii_uppercase();
     // `CREATE OR REPLACE ALGORITHM=… DEFINER=… VIEW` has the most words in between.
@@ -63,10 +78,18 @@ fn ddl_type(verb: &str, mut rest: &str) -> String {
             break;
         }
         // Not a word: step over one character of it.
-        rest = if next.is_empty() { behind.get(next_char(behind)..).unwrap_or_default() } else { behind };
+        rest = if next.is_empty() {
+            behind.get(next_char(behind)..).unwrap_or_default()
+        } else {
+            behind
+        };
     }
     // `TRUNCATE t`
-    if verb == "TRUNCATE" { "TRUNCATE TABLE".to_owned() } else { verb }
+    if verb == "TRUNCATE" {
+        "TRUNCATE TABLE".to_owned()
+    } else {
+        verb
+    }
 }
 
 fn next_char(text: &str) -> usize {
@@ -90,13 +113,16 @@ fn word(mut sql: &str) -> (&str, &str) {
             break;
         }
     }
-    let end = sql.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(sql.len());
+    let end = sql
+        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .unwrap_or(sql.len());
     sql.split_at(end)
 }
 
 /// `--` begins a comment only where white space or the end follows.
 fn is_dash_comment(sql: &str) -> bool {
-    sql.strip_prefix("--").is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace()))
+    sql.strip_prefix("--")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace()))
 }
 
 #[cfg(test)]
@@ -115,8 +141,14 @@ mod tests {
         assert_eq!(classify("BEGIN"), Statement::Begin);
         assert_eq!(classify("XA START X'61',X'',1"), Statement::Begin);
         assert_eq!(classify("XA END X'61',X'',1"), Statement::Inside);
-        assert_eq!(classify("XA COMMIT X'61',X'',1"), Statement::XaCommit("X'61',X'',1"));
-        assert_eq!(classify("XA ROLLBACK X'61',X'',1"), Statement::XaRollback("X'61',X'',1"));
+        assert_eq!(
+            classify("XA COMMIT X'61',X'',1"),
+            Statement::XaCommit("X'61',X'',1")
+        );
+        assert_eq!(
+            classify("XA ROLLBACK X'61',X'',1"),
+            Statement::XaRollback("X'61',X'',1")
+        );
         assert_eq!(classify("COMMIT"), Statement::Commit);
         assert_eq!(classify("ROLLBACK"), Statement::Rollback);
         assert_eq!(classify("ROLLBACK TO `a`"), Statement::Inside);
@@ -126,8 +158,14 @@ mod tests {
     #[test]
     fn definitions_behind_comments() {
         assert_eq!(ddl("ALTER TABLE t ADD c INT"), "ALTER TABLE");
-        assert_eq!(ddl("/* app */\n-- who\n# and\nalter /* x */ table t"), "ALTER TABLE");
-        assert_eq!(ddl("create or replace algorithm=merge definer=`a`@`b` view v as select 1"), "CREATE VIEW");
+        assert_eq!(
+            ddl("/* app */\n-- who\n# and\nalter /* x */ table t"),
+            "ALTER TABLE"
+        );
+        assert_eq!(
+            ddl("create or replace algorithm=merge definer=`a`@`b` view v as select 1"),
+            "CREATE VIEW"
+        );
         assert_eq!(ddl("DROP TEMPORARY TABLE IF EXISTS t"), "DROP TABLE");
         assert_eq!(ddl("CREATE UNIQUE INDEX i ON t(a)"), "CREATE INDEX");
         assert_eq!(ddl("/*!40000 ALTER TABLE t DISABLE KEYS */"), "ALTER TABLE");
@@ -139,7 +177,10 @@ mod tests {
     fn statements_that_change_rows() {
         assert_eq!(classify("insert into t values(1)"), Statement::Dml);
         assert_eq!(classify("/* c */ (UPDATE t SET a=1)"), Statement::Dml);
-        assert_eq!(classify("WITH x AS (SELECT 1) DELETE FROM t"), Statement::Dml);
+        assert_eq!(
+            classify("WITH x AS (SELECT 1) DELETE FROM t"),
+            Statement::Dml
+        );
         assert_eq!(classify("GRANT ALL ON *.* TO a"), Statement::Other);
         assert_eq!(classify(""), Statement::Other);
         assert_eq!(classify("--not a comment"), Statement::Other);

@@ -40,7 +40,10 @@ pub fn write_rows(
         // The only place where mysqlbinlog does not double the backquotes in names.
         print(
             out,
-            format_args!("### INSERT INTO `{}`.`{}` VALUES ()\n", table.schema, table.table),
+            format_args!(
+                "### INSERT INTO `{}`.`{}` VALUES ()\n",
+                table.schema, table.table
+            ),
         );
         return Ok(());
     }

@@ -5,8 +5,8 @@ mod error;
 mod packets;
 pub mod replication;
 mod rsa;
-mod tls;
 pub(crate) mod server;
+mod tls;
 mod transport;
 
 pub use error::Error;

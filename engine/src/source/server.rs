@@ -40,9 +40,16 @@ impl Server {
     pub(crate) async fn connect(options: &ConnectOptions) -> Result<Self, Error> {
         let wrap = |error| source_error(options, error);
         let mut connection = Connection::connect(options).await.map_err(wrap)?;
-        connection.execute("SET NAMES utf8mb4").await.map_err(wrap)?;
+        connection
+            .execute("SET NAMES utf8mb4")
+            .await
+            .map_err(wrap)?;
         let settings = Settings::read(&mut connection).await.map_err(wrap)?;
-        Ok(Self { options: options.clone(), connection, settings })
+        Ok(Self {
+            options: options.clone(),
+            connection,
+            settings,
+        })
     }
 
     /// Checks that row changes can be captured at all.
@@ -58,7 +65,10 @@ impl Server {
         } else {
             return Ok(());
         };
-        Err(Error::SourceSetup { address: address(&self.options), problem })
+        Err(Error::SourceSetup {
+            address: address(&self.options),
+            problem,
+        })
     }
 
     /// The place that `wanted` names; without one, where the source is now: by GTIDs when
@@ -68,7 +78,8 @@ impl Server {
         match wanted {
             Some(Start::Gtids(_)) if !has_gtids => Err(Error::SourceSetup {
                 address: address(&self.options),
-                problem: "--start-gtid needs gtid_mode=ON; use --start-file and --start-pos".to_owned(),
+                problem: "--start-gtid needs gtid_mode=ON; use --start-file and --start-pos"
+                    .to_owned(),
             }),
             Some(start) => Ok(start.clone()),
             None if has_gtids => Ok(Start::Gtids(parse_set(&self.gtid_executed().await?)?)),
@@ -81,8 +92,11 @@ impl Server {
 
     /// What goes to the index's `sources`.
     pub(crate) fn identity(&self) -> Source {
-        let flavor =
-            if self.settings.version.contains("MariaDB") { Flavor::MariaDb } else { Flavor::MySql };
+        let flavor = if self.settings.version.contains("MariaDB") {
+            Flavor::MariaDb
+        } else {
+            Flavor::MySql
+        };
         Source {
             server_uuid: self.settings.server_uuid.clone(),
             flavor,
@@ -96,12 +110,16 @@ impl Server {
     async fn current_place(&mut self) -> Result<(String, u64), Error> {
         let rows = match self.query("SHOW BINARY LOG STATUS").await {
             // ER_PARSE_ERROR: servers before MySQL 8.2 know it by its old name only.
-            Err(Error::Source { error: super::Error::Server(error), .. }) if error.code == 1064 => {
-                self.query("SHOW MASTER STATUS").await?
-            }
+            Err(Error::Source {
+                error: super::Error::Server(error),
+                ..
+            }) if error.code == 1064 => self.query("SHOW MASTER STATUS").await?,
             other => other?,
         };
-        let place = rows.rows.first().and_then(|row| Some((text(row, 0)?, text(row, 1)?.parse().ok()?)));
+        let place = rows
+            .rows
+            .first()
+            .and_then(|row| Some((text(row, 0)?, text(row, 1)?.parse().ok()?)));
         place.ok_or_else(|| Error::SourceSetup {
             address: address(&self.options),
             problem: "it has no binary log; start the server with --log-bin".to_owned(),
@@ -111,11 +129,19 @@ impl Server {
     /// `@@gtid_executed`, which needs no privilege.
     async fn gtid_executed(&mut self) -> Result<String, Error> {
         let rows = self.query("SELECT @@GLOBAL.gtid_executed").await?;
-        Ok(rows.rows.first().and_then(|row| text(row, 0)).unwrap_or_default())
+        Ok(rows
+            .rows
+            .first()
+            .and_then(|row| text(row, 0))
+            .unwrap_or_default())
     }
 
     /// A table's columns as they are now; empty when there is no such table, or no privilege to see it.
-    pub(crate) async fn columns(&mut self, schema: &str, table: &str) -> Result<Vec<SchemaColumn>, Error> {
+    pub(crate) async fn columns(
+        &mut self,
+        schema: &str,
+        table: &str,
+    ) -> Result<Vec<SchemaColumn>, Error> {
         let (schema, table) = (quote(schema), quote(table));
         let rows = self
             .query(&format!(
@@ -148,7 +174,9 @@ impl Server {
     async fn query(&mut self, sql: &str) -> Result<ResultSet, Error> {
         let first = self.connection.query(sql).await;
         let answer = match first {
-            Err(super::Error::Lost(_) | super::Error::Silent { .. } | super::Error::Protocol(_)) => {
+            Err(
+                super::Error::Lost(_) | super::Error::Silent { .. } | super::Error::Protocol(_),
+            ) => {
                 *self = Self::connect(&self.options).await?;
                 self.connection.query(sql).await
             }
@@ -172,13 +200,18 @@ impl Settings {
             )
             .await?;
         let value = |name: &str| {
-            let row = rows.rows.iter().find(|row| text(row, 0).as_deref() == Some(name))?;
+            let row = rows
+                .rows
+                .iter()
+                .find(|row| text(row, 0).as_deref() == Some(name))?;
             text(row, 1)
         };
         Ok(Self {
             version: value("version").unwrap_or_default(),
             server_uuid: value("server_uuid").unwrap_or_default(),
-            server_id: value("server_id").and_then(|id| id.parse().ok()).unwrap_or(0),
+            server_id: value("server_id")
+                .and_then(|id| id.parse().ok())
+                .unwrap_or(0),
             log_bin: value("log_bin").as_deref() == Some("ON"),
             // Gone from servers that can log rows only.
             binlog_format: value("binlog_format").unwrap_or_else(|| "ROW".to_owned()),
@@ -193,8 +226,13 @@ pub(crate) async fn dump(
     server_id: u32,
     from: &Start,
 ) -> Result<(ReplicationStream, Checksum), Error> {
-    let options = &ConnectOptions { read_timeout: HEARTBEAT.saturating_mul(3), ..options.clone() };
-    open_dump(options, server_id, from).await.map_err(|error| source_error(options, error))
+    let options = &ConnectOptions {
+        read_timeout: HEARTBEAT.saturating_mul(3),
+        ..options.clone()
+    };
+    open_dump(options, server_id, from)
+        .await
+        .map_err(|error| source_error(options, error))
 }
 
 async fn open_dump(
@@ -207,7 +245,9 @@ async fn open_dump(
     let uuid = replica_uuid(server_id);
     // The variables have new names since MySQL 8.0.26; a server reads those it knows.
     for sql in [
-        format!("SET @source_heartbeat_period = {heartbeat}, @master_heartbeat_period = {heartbeat}"),
+        format!(
+            "SET @source_heartbeat_period = {heartbeat}, @master_heartbeat_period = {heartbeat}"
+        ),
         "SET @source_binlog_checksum = @@GLOBAL.binlog_checksum, \
          @master_binlog_checksum = @@GLOBAL.binlog_checksum"
             .to_owned(),
@@ -222,19 +262,31 @@ async fn open_dump(
         Some("CRC32") => Checksum::Crc32,
         _ => Checksum::None,
     };
-    connection.register_replica(server_id, "", 0).await.map_err(|error| match error {
-        // Logged in it is: what it lacks is the privilege.
-        super::Error::AccessDenied(error) => super::Error::PrivilegeMissing(error),
-        error => error,
-    })?;
+    connection
+        .register_replica(server_id, "", 0)
+        .await
+        .map_err(|error| match error {
+            // Logged in it is: what it lacks is the privilege.
+            super::Error::AccessDenied(error) => super::Error::PrivilegeMissing(error),
+            error => error,
+        })?;
     let stream = match from {
         Start::Gtids(set) => {
             let mut encoded = Vec::new();
             set.encode(&mut encoded);
-            connection.dump_by_gtid(server_id, &encoded, dump_flags::HEARTBEAT_V2).await?
+            connection
+                .dump_by_gtid(server_id, &encoded, dump_flags::HEARTBEAT_V2)
+                .await?
         }
         Start::Position(file, position) => {
-            connection.dump_by_position(server_id, file.as_bytes(), *position, dump_flags::HEARTBEAT_V2).await?
+            connection
+                .dump_by_position(
+                    server_id,
+                    file.as_bytes(),
+                    *position,
+                    dump_flags::HEARTBEAT_V2,
+                )
+                .await?
         }
     };
     Ok((stream, checksum))
@@ -247,7 +299,8 @@ fn replica_uuid(server_id: u32) -> String {
 }
 
 pub(crate) fn parse_set(text: &str) -> Result<GtidSet, Error> {
-    text.parse().map_err(|error| Error::Usage(format!("GTID set {text:?}: {error}")))
+    text.parse()
+        .map_err(|error| Error::Usage(format!("GTID set {text:?}: {error}")))
 }
 
 pub(crate) fn address(options: &ConnectOptions) -> String {
@@ -255,7 +308,10 @@ pub(crate) fn address(options: &ConnectOptions) -> String {
 }
 
 pub(crate) fn source_error(options: &ConnectOptions, error: super::Error) -> Error {
-    Error::Source { address: address(options), error }
+    Error::Source {
+        address: address(options),
+        error,
+    }
 }
 
 fn text(row: &[Option<bytes::Bytes>], column: usize) -> Option<String> {

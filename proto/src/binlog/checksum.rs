@@ -46,7 +46,11 @@ impl Checksum {
                     Ok(covered)
                 } else {
                     let kind = Kind::Checksum { stored, computed };
-                    Err(Error { what: "event checksum", kind, offset: covered.len() })
+                    Err(Error {
+                        what: "event checksum",
+                        kind,
+                        offset: covered.len(),
+                    })
                 }
             }
         }
@@ -66,7 +70,10 @@ mod tests {
         for bit in 0..event.len() * 8 {
             let mut flipped = event.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(matches!(Checksum::Crc32.verify(&flipped).unwrap_err().kind, Kind::Checksum { .. }));
+            assert!(matches!(
+                Checksum::Crc32.verify(&flipped).unwrap_err().kind,
+                Kind::Checksum { .. }
+            ));
         }
         assert!(Checksum::Crc32.verify(b"123").is_err());
         assert_eq!(Checksum::None.verify(b"123").unwrap(), b"123");

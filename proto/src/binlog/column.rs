@@ -182,13 +182,18 @@ impl ColumnType {
             code::NEWDECIMAL => {
                 let (rest, [precision, scale]) = array::<2>(input)?;
                 if precision == 0 || precision > 65 || scale > 30 || scale > precision {
-                    return Err(Fault::invalid(input, "no DECIMAL has this precision and scale"));
+                    return Err(Fault::invalid(
+                        input,
+                        "no DECIMAL has this precision and scale",
+                    ));
                 }
                 Ok((rest, Self::NewDecimal { precision, scale }))
             }
             code::BIT => {
                 let (rest, [odd_bits, bytes]) = array::<2>(input)?;
-                let bits = u16::from(bytes).saturating_mul(8).saturating_add(u16::from(odd_bits));
+                let bits = u16::from(bytes)
+                    .saturating_mul(8)
+                    .saturating_add(u16::from(odd_bits));
                 match u8::try_from(bits) {
                     Ok(bits @ 1..=64) if odd_bits < 8 => Ok((rest, Self::Bit { bits })),
                     _ => Err(Fault::invalid(input, "BIT has 1 to 64 bits")),
@@ -203,11 +208,23 @@ impl ColumnType {
             code::TINY_BLOB | code::MEDIUM_BLOB | code::LONG_BLOB | code::BLOB => {
                 len_bytes(input).map(|(rest, len_bytes)| (rest, Self::Blob { len_bytes }))
             }
-            code::JSON => len_bytes(input).map(|(rest, len_bytes)| (rest, Self::Json { len_bytes })),
-            code::GEOMETRY => len_bytes(input).map(|(rest, len_bytes)| (rest, Self::Geometry { len_bytes })),
-            code::VECTOR => len_bytes(input).map(|(rest, len_bytes)| (rest, Self::Vector { len_bytes })),
-            code::DECIMAL => Err(Fault::at(input, Kind::Unsupported("the DECIMAL format of MySQL before 5.0"))),
-            _ => Err(Fault::at(input, Kind::Unsupported("a column type of this code"))),
+            code::JSON => {
+                len_bytes(input).map(|(rest, len_bytes)| (rest, Self::Json { len_bytes }))
+            }
+            code::GEOMETRY => {
+                len_bytes(input).map(|(rest, len_bytes)| (rest, Self::Geometry { len_bytes }))
+            }
+            code::VECTOR => {
+                len_bytes(input).map(|(rest, len_bytes)| (rest, Self::Vector { len_bytes }))
+            }
+            code::DECIMAL => Err(Fault::at(
+                input,
+                Kind::Unsupported("the DECIMAL format of MySQL before 5.0"),
+            )),
+            _ => Err(Fault::at(
+                input,
+                Kind::Unsupported("a column type of this code"),
+            )),
         }
     }
 
@@ -217,13 +234,22 @@ impl ColumnType {
         let column = match real_type {
             code::ENUM if matches!(len, 1 | 2) => Self::Enum { width: len },
             code::SET if matches!(len, 1..=4 | 8) => Self::Set { width: len },
-            code::ENUM | code::SET => return Err(Fault::invalid(input, "no ENUM or SET has this width")),
+            code::ENUM | code::SET => {
+                return Err(Fault::invalid(input, "no ENUM or SET has this width"));
+            }
             _ => {
                 // The bits stand inverted, so that lengths below 256 leave the type as it is.
                 let high = u16::from(real_type & 0x30 ^ 0x30) << 4;
                 match real_type | 0x30 {
-                    code::STRING | code::VAR_STRING => Self::String { max_len: high | u16::from(len) },
-                    _ => return Err(Fault::invalid(input, "not the real type of a STRING column")),
+                    code::STRING | code::VAR_STRING => Self::String {
+                        max_len: high | u16::from(len),
+                    },
+                    _ => {
+                        return Err(Fault::invalid(
+                            input,
+                            "not the real type of a STRING column",
+                        ));
+                    }
                 }
             }
         };
@@ -313,7 +339,9 @@ mod tests {
     use super::*;
 
     fn parse(type_code: u8, metadata: &[u8]) -> Option<ColumnType> {
-        ColumnType::parse(type_code, metadata).ok().map(|(_, column)| column)
+        ColumnType::parse(type_code, metadata)
+            .ok()
+            .map(|(_, column)| column)
     }
 
     /// Widths from the manual's "Data Type Storage Requirements".
@@ -333,9 +361,18 @@ mod tests {
     #[test]
     fn long_char_hides_length_bits_in_its_type() {
         // CHAR(255) in utf8mb4: 1020 bytes, as MySQL writes it.
-        assert_eq!(parse(254, &[0xce, 0xfc]), Some(ColumnType::String { max_len: 1020 }));
-        assert_eq!(parse(254, &[0xfe, 0xff]), Some(ColumnType::String { max_len: 255 }));
-        assert_eq!(ColumnType::String { max_len: 1020 }.width(), Width::Prefixed(2));
+        assert_eq!(
+            parse(254, &[0xce, 0xfc]),
+            Some(ColumnType::String { max_len: 1020 })
+        );
+        assert_eq!(
+            parse(254, &[0xfe, 0xff]),
+            Some(ColumnType::String { max_len: 255 })
+        );
+        assert_eq!(
+            ColumnType::String { max_len: 1020 }.width(),
+            Width::Prefixed(2)
+        );
         assert_eq!(parse(254, &[0xf7, 2]), Some(ColumnType::Enum { width: 2 }));
         assert_eq!(parse(254, &[0xf8, 8]), Some(ColumnType::Set { width: 8 }));
         assert_eq!(parse(254, &[0xf7, 3]), None);

@@ -102,7 +102,12 @@ impl Decoder {
     /// Positions are counted from the events' sizes, so that files moved or cut keep true ones.
     #[must_use]
     pub const fn for_file() -> Self {
-        Self { checksum: Checksum::None, header_len: HEADER_LEN, position: 4, live: false }
+        Self {
+            checksum: Checksum::None,
+            header_len: HEADER_LEN,
+            position: 4,
+            live: false,
+        }
     }
 
     /// For a dump from a server that was told to send events with `checksum`.
@@ -110,7 +115,12 @@ impl Decoder {
     /// Positions are those that the events carry, widened to 64 bits.
     #[must_use]
     pub const fn for_dump(checksum: Checksum) -> Self {
-        Self { checksum, header_len: HEADER_LEN, position: 4, live: true }
+        Self {
+            checksum,
+            header_len: HEADER_LEN,
+            position: 4,
+            live: true,
+        }
     }
 
     /// Where the next event is expected to start.
@@ -128,7 +138,11 @@ impl Decoder {
         let header = EventHeader::parse(event)?;
         if usize::try_from(header.event_size) != Ok(event.len()) {
             let kind = Kind::Invalid("event_size is not the event's size");
-            return Err(Error { what: "event header", kind, offset: 9 });
+            return Err(Error {
+                what: "event header",
+                kind,
+                offset: 9,
+            });
         }
         let body = if header.event_type == EventType::FORMAT_DESCRIPTION_EVENT {
             event.get(HEADER_LEN..).unwrap_or_default()
@@ -138,14 +152,27 @@ impl Decoder {
                 EventType::ROTATE_EVENT => HEADER_LEN,
                 _ => self.header_len,
             };
-            covered.get(header_len..).ok_or(Error::new("event header", Kind::Truncated))?
+            covered
+                .get(header_len..)
+                .ok_or(Error::new("event header", Kind::Truncated))?
         };
         let data = self.data(header.event_type, body, event)?;
         let (start, end) = self.place(&header, &data);
-        Ok(Event { header, start, end, body, data })
+        Ok(Event {
+            header,
+            start,
+            end,
+            body,
+            data,
+        })
     }
 
-    fn data<'a>(&mut self, kind: EventType, body: &'a [u8], event: &[u8]) -> Result<EventData<'a>, Error> {
+    fn data<'a>(
+        &mut self,
+        kind: EventType,
+        body: &'a [u8],
+        event: &[u8],
+    ) -> Result<EventData<'a>, Error> {
         Ok(match kind {
             EventType::FORMAT_DESCRIPTION_EVENT => {
                 let format = FormatDescription::parse(body)?;
@@ -158,21 +185,32 @@ impl Decoder {
             }
             EventType::ROTATE_EVENT => EventData::Rotate(Rotate::parse(body)?),
             EventType::GTID_LOG_EVENT => EventData::Gtid(GtidEvent::parse(body)?),
-            EventType::ANONYMOUS_GTID_LOG_EVENT => EventData::Gtid(GtidEvent::parse_anonymous(body)?),
+            EventType::ANONYMOUS_GTID_LOG_EVENT => {
+                EventData::Gtid(GtidEvent::parse_anonymous(body)?)
+            }
             EventType::GTID_TAGGED_LOG_EVENT => EventData::Gtid(GtidEvent::parse_tagged(body)?),
-            EventType::PREVIOUS_GTIDS_LOG_EVENT => EventData::PreviousGtids(PreviousGtids::parse(body)?),
+            EventType::PREVIOUS_GTIDS_LOG_EVENT => {
+                EventData::PreviousGtids(PreviousGtids::parse(body)?)
+            }
             EventType::QUERY_EVENT => EventData::Query(Query::parse(body)?),
             EventType::XID_EVENT => EventData::Xid(XidEvent::parse(body)?),
             EventType::XA_PREPARE_LOG_EVENT => EventData::XaPrepare(XaPrepare::parse(body)?),
             EventType::TABLE_MAP_EVENT => {
                 let (table_id, schema, table) = TableMap::peek(body)?;
-                EventData::TableMap(TableMapEvent { table_id, schema, table, body })
+                EventData::TableMap(TableMapEvent {
+                    table_id,
+                    schema,
+                    table,
+                    body,
+                })
             }
             EventType::ROWS_QUERY_LOG_EVENT => EventData::RowsQuery(RowsQuery::parse(body)?),
             EventType::HEARTBEAT_LOG_EVENT => EventData::Heartbeat(Heartbeat::parse_v1(body)?),
             EventType::HEARTBEAT_LOG_EVENT_V2 => EventData::Heartbeat(Heartbeat::parse_v2(body)?),
             EventType::STOP_EVENT => EventData::Stop,
-            kind if RowsEvent::kind_of(kind).is_some() => EventData::Rows(RowsEvent::parse(kind, body)?),
+            kind if RowsEvent::kind_of(kind).is_some() => {
+                EventData::Rows(RowsEvent::parse(kind, body)?)
+            }
             _ => EventData::Other,
         })
     }
@@ -208,7 +246,11 @@ impl Decoder {
 const fn widen(log_pos: u32, before: u64) -> u64 {
     const LAP: u64 = 1 << 32;
     let same_lap = before & !(LAP - 1) | log_pos as u64;
-    if same_lap < before { same_lap.saturating_add(LAP) } else { same_lap }
+    if same_lap < before {
+        same_lap.saturating_add(LAP)
+    } else {
+        same_lap
+    }
 }
 
 /// FORMAT_DESCRIPTION_EVENT's own checksum, which was computed before the server set the
@@ -220,9 +262,11 @@ fn verify_format_description(event: &[u8]) -> Result<(), Error> {
     let Some((covered, stored)) = event.split_last_chunk::<4>() else {
         return Err(Error::new(what, Kind::Truncated));
     };
-    let (Some(front), Some(&[flags]), Some(back)) =
-        (covered.get(..FLAGS_AT), covered.get(FLAGS_AT..=FLAGS_AT), covered.get(FLAGS_AT + 1..))
-    else {
+    let (Some(front), Some(&[flags]), Some(back)) = (
+        covered.get(..FLAGS_AT),
+        covered.get(FLAGS_AT..=FLAGS_AT),
+        covered.get(FLAGS_AT + 1..),
+    ) else {
         return Err(Error::new(what, Kind::Truncated));
     };
     let mut hasher = crc32fast::Hasher::new();
@@ -233,7 +277,11 @@ fn verify_format_description(event: &[u8]) -> Result<(), Error> {
     if stored == computed {
         Ok(())
     } else {
-        Err(Error { what, kind: Kind::Checksum { stored, computed }, offset: covered.len() })
+        Err(Error {
+            what,
+            kind: Kind::Checksum { stored, computed },
+            offset: covered.len(),
+        })
     }
 }
 

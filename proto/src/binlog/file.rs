@@ -17,8 +17,14 @@ const MAGIC_ENCRYPTED: [u8; 4] = *b"\xfdbin";
 pub fn check_magic(first: [u8; 4]) -> Result<(), Error> {
     match first {
         MAGIC => Ok(()),
-        MAGIC_ENCRYPTED => Err(Error::new("binlog file", Kind::Unsupported("an encrypted binlog file"))),
-        _ => Err(Error::new("binlog file", Kind::Invalid("not a binlog file: no magic number"))),
+        MAGIC_ENCRYPTED => Err(Error::new(
+            "binlog file",
+            Kind::Unsupported("an encrypted binlog file"),
+        )),
+        _ => Err(Error::new(
+            "binlog file",
+            Kind::Invalid("not a binlog file: no magic number"),
+        )),
     }
 }
 

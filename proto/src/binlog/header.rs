@@ -64,7 +64,17 @@ impl EventHeader {
         let (input, log_pos) = int4(input)?;
         let (input, flags) = int2(input)?;
         let event_type = EventType(event_type);
-        Ok((input, Self { timestamp, event_type, server_id, event_size, log_pos, flags }))
+        Ok((
+            input,
+            Self {
+                timestamp,
+                event_type,
+                server_id,
+                event_size,
+                log_pos,
+                flags,
+            },
+        ))
     }
 
     /// Was the event made up by the server for this dump, rather than read from a file?
@@ -168,8 +178,8 @@ mod tests {
 
     /// The ROTATE event's header at the end of a MySQL 9.7 binlog file.
     const ROTATE: [u8; 19] = [
-        0x5c, 0x1f, 0x02, 0x69, 0x04, 0x01, 0x00, 0x00, 0x00, 0x2f, 0x00, 0x00, 0x00, 0x9c, 0x01, 0x00, 0x00,
-        0x00, 0x00,
+        0x5c, 0x1f, 0x02, 0x69, 0x04, 0x01, 0x00, 0x00, 0x00, 0x2f, 0x00, 0x00, 0x00, 0x9c, 0x01,
+        0x00, 0x00, 0x00, 0x00,
     ];
 
     #[test]

@@ -34,7 +34,10 @@ mod field {
 /// length.
 ///
 /// Source: WL#4618, `Table_map_event` ("Optional metadata fields").
-pub(super) fn parse<'a>(mut input: &'a [u8], columns: &mut [Column]) -> Parsed<'a, Option<Vec<u16>>> {
+pub(super) fn parse<'a>(
+    mut input: &'a [u8],
+    columns: &mut [Column],
+) -> Parsed<'a, Option<Vec<u16>>> {
     let mut primary_key = None;
     while !input.is_empty() {
         let (rest, kind) = int1(input)?;
@@ -43,7 +46,10 @@ pub(super) fn parse<'a>(mut input: &'a [u8], columns: &mut [Column]) -> Parsed<'
         let fill = fill(kind, value, columns, &mut primary_key);
         if let Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) = fill {
             let remaining = fault.remaining.saturating_add(rest.len());
-            return Err(nom::Err::Failure(Fault { remaining, kind: fault.kind }));
+            return Err(nom::Err::Failure(Fault {
+                remaining,
+                kind: fault.kind,
+            }));
         }
         input = rest;
     }
@@ -59,44 +65,70 @@ fn fill(
     let numeric = |column: &Column| column.column_type.is_numeric();
     let character = |column: &Column| column.column_type.is_character();
     let enum_or_set = |column: &Column| column.column_type.is_enum_or_set();
-    let only = |wanted: fn(super::column::ColumnType) -> bool| move |column: &Column| wanted(column.column_type);
+    let only = |wanted: fn(super::column::ColumnType) -> bool| {
+        move |column: &Column| wanted(column.column_type)
+    };
     match kind {
-        field::SIGNEDNESS => {
-            bits(value, columns.iter_mut().filter(|column| numeric(column)), |column, bit| {
+        field::SIGNEDNESS => bits(
+            value,
+            columns.iter_mut().filter(|column| numeric(column)),
+            |column, bit| {
                 column.unsigned = Some(bit);
-            })
-        }
-        field::COLUMN_VISIBILITY => bits(value, columns.iter_mut(), |column, bit| column.visible = Some(bit)),
+            },
+        ),
+        field::COLUMN_VISIBILITY => bits(value, columns.iter_mut(), |column, bit| {
+            column.visible = Some(bit)
+        }),
         field::DEFAULT_CHARSET => default_collations(value, columns, character),
         field::ENUM_AND_SET_DEFAULT_CHARSET => default_collations(value, columns, enum_or_set),
         field::COLUMN_CHARSET => each(value, columns, character, collation, |column, id| {
             column.collation = Some(id);
         }),
-        field::ENUM_AND_SET_COLUMN_CHARSET => each(value, columns, enum_or_set, collation, |column, id| {
-            column.collation = Some(id);
-        }),
-        field::COLUMN_NAME => each(value, columns, |_| true, name, |column, name| {
-            column.name = Some(name.into());
-        }),
+        field::ENUM_AND_SET_COLUMN_CHARSET => {
+            each(value, columns, enum_or_set, collation, |column, id| {
+                column.collation = Some(id);
+            })
+        }
+        field::COLUMN_NAME => each(
+            value,
+            columns,
+            |_| true,
+            name,
+            |column, name| {
+                column.name = Some(name.into());
+            },
+        ),
         field::SET_STR_VALUE => {
             let is_set = only(|column| matches!(column, super::column::ColumnType::Set { .. }));
-            each(value, columns, is_set, members, |column, members| column.members = Some(members))
+            each(value, columns, is_set, members, |column, members| {
+                column.members = Some(members)
+            })
         }
         field::ENUM_STR_VALUE => {
             let is_enum = only(|column| matches!(column, super::column::ColumnType::Enum { .. }));
-            each(value, columns, is_enum, members, |column, members| column.members = Some(members))
+            each(value, columns, is_enum, members, |column, members| {
+                column.members = Some(members)
+            })
         }
         field::GEOMETRY_TYPE => {
-            let is_geometry = only(|column| matches!(column, super::column::ColumnType::Geometry { .. }));
+            let is_geometry =
+                only(|column| matches!(column, super::column::ColumnType::Geometry { .. }));
             each(value, columns, is_geometry, int_lenenc, |column, kind| {
                 column.geometry_type = u8::try_from(kind).ok();
             })
         }
         field::VECTOR_DIMENSIONALITY => {
-            let is_vector = only(|column| matches!(column, super::column::ColumnType::Vector { .. }));
-            each(value, columns, is_vector, int_lenenc, |column, dimensions| {
-                column.dimensions = u32::try_from(dimensions).ok();
-            })
+            let is_vector =
+                only(|column| matches!(column, super::column::ColumnType::Vector { .. }));
+            each(
+                value,
+                columns,
+                is_vector,
+                int_lenenc,
+                |column, dimensions| {
+                    column.dimensions = u32::try_from(dimensions).ok();
+                },
+            )
         }
         field::SIMPLE_PRIMARY_KEY | field::PRIMARY_KEY_WITH_PREFIX => {
             let mut key = Vec::new();
@@ -108,10 +140,17 @@ fn fill(
                     (rest, _) = int_lenenc(rest)?;
                 }
                 match u16::try_from(number) {
-                    Ok(number) if usize::from(number) < columns.len() && key.len() < columns.len() => {
+                    Ok(number)
+                        if usize::from(number) < columns.len() && key.len() < columns.len() =>
+                    {
                         key.push(number);
                     }
-                    _ => return Err(Fault::invalid(input, "a primary key column that the table does not have")),
+                    _ => {
+                        return Err(Fault::invalid(
+                            input,
+                            "a primary key column that the table does not have",
+                        ));
+                    }
                 }
                 input = rest;
             }
@@ -132,7 +171,9 @@ fn bits<'c>(
     let (mut byte, mut mask) = (0, 0_u8);
     for column in columns {
         if mask == 0 {
-            byte = *bytes.next().ok_or_else(|| Fault::at(&[], Kind::Truncated))?;
+            byte = *bytes
+                .next()
+                .ok_or_else(|| Fault::at(&[], Kind::Truncated))?;
             mask = 0x80;
         }
         set(column, byte & mask != 0);
@@ -176,7 +217,10 @@ fn default_collations(
         let (rest, id) = collation(rest)?;
         let skip = length(input, number)?.checked_sub(passed);
         let Some(column) = skip.and_then(|skip| candidates.nth(skip)) else {
-            return Err(Fault::invalid(input, "a collation for a column that the table does not have"));
+            return Err(Fault::invalid(
+                input,
+                "a collation for a column that the table does not have",
+            ));
         };
         column.collation = Some(id);
         passed = length(input, number)?.saturating_add(1);
@@ -218,7 +262,6 @@ fn members(input: &[u8]) -> Parsed<'_, Box<[Box<[u8]>]>> {
     Ok((rest, members.into()))
 }
 
-
 #[cfg(test)]
 mod tests {
     use crate::binlog::table_map::TableMap;
@@ -230,7 +273,11 @@ mod tests {
         let body = b"\x2e\x01\0\0\0\0\x01\0\x03odd\0\x02vc\0\x04\xf2\x0f\x0f\x0f\x07\x04\x05\0\x14\0\x0a\0\x0f\
             \x03\x06\x3f\x08\xfc\xff\x00\x1c\x0d\x01\x02";
         let table = TableMap::parse(body).unwrap();
-        let collations: Vec<_> = table.columns.iter().map(|column| column.collation).collect();
+        let collations: Vec<_> = table
+            .columns
+            .iter()
+            .map(|column| column.collation)
+            .collect();
         assert_eq!(collations, [Some(63), Some(8), Some(255), Some(28)]);
         assert_eq!(table.columns[0].dimensions, Some(2));
     }

@@ -95,7 +95,10 @@ impl<'a> RowsEvent<'a> {
         if v2 {
             let (rest, extra_len) = int2(input)?;
             let Some(extra_len) = extra_len.checked_sub(2) else {
-                return Err(Fault::invalid(input, "the extra data's length leaves itself out"));
+                return Err(Fault::invalid(
+                    input,
+                    "the extra data's length leaves itself out",
+                ));
             };
             let (rest, extra) = bytes(usize::from(extra_len))(rest)?;
             partition = extra_row_info::partition(kind, extra, rest)?;
@@ -117,7 +120,19 @@ impl<'a> RowsEvent<'a> {
             (input, after) = present(input)?;
         }
         let (input, rows) = rest(input)?;
-        Ok((input, Self { kind, table_id, flags, partition, columns, before, after, rows }))
+        Ok((
+            input,
+            Self {
+                kind,
+                table_id,
+                flags,
+                partition,
+                columns,
+                before,
+                after,
+                rows,
+            },
+        ))
     }
 
     /// Is its row one without any bytes? That is how an INSERT that names no column is logged
@@ -137,7 +152,13 @@ impl<'a> RowsEvent<'a> {
         'a: 'b,
     {
         self.check(table)?;
-        Ok(Rows { event: *self, table, rest: self.rows, no_bytes: self.is_row_of_no_bytes(), buf })
+        Ok(Rows {
+            event: *self,
+            table,
+            rest: self.rows,
+            no_bytes: self.is_row_of_no_bytes(),
+            buf,
+        })
     }
 
     /// Counts the rows, by the lengths of their values.
@@ -158,7 +179,10 @@ impl<'a> RowsEvent<'a> {
         if self.columns == table.columns.len() {
             Ok(())
         } else {
-            Err(Error::new(WHAT, Kind::Invalid("its column count is not that of its TABLE_MAP_EVENT")))
+            Err(Error::new(
+                WHAT,
+                Kind::Invalid("its column count is not that of its TABLE_MAP_EVENT"),
+            ))
         }
     }
 
@@ -193,7 +217,9 @@ impl<'a> RowsEvent<'a> {
         let all_present = present.count == self.columns;
         let null_bytes = present.count.div_ceil(8);
         let truncated = |at| self.fault(at, Kind::Truncated);
-        let (nulls, mut rest) = input.split_at_checked(null_bytes).ok_or_else(|| truncated(input))?;
+        let (nulls, mut rest) = input
+            .split_at_checked(null_bytes)
+            .ok_or_else(|| truncated(input))?;
         let mut slot = 0_usize;
         for (number, width) in table.widths.iter().enumerate() {
             if !all_present && !bit(present.bitmap, number) {
@@ -226,7 +252,11 @@ impl<'a> RowsEvent<'a> {
 
     #[cold]
     fn fault(&self, at: &[u8], kind: Kind) -> Error {
-        Error { what: "row", kind, offset: self.rows.len().saturating_sub(at.len()) }
+        Error {
+            what: "row",
+            kind,
+            offset: self.rows.len().saturating_sub(at.len()),
+        }
     }
 }
 
@@ -234,11 +264,18 @@ impl<'a> RowsEvent<'a> {
 #[inline]
 fn prefixed(prefix: u8, input: &[u8]) -> Option<(usize, &[u8])> {
     Some(match prefix {
-        1 => input.split_first().map(|(&len, rest)| (usize::from(len), rest))?,
-        2 => input.split_first_chunk::<2>().map(|(len, rest)| (usize::from(u16::from_le_bytes(*len)), rest))?,
+        1 => input
+            .split_first()
+            .map(|(&len, rest)| (usize::from(len), rest))?,
+        2 => input
+            .split_first_chunk::<2>()
+            .map(|(len, rest)| (usize::from(u16::from_le_bytes(*len)), rest))?,
         3 => {
             let ([a, b, c], rest) = input.split_first_chunk::<3>()?;
-            (usize::try_from(u32::from_le_bytes([*a, *b, *c, 0])).ok()?, rest)
+            (
+                usize::try_from(u32::from_le_bytes([*a, *b, *c, 0])).ok()?,
+                rest,
+            )
         }
         _ => {
             let (len, rest) = input.split_first_chunk::<4>()?;
@@ -262,12 +299,21 @@ struct Span {
 
 impl Span {
     /// Lengths that no value has, since an event is less than 4 GiB.
-    const NULL: Self = Self { start: 0, len: u32::MAX };
-    const ABSENT: Self = Self { start: 0, len: u32::MAX - 1 };
+    const NULL: Self = Self {
+        start: 0,
+        len: u32::MAX,
+    };
+    const ABSENT: Self = Self {
+        start: 0,
+        len: u32::MAX - 1,
+    };
 
     #[inline]
     fn new(start: usize, len: usize) -> Option<Self> {
-        let span = Self { start: u32::try_from(start).ok()?, len: u32::try_from(len).ok()? };
+        let span = Self {
+            start: u32::try_from(start).ok()?,
+            len: u32::try_from(len).ok()?,
+        };
         (span.len < Self::ABSENT.len).then_some(span)
     }
 }
@@ -298,7 +344,10 @@ impl<'b> Rows<'b> {
     /// # Errors
     /// [`Kind::Truncated`] when a value passes the event's end; the rows behind it are lost then, and
     /// the next call gives `None`.
-    #[expect(clippy::should_implement_trait, reason = "the row borrows from this, which an Iterator's item cannot")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the row borrows from this, which an Iterator's item cannot"
+    )]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
         if self.rest.is_empty() && !self.no_bytes {
@@ -309,13 +358,22 @@ impl<'b> Rows<'b> {
         after.clear();
         if std::mem::take(&mut self.no_bytes) {
             after.resize(self.table.columns.len(), Span::ABSENT);
-            let image = Image { table: self.table, data: &[], spans: after.as_slice() };
-            return Ok(Some(Row { before: None, after: Some(image) }));
+            let image = Image {
+                table: self.table,
+                data: &[],
+                spans: after.as_slice(),
+            };
+            return Ok(Some(Row {
+                before: None,
+                after: Some(image),
+            }));
         }
-        let carved = self.event.carve_row(self.table, self.rest, |side, span| match side {
-            Side::Before => before.push(span),
-            Side::After => after.push(span),
-        });
+        let carved = self
+            .event
+            .carve_row(self.table, self.rest, |side, span| match side {
+                Side::Before => before.push(span),
+                Side::After => after.push(span),
+            });
         match carved {
             Ok(rest) => self.rest = rest,
             Err(error) => {
@@ -371,14 +429,20 @@ impl<'r> Image<'r> {
     #[must_use]
     #[inline]
     pub fn field(&self, number: usize) -> Field<'r> {
-        self.spans.get(number).map_or(Field::Absent, |span| self.resolve(*span))
+        self.spans
+            .get(number)
+            .map_or(Field::Absent, |span| self.resolve(*span))
     }
 
     /// All columns of the table, in order.
     #[inline]
     pub fn fields(&self) -> impl Iterator<Item = (&'r Column, Field<'r>)> + use<'r> {
         let image = *self;
-        self.table.columns.iter().zip(self.spans).map(move |(column, span)| (column, image.resolve(*span)))
+        self.table
+            .columns
+            .iter()
+            .zip(self.spans)
+            .map(move |(column, span)| (column, image.resolve(*span)))
     }
 
     #[inline]
@@ -389,7 +453,11 @@ impl<'r> Image<'r> {
             Span { start, len } => {
                 let (start, len) = (start as usize, len as usize);
                 // Carved from the same data, so it is always there.
-                Field::Bytes(self.data.get(start..start.wrapping_add(len)).unwrap_or_default())
+                Field::Bytes(
+                    self.data
+                        .get(start..start.wrapping_add(len))
+                        .unwrap_or_default(),
+                )
             }
         }
     }

@@ -117,10 +117,14 @@ impl TableMap {
         let mut columns = Vec::with_capacity(count);
         let mut metadata_left = metadata;
         for (number, &type_code) in types.iter().enumerate() {
-            let (rest, column_type) = ColumnType::parse(type_code, metadata_left).map_err(|error| {
-                // Placed at the metadata block: its own bytes have been consumed from `input`.
-                error.map(|fault| Fault { remaining: input.len(), kind: fault.kind })
-            })?;
+            let (rest, column_type) =
+                ColumnType::parse(type_code, metadata_left).map_err(|error| {
+                    // Placed at the metadata block: its own bytes have been consumed from `input`.
+                    error.map(|fault| Fault {
+                        remaining: input.len(),
+                        kind: fault.kind,
+                    })
+                })?;
             metadata_left = rest;
             columns.push(Column {
                 type_code,
@@ -136,10 +140,16 @@ impl TableMap {
             });
         }
         if !metadata_left.is_empty() {
-            return Err(Fault::at(input, Kind::Invalid("more type metadata than the columns' types have")));
+            return Err(Fault::at(
+                input,
+                Kind::Invalid("more type metadata than the columns' types have"),
+            ));
         }
         let (input, primary_key) = optional_metadata::parse(input, &mut columns)?;
-        let widths = columns.iter().map(|column| column.column_type.width()).collect();
+        let widths = columns
+            .iter()
+            .map(|column| column.column_type.width())
+            .collect();
         Ok((
             input,
             Self {
@@ -176,5 +186,7 @@ fn identifier(input: &[u8]) -> Parsed<'_, &str> {
 /// Bit `number` of a little-endian bitmap; 0 behind its end.
 #[inline]
 pub(super) fn bit(bitmap: &[u8], number: usize) -> bool {
-    bitmap.get(number / 8).is_some_and(|byte| byte >> (number % 8) & 1 != 0)
+    bitmap
+        .get(number / 8)
+        .is_some_and(|byte| byte >> (number % 8) & 1 != 0)
 }

@@ -105,7 +105,13 @@ impl Charset {
         match self {
             Self::Gb18030 | Self::Utf16 | Self::Utf16le | Self::Utf32 | Self::Utf8mb4 => 4,
             Self::Eucjpms | Self::Ujis | Self::Utf8mb3 => 3,
-            Self::Big5 | Self::Cp932 | Self::Euckr | Self::Gb2312 | Self::Gbk | Self::Sjis | Self::Ucs2 => 2,
+            Self::Big5
+            | Self::Cp932
+            | Self::Euckr
+            | Self::Gb2312
+            | Self::Gbk
+            | Self::Sjis
+            | Self::Ucs2 => 2,
             _ => 1,
         }
     }
