@@ -62,7 +62,6 @@ fn fill(
     columns: &mut [Column],
     primary_key: &mut Option<Vec<u16>>,
 ) -> Result<(), nom::Err<Fault>> {
-    let numeric = |column: &Column| column.column_type.is_numeric();
     let character = |column: &Column| column.column_type.is_character();
     let enum_or_set = |column: &Column| column.column_type.is_enum_or_set();
     let only = |wanted: fn(super::column::ColumnType) -> bool| {
@@ -71,9 +70,11 @@ fn fill(
     match kind {
         field::SIGNEDNESS => bits(
             value,
-            columns.iter_mut().filter(|column| numeric(column)),
+            columns
+                .iter_mut()
+                .filter(|column| column.column_type.has_signedness()),
             |column, bit| {
-                column.unsigned = Some(bit);
+                column.unsigned = column.column_type.is_numeric().then_some(bit);
             },
         ),
         field::COLUMN_VISIBILITY => bits(value, columns.iter_mut(), |column, bit| {
