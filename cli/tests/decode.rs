@@ -1,7 +1,7 @@
 //! `bintrail decode` on binlogs that MySQL 9.7 wrote, against what `mysqlbinlog` and the server say
 //! of them (`scripts/gen-goldens`).
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
