@@ -9,16 +9,15 @@ use bintrail_proto::binlog::decoder::Decoder;
 use bintrail_proto::gtid_set::GtidSet;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::clock;
 use crate::dsn::IndexDsn;
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::index::Index;
 use crate::index::record::{Attached, Batch, CaptureSkips, Checkpoint, Mode};
+use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
 use crate::pipeline::assemble::{Assembler, Entry, Need, Work};
 use crate::pipeline::encode::Encoder;
 use crate::resolve::resolve;
@@ -33,6 +32,10 @@ const BATCHES_IN_FLIGHT: usize = 4;
 /// Bytes of events that a batch keeps in memory at the most, unless a single event is larger. What is
 /// encoded from them takes a few times as much.
 const MAX_BATCH_BYTES: usize = 1 << 20;
+
+/// Bytes of events in all the batches between the reader and the index. A batch that is larger by itself
+/// goes alone.
+const MAX_BYTES_IN_FLIGHT: u32 = 4 << 20;
 
 /// The wait before the first and before any later attempt to go on.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -192,7 +195,11 @@ impl<'a> Session<'a> {
                 ),
             });
         }
-        let Attached { source_id, state } = index.attach(&server.identity()).await?;
+        let Attached {
+            source_id,
+            state,
+            own_schema,
+        } = index.attach(&server.identity()).await?;
         *attached = Some(source_id);
         let (kept, forgotten) = if *reset {
             (None, state.checkpoint)
@@ -251,7 +258,11 @@ impl<'a> Session<'a> {
             server,
             events,
             decoder: Decoder::for_dump(checksum),
-            assembler: Assembler::new(options.filter.clone(), &checkpoint, set),
+            assembler: Assembler::new(
+                options.filter.clone().without_schema(own_schema),
+                &checkpoint,
+                set,
+            ),
             in_flight: Arc::default(),
             pool: Arc::default(),
         };
@@ -289,9 +300,10 @@ impl<'a> Session<'a> {
         };
         tokio::select! {
             result = both => result,
-            () = overdue => Err(Error::Usage(
-                "the index did not take what was under way; it is read again at the next start".to_owned(),
-            )),
+            () = overdue => Err(IndexError::new(
+                ErrorKind::Busy,
+                "it did not take what was under way; the next start reads that again",
+            ).into()),
         }
     }
 
@@ -302,7 +314,9 @@ impl<'a> Session<'a> {
         queue: mpsc::Sender<Job>,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), Error> {
-        let mut tick = tokio::time::interval(self.options.checkpoint);
+        // An idle index ends the connection of a writer that it does not hear from.
+        let keep_alive = Duration::from_secs(KEEP_ALIVE_SECONDS);
+        let mut tick = tokio::time::interval(self.options.checkpoint.min(keep_alive));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let result = loop {
             if let Err(error) = self.take(&mut frames, &queue).await {
@@ -314,7 +328,10 @@ impl<'a> Session<'a> {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break Ok(()),
                 () = in_flight.idle(), if pending => self.hand_on(&queue).await,
-                _ = tick.tick() => self.hand_on(&queue).await,
+                _ = tick.tick() => {
+                    self.assembler.want_checkpoint();
+                    self.hand_on(&queue).await;
+                }
                 result = read(&mut self.events, &mut frames, &self.options.source, &self.start) => {
                     if result.is_err() {
                         break result;
@@ -334,15 +351,14 @@ impl<'a> Session<'a> {
         queue: &mpsc::Sender<Job>,
     ) -> Result<(), Error> {
         for frame in frames.drain(..) {
-            let at = self.assembler.boundary();
             let event = self.decoder.decode(&frame).map_err(|error| Error::Binlog {
-                file: at.file.clone(),
+                file: self.assembler.file().to_owned(),
                 position: self.decoder.position(),
                 error,
                 remedy: "it is read again from the source",
             })?;
             if let Need::Table(map) = self.assembler.handle(&event, &frame) {
-                let valid_from = (self.assembler.boundary().file.clone(), event.start);
+                let valid_from = (self.assembler.file().to_owned(), event.start);
                 let server_table_id = map.table_id;
                 let table = resolve(map, valid_from, &mut self.server).await?;
                 let table_id = self
@@ -372,9 +388,19 @@ impl<'a> Session<'a> {
         if work.is_empty() && work.batch.checkpoint.is_none() {
             return;
         }
+        let bytes = u32::try_from(work.bytes)
+            .unwrap_or(u32::MAX)
+            .min(MAX_BYTES_IN_FLIGHT);
+        // Never closed, so never an error.
+        let Ok(room) = Arc::clone(&self.in_flight.room)
+            .acquire_many_owned(bytes)
+            .await
+        else {
+            return;
+        };
         self.in_flight.add();
         let pool = Arc::clone(&self.pool);
-        let job = tokio::task::spawn_blocking(move || pool.encode(work));
+        let job = tokio::task::spawn_blocking(move || pool.encode(work, room));
         // A closed queue means that the index side has failed, and its error is the one to report.
         let _ = queue.send(job).await;
     }
@@ -385,6 +411,8 @@ type Job = JoinHandle<Result<Encoded, bintrail_proto::Error>>;
 /// A batch ready for the index.
 struct Encoded {
     batch: Batch,
+    /// Its share of [`MAX_BYTES_IN_FLIGHT`], free again once it is written.
+    room: OwnedSemaphorePermit,
     /// Values in it that were kept as raw bytes.
     undecodable: u64,
 }
@@ -399,48 +427,50 @@ async fn write_all(
 ) -> Result<(), Error> {
     let mut undecodable = 0_u64;
     while let Some(job) = jobs.recv().await {
-        let encoded = job
-            .await
-            .map_err(|panic| std::io::Error::other(panic.to_string()));
-        let encoded = encoded.map_err(Error::Output)?;
+        // Every event was read through once before, so neither can happen.
         let Encoded {
             mut batch,
+            room,
             undecodable: more,
-        } = encoded.map_err(|error| Error::Binlog {
-            file: "batch".to_owned(),
-            position: 0,
-            error,
-            remedy: "please report it",
-        })?;
+        } = job
+            .await
+            .map_err(|panic| Error::Internal(panic.to_string()))?
+            .map_err(|error| Error::Internal(error.to_string()))?;
         undecodable = undecodable.saturating_add(more);
-        if let Some(checkpoint) = &mut batch.checkpoint {
-            checkpoint.lag_seconds = checkpoint
-                .last_event_time
-                .map(|time| clock::seconds_between(time, clock::now()));
-            if undecodable > 0 {
-                let skip = checkpoint
-                    .capture_skips
-                    .0
-                    .entry("undecodable_value".to_owned())
-                    .or_default();
-                skip.count = skip.count.saturating_add(undecodable);
-            }
+        if let Some(checkpoint) = &mut batch.checkpoint
+            && undecodable > 0
+        {
+            let skips = &mut checkpoint.capture_skips.0;
+            let skip = skips.entry("undecodable_value".to_owned()).or_default();
+            skip.count = skip.count.saturating_add(undecodable);
         }
         let batch = Arc::new(batch);
         index.write(source_id, Arc::clone(&batch)).await?;
         if let Ok(batch) = Arc::try_unwrap(batch) {
             pool.give_back(batch);
         }
+        drop(room);
         in_flight.done();
     }
     Ok(())
 }
 
 /// How many batches are between the reader and the index.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct InFlight {
     count: AtomicUsize,
     none: Notify,
+    room: Arc<Semaphore>,
+}
+
+impl Default for InFlight {
+    fn default() -> Self {
+        Self {
+            count: AtomicUsize::new(0),
+            none: Notify::new(),
+            room: Arc::new(Semaphore::new(MAX_BYTES_IN_FLIGHT as usize)),
+        }
+    }
 }
 
 impl InFlight {
@@ -470,7 +500,11 @@ struct Pool {
 }
 
 impl Pool {
-    fn encode(&self, work: Work) -> Result<Encoded, bintrail_proto::Error> {
+    fn encode(
+        &self,
+        work: Work,
+        room: OwnedSemaphorePermit,
+    ) -> Result<Encoded, bintrail_proto::Error> {
         let mut encoder = lock(&self.encoders).pop().unwrap_or_default();
         let spare = lock(&self.batches).pop().unwrap_or_default();
         let mut batch = Batch {
@@ -483,7 +517,11 @@ impl Pool {
         }
         let undecodable = encoder.take_undecodable();
         lock(&self.encoders).push(encoder);
-        Ok(Encoded { batch, undecodable })
+        Ok(Encoded {
+            batch,
+            room,
+            undecodable,
+        })
     }
 
     /// Keeps the buffers of a batch that was written, unless they have grown beyond what is usual.
