@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use bintrail_proto::binlog::checksum::Checksum;
 use bintrail_proto::binlog::decoder::{Decoder, Event, EventData};
+use bintrail_proto::binlog::format_description::FormatDescription;
 use bintrail_proto::binlog::header::{EventType, HEADER_LEN};
 use bintrail_proto::binlog::rows::{Field, RowBuf, RowsEvent};
 use bintrail_proto::binlog::table_map::TableMap;
@@ -15,7 +16,7 @@ use crate::values;
 pub fn event(data: &[u8]) {
     let [flags, rest @ ..] = data else { return };
     let (dump, repair) = (flags & 1 != 0, flags & 2 != 0);
-    let mut checksum = match flags & 4 {
+    let checksum = match flags & 4 {
         4 if dump => Checksum::Crc32,
         _ => Checksum::None,
     };
@@ -24,19 +25,9 @@ pub fn event(data: &[u8]) {
         false => Decoder::for_file(),
     };
     let mut seen = Seen::default();
-    let mut rest = rest;
-    for _ in 0..256 {
-        if rest.is_empty() {
-            break;
-        }
-        let (event, behind) = cut(rest);
-        let mut event = event.to_vec();
-        rest = behind;
-        if repair {
-            mend(&mut event, checksum);
-        }
+    for_each(rest, repair.then_some(checksum), |event| {
         let before = decoder.position();
-        match decoder.decode(&event) {
+        match decoder.decode(event) {
             Ok(decoded) => {
                 if dump {
                     assert!(decoded.start <= decoded.end);
@@ -45,18 +36,39 @@ pub fn event(data: &[u8]) {
                     assert_eq!(decoded.end - decoded.start, event.len() as u64);
                     assert_eq!(decoder.position(), decoded.end);
                 }
-                if let EventData::FormatDescription(description) = &decoded.data
-                    && let Some(algorithm) = description.checksum
-                {
-                    checksum = algorithm;
-                }
-                seen.check(&decoded, &event);
+                seen.check(&decoded, event);
             }
             Err(error) => {
                 super::check_error(&error, event.len());
                 assert_eq!(decoder.position(), before);
             }
         }
+    });
+}
+
+/// Calls `each` with the events of `bytes`, 256 of them at most. With a checksum algorithm, which
+/// FORMAT_DESCRIPTION_EVENT changes, their sizes and checksums are made right before.
+pub(crate) fn for_each(bytes: &[u8], mut repair: Option<Checksum>, mut each: impl FnMut(&[u8])) {
+    let mut rest = bytes;
+    for _ in 0..256 {
+        if rest.is_empty() {
+            break;
+        }
+        let (event, behind) = cut(rest);
+        rest = behind;
+        let mut event = event.to_vec();
+        if let Some(checksum) = &mut repair {
+            mend(&mut event, *checksum);
+            let describes = event.get(4) == Some(&EventType::FORMAT_DESCRIPTION_EVENT.0);
+            let body = event.get(HEADER_LEN..).unwrap_or_default();
+            if describes
+                && let Ok(description) = FormatDescription::parse(body)
+                && let Some(algorithm) = description.checksum
+            {
+                *checksum = algorithm;
+            }
+        }
+        each(&event);
     }
 }
 

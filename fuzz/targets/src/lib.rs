@@ -33,6 +33,8 @@ mod value;
 mod values;
 
 #[cfg(feature = "engine")]
+mod decode;
+#[cfg(feature = "engine")]
 mod differential;
 #[cfg(feature = "engine")]
 mod image;
@@ -49,6 +51,8 @@ pub use packet::packet;
 pub use rows::rows;
 pub use session::session;
 
+#[cfg(feature = "engine")]
+pub use decode::decode;
 #[cfg(feature = "engine")]
 pub use differential::differential;
 #[cfg(feature = "engine")]
@@ -77,6 +81,7 @@ pub const PROTO: &[Target] = &[
 /// The targets of `bintrail-engine`, and the one that compares with another decoder.
 #[cfg(feature = "engine")]
 pub const ENGINE: &[Target] = &[
+    ("decode", decode),
     ("differential", differential),
     ("image", image),
     ("statement", statement),
