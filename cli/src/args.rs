@@ -266,9 +266,35 @@ impl Cli {
     pub(crate) fn read() -> Self {
         let file = std::fs::read_to_string(".bintrail.env").unwrap_or_default();
         let command = with_defaults(Self::command(), &file);
-        let matches = command.get_matches();
+        let matches = command
+            .try_get_matches()
+            .unwrap_or_else(|error| refuse(&error));
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
+}
+
+/// Ends the program with what clap has to say, but for arguments that may be DSNs: clap quotes what it does not know.
+fn refuse(error: &clap::Error) -> ! {
+    let text = error.to_string();
+    match without_dsns(&text, std::env::args().skip(1)) {
+        Some(text) => {
+            eprint!("{text}");
+            std::process::exit(error.exit_code())
+        }
+        None => error.exit(),
+    }
+}
+
+/// `text` with stars for the arguments in it that may hold a password; `None` when there is none.
+fn without_dsns(text: &str, arguments: impl Iterator<Item = String>) -> Option<String> {
+    let secrets: Vec<_> = arguments
+        .filter(|argument| argument.contains('@') && text.contains(argument))
+        .collect();
+    (!secrets.is_empty()).then(|| {
+        secrets
+            .iter()
+            .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+    })
 }
 
 /// `command` with the values of an env file as the defaults of its flags.
@@ -297,6 +323,23 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_argument_in_the_wrong_place_keeps_its_password() {
+        for dsn in ["mysql://u:s3cret@h/", "u:s3cret@tcp(h)/"] {
+            for before in [&["stream"][..], &["stream", "--server-id"], &[]] {
+                let arguments = [&["bintrail"], before, &[dsn]].concat();
+                let error = Cli::command().try_get_matches_from(&arguments).unwrap_err();
+                let text = error.to_string();
+                assert!(text.contains("s3cret"), "{text}");
+                let given = arguments.iter().map(|argument| (*argument).to_owned());
+                assert!(!without_dsns(&text, given).unwrap().contains("s3cret"));
+            }
+        }
+        let missing = Cli::command().try_get_matches_from(["bintrail", "stream"]);
+        let text = missing.unwrap_err().to_string();
+        assert_eq!(without_dsns(&text, std::iter::empty()), None);
     }
 
     #[test]

@@ -20,9 +20,7 @@ use bintrail_engine::tls::TlsOptions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::args::{
-    Command, DecodeArgs, IndexArgs, RowFormat, SourceArgs, StreamArgs, TailArgs,
-};
+use crate::args::{Command, DecodeArgs, IndexArgs, RowFormat, SourceArgs, StreamArgs, TailArgs};
 
 /// Runs a command to its end.
 pub(crate) async fn run(command: Command) -> Result<(), Error> {

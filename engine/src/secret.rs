@@ -31,7 +31,9 @@ impl Secret {
         let mut text = Zeroizing::new(String::new());
         file.take(MAX_FILE + 1).read_to_string(&mut text)?;
         if u64::try_from(text.len()).is_ok_and(|len| len > MAX_FILE) {
-            return invalid("it is longer than 64 KiB: a password file holds the password in its first line");
+            return invalid(
+                "it is longer than 64 KiB: a password file holds the password in its first line",
+            );
         }
         match text.lines().next() {
             None | Some("") => invalid("its first line is empty, where the password should be"),

@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 use super::Error;
 use super::packets::{Packets, fill};
 use super::replication::{MAX_EVENT_PACKET, ReplicationStream};
-use super::transport::Transport;
 use super::rsa;
+use super::transport::Transport;
 use crate::secret::Secret;
 use crate::tls::{SslMode, TlsOptions, client_config};
 

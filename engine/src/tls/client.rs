@@ -6,7 +6,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, Error, RootCertStore};
 
 use super::verifier::{Check, Verifier};
-use super::{SslMode, TlsSetupError, TlsOptions, authorities, identity};
+use super::{SslMode, TlsOptions, TlsSetupError, authorities, identity};
 
 /// What a client needs for `options`. Reads the files each time, so that a renewed certificate is taken up by the
 /// next connection.

@@ -8,10 +8,7 @@ use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 ///
 /// Options are named as the DSN's parameters are, so that it fits the source and the index.
 pub(crate) fn explain(error: &io::Error) -> Option<String> {
-    error
-        .get_ref()?
-        .downcast_ref::<Error>()
-        .map(explain_tls)
+    error.get_ref()?.downcast_ref::<Error>().map(explain_tls)
 }
 
 /// The same of rustls's own error.
@@ -103,4 +100,46 @@ fn name(error: &CertificateError) -> String {
          or set ssl-mode=verify-ca",
         presented.join(", ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    use rustls::RootCertStore;
+    use rustls::client::danger::ServerCertVerifier;
+    use rustls::crypto::aws_lc_rs::default_provider;
+    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+
+    use super::super::verifier::{Check, Verifier};
+    use super::*;
+
+    /// What is said of `certificate`, with `authority` known.
+    fn said(authority: &CertificateDer<'static>, certificate: &[u8]) -> String {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.clone()).unwrap();
+        let verifier = Verifier::new(Check::Chain(roots), &default_provider());
+        let name = ServerName::try_from("h").unwrap();
+        let verdict =
+            verifier.verify_server_cert(&certificate.into(), &[], &name, &[], UnixTime::now());
+        explain_tls(&verdict.unwrap_err())
+    }
+
+    #[test]
+    fn certificates_that_are_refused_for_their_form() {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let authority = issuer.der().clone();
+        assert!(said(&authority, &authority).contains("that of an authority"));
+
+        let leaf = CertificateParams::new(["h".to_owned()]).unwrap();
+        let leaf = leaf
+            .signed_by(&KeyPair::generate().unwrap(), &issuer)
+            .unwrap();
+        let mut old = leaf.der().to_vec();
+        let version = memchr::memmem::find(&old, b"\xa0\x03\x02\x01\x02").unwrap();
+        old[version + 4] = 0;
+        assert!(said(&authority, &old).contains("X.509 version 1"));
+        assert!(said(&authority, b"none").contains("not accepted"));
+    }
 }

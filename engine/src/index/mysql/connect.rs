@@ -67,11 +67,7 @@ async fn dial(options: Opts) -> Result<Conn, Fault> {
     }
 }
 
-fn options(
-    dsn: &MySqlDsn,
-    database: Option<&str>,
-    mode: SslMode,
-) -> Result<Opts, TlsSetupError> {
+fn options(dsn: &MySqlDsn, database: Option<&str>, mode: SslMode) -> Result<Opts, TlsSetupError> {
     Ok(OptsBuilder::default()
         .ip_or_hostname(dsn.host.clone())
         .tcp_port(dsn.port)
