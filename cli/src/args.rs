@@ -1,5 +1,8 @@
 //! The command line.
 
+use std::path::PathBuf;
+
+use bintrail_engine::tls::SslMode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::env_file;
@@ -70,6 +73,11 @@ pub(crate) struct IndexArgs {
         hide_env_values = true
     )]
     pub(crate) index_dsn: String,
+    /// File whose first line is the index's password; beats the one in the DSN
+    #[arg(long, env = "BINTRAIL_INDEX_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) index_password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tls: IndexTlsArgs,
 }
 
 #[derive(Debug, Args)]
@@ -82,6 +90,9 @@ pub(crate) struct SourceArgs {
         hide_env_values = true
     )]
     pub(crate) source_dsn: String,
+    /// File whose first line is the source's password; beats the one in the DSN
+    #[arg(long, env = "BINTRAIL_SOURCE_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) source_password_file: Option<PathBuf>,
     /// Server id to replicate under [default: derived from this host and the source]
     #[arg(long, env = "BINTRAIL_SERVER_ID", value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) server_id: Option<u32>,
@@ -121,21 +132,47 @@ pub(crate) struct SourceArgs {
     /// GTID set to start behind
     #[arg(long, env = "BINTRAIL_START_GTID", value_name = "GTIDS")]
     pub(crate) start_gtid: Option<String>,
-    /// TLS to the source: preferred uses it whenever the source offers it
-    #[arg(
-        long,
-        env = "BINTRAIL_SSL_MODE",
-        value_name = "MODE",
-        default_value = "preferred"
-    )]
-    pub(crate) ssl_mode: SslMode,
+    #[command(flatten)]
+    pub(crate) tls: SourceTlsArgs,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum SslMode {
-    Disabled,
-    Preferred,
-    Required,
+/// TLS to the source. Each beats the parameter of the same name in the DSN.
+#[derive(Debug, Args)]
+pub(crate) struct SourceTlsArgs {
+    /// TLS to the source: disabled, preferred (when the source offers it), required, verify-ca or
+    /// verify-identity [default: preferred; verify-ca with --ssl-ca]
+    #[arg(long, env = "BINTRAIL_SSL_MODE", value_name = "MODE", value_parser = ssl_mode)]
+    pub(crate) ssl_mode: Option<SslMode>,
+    /// PEM file of the authorities to believe [default: the system's]
+    #[arg(long, env = "BINTRAIL_SSL_CA", value_name = "FILE")]
+    pub(crate) ssl_ca: Option<PathBuf>,
+    /// PEM file with a client certificate for the source; needs --ssl-key
+    #[arg(long, env = "BINTRAIL_SSL_CERT", value_name = "FILE")]
+    pub(crate) ssl_cert: Option<PathBuf>,
+    /// PEM file with the client certificate's private key
+    #[arg(long, env = "BINTRAIL_SSL_KEY", value_name = "FILE")]
+    pub(crate) ssl_key: Option<PathBuf>,
+}
+
+/// TLS to an index on a MySQL server, likewise.
+#[derive(Debug, Args)]
+pub(crate) struct IndexTlsArgs {
+    /// TLS to the index, as --ssl-mode has it for the source
+    #[arg(long, env = "BINTRAIL_INDEX_SSL_MODE", value_name = "MODE", value_parser = ssl_mode)]
+    pub(crate) index_ssl_mode: Option<SslMode>,
+    /// PEM file of the authorities to believe of the index [default: the system's]
+    #[arg(long, env = "BINTRAIL_INDEX_SSL_CA", value_name = "FILE")]
+    pub(crate) index_ssl_ca: Option<PathBuf>,
+    /// PEM file with a client certificate for the index; needs --index-ssl-key
+    #[arg(long, env = "BINTRAIL_INDEX_SSL_CERT", value_name = "FILE")]
+    pub(crate) index_ssl_cert: Option<PathBuf>,
+    /// PEM file with that client certificate's private key
+    #[arg(long, env = "BINTRAIL_INDEX_SSL_KEY", value_name = "FILE")]
+    pub(crate) index_ssl_key: Option<PathBuf>,
+}
+
+fn ssl_mode(name: &str) -> Result<SslMode, String> {
+    SslMode::from_name(name).ok_or_else(|| format!("it is {}", SslMode::NAMES))
 }
 
 #[derive(Debug, Args)]
@@ -191,7 +228,7 @@ pub(crate) enum StatusFormat {
 pub(crate) struct DecodeArgs {
     /// Binlog files, in order
     #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<std::path::PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     /// Form of the output
     #[arg(
         long,
@@ -229,9 +266,35 @@ impl Cli {
     pub(crate) fn read() -> Self {
         let file = std::fs::read_to_string(".bintrail.env").unwrap_or_default();
         let command = with_defaults(Self::command(), &file);
-        let matches = command.get_matches();
+        let matches = command
+            .try_get_matches()
+            .unwrap_or_else(|error| refuse(&error));
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
+}
+
+/// Ends the program with what clap has to say, but for arguments that may be DSNs: clap quotes what it does not know.
+fn refuse(error: &clap::Error) -> ! {
+    let text = error.to_string();
+    match without_dsns(&text, std::env::args().skip(1)) {
+        Some(text) => {
+            eprint!("{text}");
+            std::process::exit(error.exit_code())
+        }
+        None => error.exit(),
+    }
+}
+
+/// `text` with stars for the arguments in it that may hold a password; `None` when there is none.
+fn without_dsns(text: &str, arguments: impl Iterator<Item = String>) -> Option<String> {
+    let secrets: Vec<_> = arguments
+        .filter(|argument| argument.contains('@') && text.contains(argument))
+        .collect();
+    (!secrets.is_empty()).then(|| {
+        secrets
+            .iter()
+            .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+    })
 }
 
 /// `command` with the values of an env file as the defaults of its flags.
@@ -260,6 +323,23 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_argument_in_the_wrong_place_keeps_its_password() {
+        for dsn in ["mysql://u:s3cret@h/", "u:s3cret@tcp(h)/"] {
+            for before in [&["stream"][..], &["stream", "--server-id"], &[]] {
+                let arguments = [&["bintrail"], before, &[dsn]].concat();
+                let error = Cli::command().try_get_matches_from(&arguments).unwrap_err();
+                let text = error.to_string();
+                assert!(text.contains("s3cret"), "{text}");
+                let given = arguments.iter().map(|argument| (*argument).to_owned());
+                assert!(!without_dsns(&text, given).unwrap().contains("s3cret"));
+            }
+        }
+        let missing = Cli::command().try_get_matches_from(["bintrail", "stream"]);
+        let text = missing.unwrap_err().to_string();
+        assert_eq!(without_dsns(&text, std::iter::empty()), None);
     }
 
     #[test]

@@ -17,5 +17,6 @@ pub mod source;
 pub mod stream;
 pub mod table;
 pub mod tail;
+pub mod tls;
 
 pub use error::Error;

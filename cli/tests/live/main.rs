@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod secrets;
 mod stream;
 mod support;
 
