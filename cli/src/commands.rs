@@ -14,25 +14,26 @@ use bintrail_engine::print::{Format, Printer};
 use bintrail_engine::source::connection::{self, ConnectOptions};
 use bintrail_engine::stream::{Start, StreamOptions, stream};
 use bintrail_engine::tail::{TailOptions, tail};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::args::{
     Command, DecodeArgs, IndexArgs, RowFormat, SourceArgs, SslMode, StreamArgs, TailArgs,
 };
+use crate::stop;
 
 /// Runs a command to its end.
 pub(crate) async fn run(command: Command) -> Result<(), Error> {
     match command {
-        Command::Stream(args) => run_stream(args).await,
+        Command::Stream(args) => run_stream(args, stop::listen()?).await,
         Command::Status(args) => status::run(&args).await,
         Command::Init(args) => init(&args).await,
         Command::Decode(args) => unless_closed(decode(args)),
-        Command::Tail(args) => unless_closed(run_tail(args).await),
+        Command::Tail(args) => unless_closed(run_tail(args, stop::listen()?).await),
     }
 }
 
-async fn run_stream(args: StreamArgs) -> Result<(), Error> {
+async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(), Error> {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "bintrail stream");
     let options = StreamOptions {
         index: index_dsn(&args.index)?,
         source: connect_options(&args.source)?,
@@ -43,7 +44,7 @@ async fn run_stream(args: StreamArgs) -> Result<(), Error> {
         start: start(&args.source)?,
         reset: args.reset,
     };
-    stream(&options, stop_signal()?).await
+    stream(&options, stop).await
 }
 
 async fn init(args: &IndexArgs) -> Result<(), Error> {
@@ -66,14 +67,14 @@ fn decode(args: DecodeArgs) -> Result<(), Error> {
     Ok(())
 }
 
-async fn run_tail(args: TailArgs) -> Result<(), Error> {
+async fn run_tail(args: TailArgs, stop: watch::Receiver<bool>) -> Result<(), Error> {
     let options = TailOptions {
         source: connect_options(&args.source)?,
         server_id: args.source.server_id,
         start: start(&args.source)?,
     };
     let mut printer = Printer::new(output(), format(args.format), filter(&args.source));
-    tail(&options, &mut printer, stop_signal()?).await
+    tail(&options, &mut printer, stop).await
 }
 
 /// A reader that has seen enough is no error.
@@ -126,33 +127,9 @@ fn start(args: &SourceArgs) -> Result<Option<Start>, Error> {
         (None, Some(gtids)) => {
             let set = gtids
                 .parse()
-                .map_err(|error| Error::Usage(format!("--start-gtid: {error}")))?;
+                .map_err(|error| Error::Usage(format!("--start-gtid {gtids:?}: {error}")))?;
             Some(Start::Gtids(set))
         }
         (None, None) => None,
     })
-}
-
-/// Turns true at the first SIGINT or SIGTERM.
-fn stop_signal() -> Result<watch::Receiver<bool>, Error> {
-    let listen = |kind| {
-        signal(kind).map_err(|error| Error::Usage(format!("cannot listen to signals: {error}")))
-    };
-    let (mut interrupt, mut terminate) = (
-        listen(SignalKind::interrupt())?,
-        listen(SignalKind::terminate())?,
-    );
-    let (sender, receiver) = watch::channel(false);
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        tracing::info!("stopping: what is under way is finished first");
-        // Nobody listens when the command has ended by itself.
-        let _ = sender.send(true);
-        // The channel must stay open: a closed one reads as an error.
-        sender.closed().await;
-    });
-    Ok(receiver)
 }

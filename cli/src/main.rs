@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod env_file;
 mod logging;
+mod stop;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,8 @@ pub struct Filter {
     schemas: Vec<String>,
     /// Keep the server's own schemas even when no schema is named.
     system_schemas: bool,
+    /// Left out whatever else is said.
+    excluded: Option<String>,
     /// A table in any schema, or in the one named.
     tables: Vec<(Option<String>, String)>,
 }
@@ -28,6 +30,7 @@ impl Filter {
             schemas: schemas.to_vec(),
             tables,
             system_schemas: false,
+            excluded: None,
         }
     }
 
@@ -40,11 +43,21 @@ impl Filter {
         }
     }
 
+    /// As it is, but without this schema.
+    #[must_use]
+    pub fn without_schema(self, schema: Option<String>) -> Self {
+        Self {
+            excluded: schema,
+            ..self
+        }
+    }
+
     /// May a statement whose default schema is `schema` change tables that are kept? Its text may name
     /// others, so only the server's own schemas say no.
     #[must_use]
     pub fn keeps_statement_in(&self, schema: &str) -> bool {
-        !SYSTEM_SCHEMAS.contains(&schema) || self.schemas.iter().any(|kept| kept == schema)
+        self.excluded.as_deref() != Some(schema)
+            && (!SYSTEM_SCHEMAS.contains(&schema) || self.schemas.iter().any(|kept| kept == schema))
     }
 
     /// Is this table kept?
@@ -64,7 +77,7 @@ impl Filter {
         } else {
             self.schemas.iter().any(|kept| kept == schema)
         };
-        schema_kept && (self.tables.is_empty() || named)
+        self.excluded.as_deref() != Some(schema) && schema_kept && (self.tables.is_empty() || named)
     }
 }
 
@@ -86,6 +99,8 @@ mod tests {
         let orders = filter(&[], &["orders", "crm.people"]);
         assert!(orders.keeps("shop", "orders") && orders.keeps("crm", "people"));
         assert!(!orders.keeps("shop", "people"));
+        let own = filter(&[], &[]).without_schema(Some("bintrail".to_owned()));
+        assert!(own.keeps("shop", "orders") && !own.keeps("bintrail", "row_changes"));
         let both = filter(&["shop"], &["orders"]);
         assert!(
             both.keeps("shop", "orders")

@@ -13,12 +13,11 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::clock;
 use crate::dsn::IndexDsn;
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::index::Index;
 use crate::index::record::{Attached, Batch, CaptureSkips, Checkpoint, Mode};
+use crate::index::{Index, KEEP_ALIVE_SECONDS};
 use crate::pipeline::assemble::{Assembler, Entry, Need, Work};
 use crate::pipeline::encode::Encoder;
 use crate::resolve::resolve;
@@ -192,7 +191,11 @@ impl<'a> Session<'a> {
                 ),
             });
         }
-        let Attached { source_id, state } = index.attach(&server.identity()).await?;
+        let Attached {
+            source_id,
+            state,
+            own_schema,
+        } = index.attach(&server.identity()).await?;
         *attached = Some(source_id);
         let (kept, forgotten) = if *reset {
             (None, state.checkpoint)
@@ -251,7 +254,11 @@ impl<'a> Session<'a> {
             server,
             events,
             decoder: Decoder::for_dump(checksum),
-            assembler: Assembler::new(options.filter.clone(), &checkpoint, set),
+            assembler: Assembler::new(
+                options.filter.clone().without_schema(own_schema),
+                &checkpoint,
+                set,
+            ),
             in_flight: Arc::default(),
             pool: Arc::default(),
         };
@@ -302,7 +309,9 @@ impl<'a> Session<'a> {
         queue: mpsc::Sender<Job>,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), Error> {
-        let mut tick = tokio::time::interval(self.options.checkpoint);
+        // An idle index ends the connection of a writer that it does not hear from.
+        let keep_alive = Duration::from_secs(KEEP_ALIVE_SECONDS);
+        let mut tick = tokio::time::interval(self.options.checkpoint.min(keep_alive));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let result = loop {
             if let Err(error) = self.take(&mut frames, &queue).await {
@@ -314,7 +323,10 @@ impl<'a> Session<'a> {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break Ok(()),
                 () = in_flight.idle(), if pending => self.hand_on(&queue).await,
-                _ = tick.tick() => self.hand_on(&queue).await,
+                _ = tick.tick() => {
+                    self.assembler.want_checkpoint();
+                    self.hand_on(&queue).await;
+                }
                 result = read(&mut self.events, &mut frames, &self.options.source, &self.start) => {
                     if result.is_err() {
                         break result;
@@ -334,15 +346,14 @@ impl<'a> Session<'a> {
         queue: &mpsc::Sender<Job>,
     ) -> Result<(), Error> {
         for frame in frames.drain(..) {
-            let at = self.assembler.boundary();
             let event = self.decoder.decode(&frame).map_err(|error| Error::Binlog {
-                file: at.file.clone(),
+                file: self.assembler.file().to_owned(),
                 position: self.decoder.position(),
                 error,
                 remedy: "it is read again from the source",
             })?;
             if let Need::Table(map) = self.assembler.handle(&event, &frame) {
-                let valid_from = (self.assembler.boundary().file.clone(), event.start);
+                let valid_from = (self.assembler.file().to_owned(), event.start);
                 let server_table_id = map.table_id;
                 let table = resolve(map, valid_from, &mut self.server).await?;
                 let table_id = self
@@ -413,18 +424,12 @@ async fn write_all(
             remedy: "please report it",
         })?;
         undecodable = undecodable.saturating_add(more);
-        if let Some(checkpoint) = &mut batch.checkpoint {
-            checkpoint.lag_seconds = checkpoint
-                .last_event_time
-                .map(|time| clock::seconds_between(time, clock::now()));
-            if undecodable > 0 {
-                let skip = checkpoint
-                    .capture_skips
-                    .0
-                    .entry("undecodable_value".to_owned())
-                    .or_default();
-                skip.count = skip.count.saturating_add(undecodable);
-            }
+        if let Some(checkpoint) = &mut batch.checkpoint
+            && undecodable > 0
+        {
+            let skips = &mut checkpoint.capture_skips.0;
+            let skip = skips.entry("undecodable_value".to_owned()).or_default();
+            skip.count = skip.count.saturating_add(undecodable);
         }
         let batch = Arc::new(batch);
         index.write(source_id, Arc::clone(&batch)).await?;

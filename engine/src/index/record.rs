@@ -402,6 +402,9 @@ pub struct Attached {
     pub source_id: u32,
     /// Where it stands.
     pub state: StreamState,
+    /// The index's own schema, when it is on the source itself: to capture its changes would make
+    /// more of them, without end.
+    pub own_schema: Option<String>,
 }
 
 /// What a reader learns of a source.

@@ -89,9 +89,15 @@ pub(crate) struct Assembler {
     filter: Filter,
     mode: Mode,
     server_id: u32,
+    /// The file that the events come from.
+    file: String,
     boundary: Boundary,
     /// The boundary moved since it was last taken into a checkpoint.
     moved: bool,
+    /// A checkpoint is wanted in any case.
+    wanted: bool,
+    /// The source has said that it has nothing more.
+    caught_up: bool,
     open: Option<Open>,
     next_change_id: u64,
     tables: HashMap<u64, (Box<[u8]>, Entry)>,
@@ -114,6 +120,7 @@ impl Assembler {
             filter,
             mode: checkpoint.mode,
             server_id: checkpoint.server_id,
+            file: checkpoint.binlog_file.clone(),
             boundary: Boundary {
                 file: checkpoint.binlog_file.clone(),
                 position: checkpoint.binlog_position,
@@ -123,6 +130,8 @@ impl Assembler {
             },
             // What it starts from goes to the index with the first checkpoint.
             moved: true,
+            wanted: false,
+            caught_up: false,
             open: None,
             next_change_id: checkpoint.next_change_id,
             tables: HashMap::new(),
@@ -131,12 +140,19 @@ impl Assembler {
         }
     }
 
-    pub(crate) fn boundary(&self) -> &Boundary {
-        &self.boundary
+    /// The file that the events come from.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
     }
 
     pub(crate) fn pending(&self) -> &Work {
         &self.work
+    }
+
+    /// Has the next batch carry a checkpoint even when the stream has not moved: it shows that the
+    /// stream lives, and has caught up.
+    pub(crate) fn want_checkpoint(&mut self) {
+        self.wanted = true;
     }
 
     /// Takes in one event; `frame` holds its bytes.
@@ -162,11 +178,21 @@ impl Assembler {
             }
             EventData::Rotate(rotate) => {
                 self.abandon_open();
-                let file = (rotate.file, rotate.position);
-                if (self.boundary.file.as_str(), self.boundary.position) != file {
-                    self.boundary.file = rotate.file.to_owned();
-                    self.boundary.position = rotate.position;
-                    self.moved = true;
+                rotate.file.clone_into(&mut self.file);
+                // A dump by GTIDs starts in a file that may be far behind: only what it has sent
+                // since tells where the stream is.
+                if self.mode == Mode::Position {
+                    self.move_to(rotate.position);
+                }
+            }
+            EventData::Heartbeat(heartbeat) => {
+                self.caught_up = true;
+                // The source has nothing more up to here, or left out what the GTID set has.
+                if self.open.is_none()
+                    && heartbeat.position.is_some()
+                    && heartbeat.file == self.file
+                {
+                    self.move_to(event.end);
                 }
             }
             EventData::FormatDescription(_) => {
@@ -174,10 +200,19 @@ impl Assembler {
                 // A restarted server counts its table ids anew.
                 self.tables.clear();
             }
-            EventData::Heartbeat(_) | EventData::PreviousGtids(_) | EventData::Stop => {}
+            EventData::PreviousGtids(_) | EventData::Stop => {}
             EventData::Other => self.other(event),
         }
         Need::Nothing
+    }
+
+    /// All up to `position` of the present file is taken in.
+    fn move_to(&mut self, position: u64) {
+        if self.boundary.file != self.file || self.boundary.position != position {
+            self.boundary.file.clone_from(&self.file);
+            self.boundary.position = position;
+            self.moved = true;
+        }
     }
 
     /// Answers [`Need::Table`].
@@ -273,7 +308,7 @@ impl Assembler {
     fn schema_change(&mut self, query: &Query<'_>, change_type: String, sql: &str, at: &Event<'_>) {
         let open = self.open.as_ref();
         self.work.batch.schema_changes.push(SchemaChange {
-            binlog_file: self.boundary.file.clone(),
+            binlog_file: self.file.clone(),
             start_position: at.start,
             end_position: at.end,
             gtid: open.and_then(|open| open.gtid).map(|gtid| gtid.to_string()),
@@ -391,8 +426,8 @@ impl Assembler {
     /// Counts what was seen and cannot be kept, and says so.
     pub(crate) fn skip(&mut self, reason: &str, table: &str, at: &Event<'_>) {
         let place = match table {
-            "" => format!("{}:{}", self.boundary.file, at.start),
-            table => format!("{}:{} {table}", self.boundary.file, at.start),
+            "" => format!("{}:{}", self.file, at.start),
+            table => format!("{}:{} {table}", self.file, at.start),
         };
         let skip = self.skips.0.entry(reason.to_owned()).or_default();
         skip.count = skip.count.saturating_add(1);
@@ -420,7 +455,7 @@ impl Assembler {
                     self.work.batch.transactions.push(Transaction {
                         transaction_id: open.transaction_id,
                         gtid: open.gtid.map(|gtid| gtid.to_string()),
-                        binlog_file: self.boundary.file.clone(),
+                        binlog_file: self.file.clone(),
                         start_position: open.start,
                         end_position: at.end,
                         committed_at: open.committed_at,
@@ -438,8 +473,9 @@ impl Assembler {
                 open.committed_at
             }
         };
-        self.boundary.position = at.end;
+        self.move_to(at.end);
         self.boundary.last_event_time = Some(committed_at);
+        self.caught_up = false;
         self.moved = true;
     }
 
@@ -472,8 +508,9 @@ impl Assembler {
 
     /// Takes what is pending, with a checkpoint when the stream has a new place to resume from.
     pub(crate) fn take(&mut self) -> Work {
-        let checkpoint = self.moved.then(|| self.checkpoint());
+        let checkpoint = (self.moved || self.wanted).then(|| self.checkpoint());
         self.moved = false;
+        self.wanted = false;
         if let Some(open) = &mut self.open {
             open.flushed |= open.row_count > 0;
         }
@@ -492,6 +529,17 @@ impl Assembler {
         self.take()
     }
 
+    /// How long ago what was read last was committed; 0 when the source has had nothing since the
+    /// last checkpoint.
+    fn lag_seconds(&self) -> f64 {
+        let newest = match &self.open {
+            Some(open) => Some(open.committed_at),
+            None if self.moved && !self.caught_up => self.boundary.last_event_time,
+            None => None,
+        };
+        newest.map_or(0.0, |time| clock::seconds_between(time, clock::now()))
+    }
+
     /// The place to resume from, as of the last whole transaction.
     pub(crate) fn checkpoint(&self) -> Checkpoint {
         let boundary = &self.boundary;
@@ -507,9 +555,7 @@ impl Assembler {
             events_indexed: boundary.events_indexed,
             last_event_time: boundary.last_event_time,
             server_id: self.server_id,
-            lag_seconds: boundary
-                .last_event_time
-                .map(|time| clock::seconds_between(time, clock::now())),
+            lag_seconds: Some(self.lag_seconds()),
             capture_skips: self.skips.clone(),
         }
     }

@@ -178,7 +178,17 @@ impl Session {
         let state = read_state(&row, 0)?;
         self.discard(source_id, state.next_change_id).await?;
         self.attached.insert(source_id);
-        Ok(Attached { source_id, state })
+        let on_source = source.server_uuid == self.ghost.server_uuid;
+        let own_schema = if on_source {
+            self.conn.query_first("SELECT DATABASE()").await?
+        } else {
+            None
+        };
+        Ok(Attached {
+            source_id,
+            state,
+            own_schema,
+        })
     }
 
     /// Finds or makes the rows of a source. An INSERT that finds it there would use up an id.

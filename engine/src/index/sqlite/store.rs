@@ -116,7 +116,11 @@ impl Store {
             .query_row([source_id], |row| Ok(read_state(row, 0)))??;
         self.discard(source_id, state.next_change_id)?;
         self.attached.insert(source_id);
-        Ok(Attached { source_id, state })
+        Ok(Attached {
+            source_id,
+            state,
+            own_schema: None,
+        })
     }
 
     /// Finds or makes the rows of a source.
