@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::index::record::Micros;
-use crate::index::time::timestamp;
+use crate::index::time::{TIMESTAMP_LEN, timestamp};
 
 /// Now. Clocks set before 1970 read as 1970.
 #[must_use]
@@ -25,7 +25,14 @@ pub fn seconds_between(time: Micros, now: Micros) -> f64 {
 /// The time as RFC 3339 has it, with microseconds, UTC.
 #[must_use]
 pub fn rfc3339(time: Micros) -> String {
-    let text = timestamp(time);
-    let text = String::from_utf8_lossy(&text);
-    format!("{}Z", text.replacen(' ', "T", 1))
+    String::from_utf8_lossy(&rfc3339_bytes(time)).into_owned()
+}
+
+/// [`rfc3339`] without a string made for it.
+pub(crate) fn rfc3339_bytes(time: Micros) -> [u8; TIMESTAMP_LEN + 1] {
+    let mut text = [b'Z'; TIMESTAMP_LEN + 1];
+    for (to, byte) in text.iter_mut().zip(timestamp(time)) {
+        *to = if byte == b' ' { b'T' } else { byte };
+    }
+    text
 }

@@ -191,7 +191,7 @@ fn pad<'a>(padded: &'a mut Vec<u8>, bytes: &'a [u8], len: u16) -> &'a [u8] {
     padded
 }
 
-fn push_int(out: &mut Vec<u8>, n: impl itoa::Integer) {
+pub(crate) fn push_int(out: &mut Vec<u8>, n: impl itoa::Integer) {
     out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
 }
 

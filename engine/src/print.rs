@@ -8,11 +8,12 @@ use bintrail_proto::binlog::decoder::{Event, EventData};
 use bintrail_proto::binlog::header::EventType;
 use bintrail_proto::binlog::rows::{RowBuf, RowsEvent, RowsKind};
 use bintrail_proto::binlog::table_map::TableMap;
+use bintrail_proto::gtid_set::Gtid;
 
 use crate::clock;
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::image::ImageWriter;
+use crate::image::{ImageWriter, push_int};
 use crate::json;
 use crate::render::mysqlbinlog;
 use crate::table::Table;
@@ -47,7 +48,8 @@ pub struct Printer<W: Write> {
     /// The part of a line that is the same for all rows of an event.
     prefix: Vec<u8>,
     file: String,
-    gtid: Option<String>,
+    /// As it stands in a line: in quotes, or `null`.
+    gtid: Vec<u8>,
     committed_at: Option<i64>,
     tables: HashMap<u64, Entry>,
     /// Events that may hold row changes and could not be printed.
@@ -66,7 +68,7 @@ impl<W: Write> Printer<W> {
             line: Vec::new(),
             prefix: Vec::new(),
             file: String::new(),
-            gtid: None,
+            gtid: b"null".to_vec(),
             committed_at: None,
             tables: HashMap::new(),
             skipped: 0,
@@ -76,9 +78,18 @@ impl<W: Write> Printer<W> {
     /// The events from here on are those of `file`.
     pub fn start_file(&mut self, file: &str) {
         file.clone_into(&mut self.file);
-        self.gtid = None;
+        self.set_gtid(None);
         self.committed_at = None;
         self.tables.clear();
+    }
+
+    fn set_gtid(&mut self, gtid: Option<Gtid>) {
+        self.gtid.clear();
+        // Writing to memory cannot fail.
+        let _ = match gtid {
+            Some(gtid) => write!(self.gtid, "\"{gtid}\""),
+            None => write!(self.gtid, "null"),
+        };
     }
 
     /// The file that the events come from.
@@ -97,7 +108,7 @@ impl<W: Write> Printer<W> {
             EventData::Rotate(rotate) if event.start == event.end => self.start_file(rotate.file),
             EventData::FormatDescription(_) => self.tables.clear(),
             EventData::Gtid(gtid) => {
-                self.gtid = gtid.gtid.map(|gtid| gtid.to_string());
+                self.set_gtid(gtid.gtid);
                 self.committed_at = gtid
                     .committed
                     .map(|times| {
@@ -220,30 +231,24 @@ impl<W: Write> Printer<W> {
         out.clear();
         out.extend_from_slice(b"{\"file\":");
         json::write_string(out, &self.file);
-        out.extend_from_slice(
-            format!(",\"start_pos\":{},\"end_pos\":{}", event.start, event.end).as_bytes(),
-        );
-        out.extend_from_slice(
-            format!(
-                ",\"timestamp\":\"{}\",\"gtid\":",
-                clock::rfc3339(committed_at)
-            )
-            .as_bytes(),
-        );
-        match &self.gtid {
-            Some(gtid) => json::write_string(out, gtid),
-            None => out.extend_from_slice(b"null"),
-        }
+        out.extend_from_slice(b",\"start_pos\":");
+        push_int(out, event.start);
+        out.extend_from_slice(b",\"end_pos\":");
+        push_int(out, event.end);
+        out.extend_from_slice(b",\"timestamp\":\"");
+        out.extend_from_slice(&clock::rfc3339_bytes(committed_at));
+        out.extend_from_slice(b"\",\"gtid\":");
+        out.extend_from_slice(&self.gtid);
         out.extend_from_slice(b",\"schema\":");
         json::write_string(out, &table.map.schema);
         out.extend_from_slice(b",\"table\":");
         json::write_string(out, &table.map.table);
-        let kind = match kind {
-            RowsKind::Write => "INSERT",
-            RowsKind::Update => "UPDATE",
-            RowsKind::Delete => "DELETE",
+        let kind: &[u8] = match kind {
+            RowsKind::Write => b",\"type\":\"INSERT\",",
+            RowsKind::Update => b",\"type\":\"UPDATE\",",
+            RowsKind::Delete => b",\"type\":\"DELETE\",",
         };
-        out.extend_from_slice(format!(",\"type\":\"{kind}\",").as_bytes());
+        out.extend_from_slice(kind);
     }
 
     fn skip(&mut self, event: &Event<'_>, why: &str) {

@@ -88,6 +88,14 @@ fn full_metadata() {
     );
 }
 
+#[test]
+fn workloads() {
+    assert_same_lines(
+        &render("workloads", |_| true),
+        &data("workloads", "expected"),
+    );
+}
+
 /// What mysqlbinlog prints of the same bytes as LONGBLOB.
 #[test]
 fn geometry_is_printed_as_a_string() {

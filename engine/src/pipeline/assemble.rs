@@ -270,7 +270,12 @@ impl Assembler {
                 open.begun = true;
                 open.connection_id = Some(query.thread_id);
             }
-            Statement::Commit | Statement::Rollback if begun => self.end(at, None),
+            Statement::Commit if begun => self.end(at, None),
+            Statement::Rollback if begun => {
+                self.rolled_back(at);
+                self.end(at, None);
+            }
+            Statement::RollbackTo if begun => self.rolled_back(at),
             Statement::Inside | Statement::Other if begun => {}
             Statement::XaCommit(xid) => self.decide(xid, XaState::Committed, at),
             Statement::XaRollback(xid) => self.decide(xid, XaState::RolledBack, at),
@@ -289,9 +294,21 @@ impl Assembler {
                     self.end(at, None);
                 }
             }
-            Statement::Commit | Statement::Rollback | Statement::Inside | Statement::Other => {
+            Statement::Commit
+            | Statement::Rollback
+            | Statement::RollbackTo
+            | Statement::Inside
+            | Statement::Other => {
                 self.end(at, None);
             }
+        }
+    }
+
+    /// Servers log a rollback behind rows only when it could not undo all of them, and do not say
+    /// which: they are kept, and counted.
+    fn rolled_back(&mut self, at: &Event<'_>) {
+        if self.open.as_ref().is_some_and(|open| open.row_count > 0) {
+            self.skip("rolled_back_in_part", "", at);
         }
     }
 

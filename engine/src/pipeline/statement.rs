@@ -9,7 +9,9 @@ pub(crate) enum Statement<'a> {
     Commit,
     /// `ROLLBACK`: they end, and those of transactional tables never came to be.
     Rollback,
-    /// `ROLLBACK TO`, `SAVEPOINT`, `RELEASE`, `XA END`: inside a transaction, without rows.
+    /// `ROLLBACK TO` a savepoint: the rows since then of transactional tables never came to be.
+    RollbackTo,
+    /// `SAVEPOINT`, `RELEASE`, `XA END`: inside a transaction, without rows.
     Inside,
     /// `XA COMMIT` of the xid: the end of a transaction prepared before.
     XaCommit(&'a str),
@@ -30,7 +32,7 @@ pub(crate) fn classify(sql: &str) -> Statement<'_> {
     match first.to_ascii_uppercase().as_str() {
         "BEGIN" => Statement::Begin,
         "COMMIT" => Statement::Commit,
-        "ROLLBACK" if second.eq_ignore_ascii_case("TO") => Statement::Inside,
+        "ROLLBACK" if second.eq_ignore_ascii_case("TO") => Statement::RollbackTo,
         "ROLLBACK" => Statement::Rollback,
         "SAVEPOINT" | "RELEASE" => Statement::Inside,
         "XA" => match second.to_ascii_uppercase().as_str() {
@@ -151,7 +153,7 @@ mod tests {
         );
         assert_eq!(classify("COMMIT"), Statement::Commit);
         assert_eq!(classify("ROLLBACK"), Statement::Rollback);
-        assert_eq!(classify("ROLLBACK TO `a`"), Statement::Inside);
+        assert_eq!(classify("ROLLBACK TO `a`"), Statement::RollbackTo);
         assert_eq!(classify("SAVEPOINT `a`"), Statement::Inside);
     }
 
