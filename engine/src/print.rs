@@ -120,6 +120,10 @@ impl<W: Write> Printer<W> {
                     })
                     .and_then(|micros| i64::try_from(micros).ok());
             }
+            EventData::MariadbGtid(gtid) => {
+                self.gtid = Some(gtid.gtid.to_string());
+                self.committed_at = None;
+            }
             EventData::TableMap(map) => {
                 if self
                     .tables
@@ -280,9 +284,6 @@ pub(crate) fn may_hold_rows(event_type: EventType) -> bool {
         event_type,
         EventType::TRANSACTION_PAYLOAD_EVENT
             | EventType::PARTIAL_UPDATE_ROWS_EVENT
-            | EventType::WRITE_ROWS_COMPRESSED_EVENT_V1
-            | EventType::UPDATE_ROWS_COMPRESSED_EVENT_V1
-            | EventType::DELETE_ROWS_COMPRESSED_EVENT_V1
             | EventType::PRE_GA_WRITE_ROWS_EVENT
             | EventType::PRE_GA_UPDATE_ROWS_EVENT
             | EventType::PRE_GA_DELETE_ROWS_EVENT

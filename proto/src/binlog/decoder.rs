@@ -101,7 +101,24 @@ impl TableMapEvent<'_> {
     }
 }
 
-impl Event<'_> {
+impl<'a> Event<'a> {
+    /// The event itself, unless MariaDB compressed it: then the plain event, its body put into `scratch`.
+    ///
+    /// # Errors
+    /// Those of [`Compressed::inflate`] and [`with_body`](Self::with_body).
+    pub fn inflate<'s>(self, scratch: &'s mut Vec<u8>) -> Result<Event<'s>, Error>
+    where
+        'a: 's,
+    {
+        match &self.data {
+            EventData::Compressed(compressed) => {
+                compressed.inflate(scratch)?;
+                self.with_body(compressed.event_type, scratch)
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// The plain event that a compressed one stands for: `body` is what
     /// [`Compressed::inflate`] gave.
     ///

@@ -110,6 +110,14 @@ impl Charset {
         })
     }
 
+    /// The number of one of its collations, for a column whose event has none.
+    #[must_use]
+    pub fn any_collation(self) -> u16 {
+        (1..=u16::from(u8::MAX))
+            .find(|&number| collation::charset(number) == Some(self))
+            .unwrap_or(0)
+    }
+
     /// The most bytes that a character takes: `MAXLEN` of `information_schema.CHARACTER_SETS`.
     #[must_use]
     pub const fn max_bytes_per_char(self) -> u8 {
@@ -256,6 +264,13 @@ mod tests {
             let charset = Charset::from_collation(collation).unwrap();
             assert_eq!(charset.name(), name);
             assert_eq!(Charset::from_name(name), Some(charset));
+        }
+        for number in 1..4000 {
+            let Some(charset) = Charset::from_collation(number) else {
+                continue;
+            };
+            let any = Charset::from_collation(charset.any_collation());
+            assert_eq!(any, Some(charset), "{number}");
         }
         assert_eq!(Charset::from_name("utf8"), Some(Charset::Utf8mb3));
         assert_eq!(Charset::from_collation(0), None);
