@@ -74,6 +74,9 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// A fault of bintrail itself.
+    #[error("internal error: {0}; please report it")]
+    Internal(String),
     /// Output that cannot be written.
     #[error("output: {0}")]
     Output(io::Error),
@@ -110,6 +113,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         use source::Error as E;
         match self {
+            Self::Internal(_) => 1,
             Self::Usage(_) | Self::Dsn { .. } => 2,
             Self::Source { error, .. } => match error {
                 E::UnknownHost { .. } | E::Unreachable { .. } | E::HandshakeTimeout { .. } => 10,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bintrail_proto::binlog::decoder::{Decoder, EventData};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::gtids::Gtids;
 use crate::index::record::{Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode};
-use crate::index::{Index, KEEP_ALIVE_SECONDS};
+use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
 use crate::pipeline::assemble::{Assembler, Entry, Need, Work};
 use crate::pipeline::encode::Encoder;
 use crate::resolve::resolve;
@@ -32,6 +32,10 @@ const BATCHES_IN_FLIGHT: usize = 4;
 /// Bytes of events that a batch keeps in memory at the most, unless a single event is larger. What is
 /// encoded from them takes a few times as much.
 const MAX_BATCH_BYTES: usize = 1 << 20;
+
+/// Bytes of events in all the batches between the reader and the index. A batch that is larger by itself
+/// goes alone.
+const MAX_BYTES_IN_FLIGHT: u32 = 4 << 20;
 
 /// The wait before the first and before any later attempt to go on.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -312,9 +316,10 @@ impl<'a> Session<'a> {
         };
         tokio::select! {
             result = both => result,
-            () = overdue => Err(Error::Usage(
-                "the index did not take what was under way; it is read again at the next start".to_owned(),
-            )),
+            () = overdue => Err(IndexError::new(
+                ErrorKind::Busy,
+                "it did not take what was under way; the next start reads that again",
+            ).into()),
         }
     }
 
@@ -413,9 +418,19 @@ impl<'a> Session<'a> {
         if work.is_empty() && work.batch.checkpoint.is_none() {
             return;
         }
+        let bytes = u32::try_from(work.bytes)
+            .unwrap_or(u32::MAX)
+            .min(MAX_BYTES_IN_FLIGHT);
+        // Never closed, so never an error.
+        let Ok(room) = Arc::clone(&self.in_flight.room)
+            .acquire_many_owned(bytes)
+            .await
+        else {
+            return;
+        };
         self.in_flight.add();
         let pool = Arc::clone(&self.pool);
-        let job = tokio::task::spawn_blocking(move || pool.encode(work));
+        let job = tokio::task::spawn_blocking(move || pool.encode(work, room));
         // A closed queue means that the index side has failed, and its error is the one to report.
         let _ = queue.send(job).await;
     }
@@ -426,6 +441,8 @@ type Job = JoinHandle<Result<Encoded, bintrail_proto::Error>>;
 /// A batch ready for the index.
 struct Encoded {
     batch: Batch,
+    /// Its share of [`MAX_BYTES_IN_FLIGHT`], free again once it is written.
+    room: OwnedSemaphorePermit,
     /// Values in it that were kept as raw bytes.
     undecodable: u64,
 }
@@ -440,19 +457,15 @@ async fn write_all(
 ) -> Result<(), Error> {
     let mut undecodable = 0_u64;
     while let Some(job) = jobs.recv().await {
-        let encoded = job
-            .await
-            .map_err(|panic| std::io::Error::other(panic.to_string()));
-        let encoded = encoded.map_err(Error::Output)?;
+        // Every event was read through once before, so neither can happen.
         let Encoded {
             mut batch,
+            room,
             undecodable: more,
-        } = encoded.map_err(|error| Error::Binlog {
-            file: "batch".to_owned(),
-            position: 0,
-            error,
-            remedy: "please report it",
-        })?;
+        } = job
+            .await
+            .map_err(|panic| Error::Internal(panic.to_string()))?
+            .map_err(|error| Error::Internal(error.to_string()))?;
         undecodable = undecodable.saturating_add(more);
         if let Some(checkpoint) = &mut batch.checkpoint
             && undecodable > 0
@@ -466,16 +479,28 @@ async fn write_all(
         if let Ok(batch) = Arc::try_unwrap(batch) {
             pool.give_back(batch);
         }
+        drop(room);
         in_flight.done();
     }
     Ok(())
 }
 
 /// How many batches are between the reader and the index.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct InFlight {
     count: AtomicUsize,
     none: Notify,
+    room: Arc<Semaphore>,
+}
+
+impl Default for InFlight {
+    fn default() -> Self {
+        Self {
+            count: AtomicUsize::new(0),
+            none: Notify::new(),
+            room: Arc::new(Semaphore::new(MAX_BYTES_IN_FLIGHT as usize)),
+        }
+    }
 }
 
 impl InFlight {
@@ -505,7 +530,11 @@ struct Pool {
 }
 
 impl Pool {
-    fn encode(&self, work: Work) -> Result<Encoded, bintrail_proto::Error> {
+    fn encode(
+        &self,
+        work: Work,
+        room: OwnedSemaphorePermit,
+    ) -> Result<Encoded, bintrail_proto::Error> {
         let mut encoder = lock(&self.encoders).pop().unwrap_or_default();
         let spare = lock(&self.batches).pop().unwrap_or_default();
         let mut batch = Batch {
@@ -518,7 +547,11 @@ impl Pool {
         }
         let undecodable = encoder.take_undecodable();
         lock(&self.encoders).push(encoder);
-        Ok(Encoded { batch, undecodable })
+        Ok(Encoded {
+            batch,
+            room,
+            undecodable,
+        })
     }
 
     /// Keeps the buffers of a batch that was written, unless they have grown beyond what is usual.

@@ -170,7 +170,7 @@ fn full_metadata_of_columns_that_mysql_does_not_count() {
         .columns
         .iter()
         .map(|column| match column.unsigned {
-            Some(true) if column.column_type != ColumnType::Year => "1",
+            Some(true) => "1",
             _ => "0",
         })
         .collect();

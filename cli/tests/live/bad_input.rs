@@ -128,7 +128,7 @@ fn a_source_that_refuses() {
     stream(
         &dsn,
         &["--index-dsn", "sqlite:/no/such/directory/index.db"],
-        22,
+        20,
         &["/no/such/directory/index.db"],
     );
 }

@@ -25,6 +25,9 @@ use crate::table::Table;
 /// The most of a transaction's statements that is kept, in bytes.
 const MAX_STATEMENT: usize = 64 * 1024;
 
+/// Tables remembered. Between transactions none has to be.
+const MAX_TABLES: usize = 4096;
+
 /// Rows on their way to the encoder, and what goes to the index with them.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
@@ -229,6 +232,10 @@ impl Assembler {
 
     fn begin(&mut self, event: &GtidEvent, at: &Event<'_>) {
         self.abandon_open();
+        // The server gives a table a new number each time it opens it anew, and tells of none that is gone.
+        if self.tables.len() > MAX_TABLES {
+            self.tables.clear();
+        }
         let committed_at = event
             .committed
             .map(|times| {

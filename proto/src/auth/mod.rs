@@ -55,7 +55,7 @@ pub(crate) fn by_name(name: &[u8]) -> Option<Box<dyn Method>> {
     match name {
         b"caching_sha2_password" => Some(Box::<caching_sha2_password::CachingSha2>::default()),
         b"mysql_native_password" => Some(Box::new(native_password::Native)),
-        b"sha256_password" => Some(Box::new(sha256_password::Sha256Password)),
+        b"sha256_password" => Some(Box::<sha256_password::Sha256Password>::default()),
         _ => None,
     }
 }

@@ -311,7 +311,13 @@ impl ColumnType {
         }
     }
 
-    /// Has it a bit in TABLE_MAP's SIGNEDNESS?
+    /// Has it a bit in TABLE_MAP's SIGNEDNESS? A YEAR has one that says nothing:
+    /// `has_signedess_information_type` in `sql/field_common_properties.h`.
+    pub(crate) const fn has_signedness(self) -> bool {
+        self.is_numeric() || matches!(self, Self::Year)
+    }
+
+    /// Is it an integer, a DECIMAL, a FLOAT or a DOUBLE, which may be unsigned?
     #[must_use]
     pub const fn is_numeric(self) -> bool {
         matches!(

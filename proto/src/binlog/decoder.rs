@@ -152,6 +152,8 @@ pub struct Decoder {
     header_len: usize,
     position: u64,
     live: bool,
+    /// Has FORMAT_DESCRIPTION_EVENT been read, or is what it says known without it?
+    described: bool,
     flavor: Flavor,
 }
 
@@ -166,6 +168,7 @@ impl Decoder {
             header_len: HEADER_LEN,
             position: 4,
             live: false,
+            described: false,
             flavor: Flavor::MySql,
         }
     }
@@ -180,6 +183,7 @@ impl Decoder {
             header_len: HEADER_LEN,
             position: 4,
             live: true,
+            described: true,
             flavor: Flavor::MySql,
         }
     }
@@ -193,7 +197,8 @@ impl Decoder {
     /// Reads `event`: the whole of it, from its header to its checksum.
     ///
     /// # Errors
-    /// A size that is not the header's `event_size`, a wrong checksum, a body that does not fit its type.
+    /// A size that is not the header's `event_size`, a wrong checksum, a body that does not fit its type; in a file,
+    /// an event in front of FORMAT_DESCRIPTION_EVENT, which tells whether there are checksums.
     /// Table maps and rows are read as far as their headers; types not known are [`EventData::Other`].
     pub fn decode<'a>(&mut self, event: &'a [u8]) -> Result<Event<'a>, Error> {
         let header = EventHeader::parse(event)?;
@@ -207,6 +212,12 @@ impl Decoder {
         }
         let body = if header.event_type == EventType::FORMAT_DESCRIPTION_EVENT {
             event.get(HEADER_LEN..).unwrap_or_default()
+        } else if !self.described {
+            return Err(Error {
+                what: "event header",
+                kind: Kind::Invalid("a binlog file begins with FORMAT_DESCRIPTION_EVENT"),
+                offset: 4,
+            });
         } else {
             let covered = self.checksum.verify(event)?;
             let header_len = match header.event_type {
@@ -240,6 +251,7 @@ impl Decoder {
                 if format.checksum == Some(Checksum::Crc32) {
                     verify_format_description(event)?;
                 }
+                self.described = true;
                 self.checksum = format.checksum.unwrap_or_default();
                 self.header_len = usize::from(format.common_header_length);
                 self.flavor = format.server_version.flavor();

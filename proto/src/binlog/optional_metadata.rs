@@ -67,23 +67,22 @@ fn fill(
     columns: &mut [Column],
     primary_key: &mut Option<Vec<u16>>,
 ) -> Result<(), nom::Err<Fault>> {
-    // MariaDB counts YEAR among the numbers, and GEOMETRY among the columns with a collation.
-    let mariadb = flavor == Flavor::MariaDb;
-    let numeric = |column: &Column| {
-        column.column_type.is_numeric() || mariadb && column.column_type == ColumnType::Year
-    };
+    // MariaDB counts GEOMETRY among the columns with a collation.
     let character = |column: &Column| {
         column.column_type.is_character()
-            || mariadb && matches!(column.column_type, ColumnType::Geometry { .. })
+            || flavor == Flavor::MariaDb
+                && matches!(column.column_type, ColumnType::Geometry { .. })
     };
     let enum_or_set = |column: &Column| column.column_type.is_enum_or_set();
     let only = |wanted: fn(ColumnType) -> bool| move |column: &Column| wanted(column.column_type);
     match kind {
         field::SIGNEDNESS => bits(
             value,
-            columns.iter_mut().filter(|column| numeric(column)),
+            columns
+                .iter_mut()
+                .filter(|column| column.column_type.has_signedness()),
             |column, bit| {
-                column.unsigned = Some(bit);
+                column.unsigned = column.column_type.is_numeric().then_some(bit);
             },
         ),
         field::COLUMN_VISIBILITY => bits(value, columns.iter_mut(), |column, bit| {

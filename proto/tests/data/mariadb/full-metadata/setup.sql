@@ -1,4 +1,4 @@
--- What binlog_row_metadata=FULL says of each type: signedness (YEAR counts), collations (GEOMETRY counts),
+-- What binlog_row_metadata=FULL says of each type: signedness (YEAR has a bit), collations (GEOMETRY counts),
 -- names, members and keys.
 SET GLOBAL binlog_row_metadata = FULL;
 CREATE DATABASE full;
