@@ -375,8 +375,8 @@ impl<'a> Session<'a> {
                 error,
                 remedy: "it is read again from the source",
             };
-            let mut event = self.decoder.decode(&frame).map_err(damaged)?;
             let plain;
+            let mut event = self.decoder.decode(&frame).map_err(damaged)?;
             let mut body = &frame;
             if let EventData::Compressed(compressed) = &event.data {
                 let mut inflated = Vec::new();
