@@ -129,7 +129,7 @@ pub(crate) struct SourceArgs {
         value_parser = clap::value_parser!(u64).range(4..)
     )]
     pub(crate) start_pos: Option<u64>,
-    /// GTID set to start behind
+    /// GTID set to start behind: MySQL's, or a position of MariaDB's such as 0-1-100
     #[arg(long, env = "BINTRAIL_START_GTID", value_name = "GTIDS")]
     pub(crate) start_gtid: Option<String>,
     #[command(flatten)]

@@ -156,12 +156,7 @@ fn filter(args: &SourceArgs) -> Filter {
 fn start(args: &SourceArgs) -> Result<Option<Start>, Error> {
     Ok(match (&args.start_file, &args.start_gtid) {
         (Some(file), _) => Some(Start::Position(file.clone(), args.start_pos.unwrap_or(4))),
-        (None, Some(gtids)) => {
-            let set = gtids
-                .parse()
-                .map_err(|error| Error::Usage(format!("--start-gtid {gtids:?}: {error}")))?;
-            Some(Start::Gtids(set))
-        }
+        (None, Some(gtids)) => Some(Start::behind(gtids)?),
         (None, None) => None,
     })
 }

@@ -1,10 +1,12 @@
 //! bintrail's engine: binlog sources, the pipeline, the change index.
 
 pub mod clock;
+mod described;
 pub mod dsn;
 pub mod error;
 pub mod files;
 pub mod filter;
+pub mod gtids;
 pub mod image;
 pub mod index;
 mod json;

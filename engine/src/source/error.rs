@@ -128,7 +128,7 @@ impl Error {
 
     fn from_dump(error: ServerError) -> Self {
         let says = |parts: &[&str]| parts.iter().any(|part| error.message.contains(part));
-        if says(&["same server_uuid/server_id"]) {
+        if says(&["with the same server_uuid"]) {
             Self::ServerIdClash(error)
         } else if says(&[
             "purged required binary logs",
@@ -141,6 +141,7 @@ impl Error {
             "position > file size",
             "has more GTIDs than",
             "which is not in the master's binlog",
+            "is missing the GTID",
         ]) {
             Self::PositionUnknown(error)
         } else {
