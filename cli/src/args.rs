@@ -229,9 +229,44 @@ impl Cli {
     pub(crate) fn read() -> Self {
         let file = std::fs::read_to_string(".bintrail.env").unwrap_or_default();
         let command = with_defaults(Self::command(), &file);
-        let matches = command.get_matches();
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        let cli = command
+            .try_get_matches()
+            .and_then(|matches| Self::from_arg_matches(&matches));
+        cli.unwrap_or_else(|error| {
+            let given = std::env::args().chain(std::env::vars().map(|(_, value)| value));
+            let given: Vec<String> = given
+                .chain(env_file::parse(&file).map(|(_, value)| value.to_owned()))
+                .collect();
+            match without_secrets(&error.to_string(), &given) {
+                Some(text) => {
+                    eprint!("{text}");
+                    std::process::exit(error.exit_code())
+                }
+                None => error.exit(),
+            }
+        })
     }
+}
+
+/// `message` with `***` for each DSN of `given` in it, which may have landed in the place of something else;
+/// `None` when it holds none.
+fn without_secrets(message: &str, given: &[String]) -> Option<String> {
+    let mut text = message.to_owned();
+    for value in given {
+        // `--flag=value` is quoted whole or by its value.
+        for part in [
+            Some(value.as_str()),
+            value.split_once('=').map(|(_, part)| part),
+        ] {
+            if let Some(part) = part
+                && part.contains('@')
+                && part.contains(':')
+            {
+                text = text.replace(part, "***");
+            }
+        }
+    }
+    (text != message).then_some(text)
 }
 
 /// `command` with the values of an env file as the defaults of its flags.
@@ -260,6 +295,23 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_dsn_in_the_wrong_place_is_not_echoed() {
+        for args in [
+            &["bintrail", "stream", "mysql://u:s3 cret@h/"][..],
+            &["bintrail", "stream", "--server-id", "u:s3 cret@tcp(h)/"],
+            &["bintrail", "stream", "--server-id=u:s3 cret@tcp(h)/"],
+            &["bintrail", "u:s3 cret@tcp(h)/"],
+        ] {
+            let given: Vec<String> = args.iter().map(ToString::to_string).collect();
+            let error = Cli::try_parse_from(args).unwrap_err().to_string();
+            assert!(error.contains("cret"), "{error}");
+            let shown = without_secrets(&error, &given).unwrap();
+            assert!(shown.contains("***") && !shown.contains("cret"), "{shown}");
+        }
+        assert_eq!(without_secrets("plain", &["a:b@c".to_owned()]), None);
     }
 
     #[test]
