@@ -266,35 +266,44 @@ impl Cli {
     pub(crate) fn read() -> Self {
         let file = std::fs::read_to_string(".bintrail.env").unwrap_or_default();
         let command = with_defaults(Self::command(), &file);
-        let matches = command
+        let cli = command
             .try_get_matches()
-            .unwrap_or_else(|error| refuse(&error));
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+            .and_then(|matches| Self::from_arg_matches(&matches));
+        cli.unwrap_or_else(|error| {
+            let given = std::env::args().chain(std::env::vars().map(|(_, value)| value));
+            let given: Vec<String> = given
+                .chain(env_file::parse(&file).map(|(_, value)| value.to_owned()))
+                .collect();
+            match without_secrets(&error.to_string(), &given) {
+                Some(text) => {
+                    eprint!("{text}");
+                    std::process::exit(error.exit_code())
+                }
+                None => error.exit(),
+            }
+        })
     }
 }
 
-/// Ends the program with what clap has to say, but for arguments that may be DSNs: clap quotes what it does not know.
-fn refuse(error: &clap::Error) -> ! {
-    let text = error.to_string();
-    match without_dsns(&text, std::env::args().skip(1)) {
-        Some(text) => {
-            eprint!("{text}");
-            std::process::exit(error.exit_code())
+/// `message` with `***` for each DSN of `given` in it, which may have landed in the place of something else;
+/// `None` when it holds none.
+fn without_secrets(message: &str, given: &[String]) -> Option<String> {
+    let mut text = message.to_owned();
+    for value in given {
+        // `--flag=value` is quoted whole or by its value.
+        for part in [
+            Some(value.as_str()),
+            value.split_once('=').map(|(_, part)| part),
+        ] {
+            if let Some(part) = part
+                && part.contains('@')
+                && part.contains(':')
+            {
+                text = text.replace(part, "***");
+            }
         }
-        None => error.exit(),
     }
-}
-
-/// `text` with stars for the arguments in it that may hold a password; `None` when there is none.
-fn without_dsns(text: &str, arguments: impl Iterator<Item = String>) -> Option<String> {
-    let secrets: Vec<_> = arguments
-        .filter(|argument| argument.contains('@') && text.contains(argument))
-        .collect();
-    (!secrets.is_empty()).then(|| {
-        secrets
-            .iter()
-            .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
-    })
+    (text != message).then_some(text)
 }
 
 /// `command` with the values of an env file as the defaults of its flags.
@@ -326,20 +335,20 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_in_the_wrong_place_keeps_its_password() {
-        for dsn in ["mysql://u:s3cret@h/", "u:s3cret@tcp(h)/"] {
-            for before in [&["stream"][..], &["stream", "--server-id"], &[]] {
-                let arguments = [&["bintrail"], before, &[dsn]].concat();
-                let error = Cli::command().try_get_matches_from(&arguments).unwrap_err();
-                let text = error.to_string();
-                assert!(text.contains("s3cret"), "{text}");
-                let given = arguments.iter().map(|argument| (*argument).to_owned());
-                assert!(!without_dsns(&text, given).unwrap().contains("s3cret"));
-            }
+    fn a_dsn_in_the_wrong_place_is_not_echoed() {
+        for args in [
+            &["bintrail", "stream", "mysql://u:s3 cret@h/"][..],
+            &["bintrail", "stream", "--server-id", "u:s3 cret@tcp(h)/"],
+            &["bintrail", "stream", "--server-id=u:s3 cret@tcp(h)/"],
+            &["bintrail", "u:s3 cret@tcp(h)/"],
+        ] {
+            let given: Vec<String> = args.iter().map(ToString::to_string).collect();
+            let error = Cli::try_parse_from(args).unwrap_err().to_string();
+            assert!(error.contains("cret"), "{error}");
+            let shown = without_secrets(&error, &given).unwrap();
+            assert!(shown.contains("***") && !shown.contains("cret"), "{shown}");
         }
-        let missing = Cli::command().try_get_matches_from(["bintrail", "stream"]);
-        let text = missing.unwrap_err().to_string();
-        assert_eq!(without_dsns(&text, std::iter::empty()), None);
+        assert_eq!(without_secrets("plain", &["a:b@c".to_owned()]), None);
     }
 
     #[test]
