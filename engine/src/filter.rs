@@ -16,10 +16,18 @@ pub struct Filter {
 const SYSTEM_SCHEMAS: [&str; 4] = ["mysql", "information_schema", "performance_schema", "sys"];
 
 impl Filter {
-    /// `schemas` as names, `tables` as `table` or `schema.table`; empty lists choose all.
+    /// `schemas` as names, `tables` as `table` or `schema.table`; empty lists choose all. Space around
+    /// a name is no part of it, and an empty name is none: `BINTRAIL_SCHEMAS=` sets no filter.
     #[must_use]
     pub fn new(schemas: &[String], tables: &[String]) -> Self {
-        let tables = tables
+        let named = |names: &[String]| -> Vec<String> {
+            let names = names.iter().map(|name| name.trim());
+            names
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect()
+        };
+        let tables = named(tables)
             .iter()
             .map(|table| match table.split_once('.') {
                 Some((schema, table)) => (Some(schema.to_owned()), table.to_owned()),
@@ -27,7 +35,7 @@ impl Filter {
             })
             .collect();
         Self {
-            schemas: schemas.to_vec(),
+            schemas: named(schemas),
             tables,
             system_schemas: false,
             excluded: None,
@@ -107,6 +115,9 @@ mod tests {
                 && !both.keeps("crm", "orders")
                 && !both.keeps("shop", "x")
         );
+        let unset = filter(&[""], &["", " "]);
+        assert!(unset.keeps("shop", "orders") && !unset.keeps("mysql", "user"));
+        assert!(filter(&["crm", " shop"], &[" orders "]).keeps("shop", "orders"));
         assert!(filter(&["mysql"], &[]).keeps("mysql", "user"));
         assert!(filter(&[], &["mysql.user"]).keeps("mysql", "user"));
     }

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bintrail_proto::binlog::decoder::Decoder;
-use bintrail_proto::gtid_set::GtidSet;
+use bintrail_proto::binlog::decoder::{Decoder, EventData};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -16,7 +15,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::dsn::IndexDsn;
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::index::record::{Attached, Batch, CaptureSkips, Checkpoint, Mode};
+use crate::gtids::Gtids;
+use crate::index::record::{Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode};
 use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
 use crate::pipeline::assemble::{Assembler, Entry, Need, Work};
 use crate::pipeline::encode::Encoder;
@@ -67,14 +67,28 @@ pub enum Start {
     /// At a binlog file and position.
     Position(String, u64),
     /// Behind these GTIDs.
-    Gtids(GtidSet),
+    Gtids(Gtids),
 }
 
 impl Start {
+    /// Behind the GTIDs that `text` lists: MySQL's have colons, MariaDB's have none. No GTID at all is
+    /// the beginning of either.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for text that is neither.
+    pub fn behind(text: &str) -> Result<Self, Error> {
+        let flavor = if text.trim().is_empty() || text.contains(':') {
+            Flavor::MySql
+        } else {
+            Flavor::MariaDb
+        };
+        server::parse_set(text, flavor).map(Self::Gtids)
+    }
+
     /// Where a checkpoint says to go on.
-    fn of(checkpoint: &Checkpoint) -> Result<Self, Error> {
+    fn of(checkpoint: &Checkpoint, flavor: Flavor) -> Result<Self, Error> {
         Ok(match checkpoint.mode {
-            Mode::Gtid => Self::Gtids(server::parse_set(&checkpoint.gtid_set)?),
+            Mode::Gtid => Self::Gtids(server::parse_set(&checkpoint.gtid_set, flavor)?),
             Mode::Position => {
                 Self::Position(checkpoint.binlog_file.clone(), checkpoint.binlog_position)
             }
@@ -216,9 +230,11 @@ impl<'a> Session<'a> {
                 first_checkpoint(start, server_id, state.next_change_id)
             }
         };
-        let start = Start::of(&checkpoint)?;
+        let flavor = server.flavor();
+        let start = Start::of(&checkpoint, flavor)?;
         tracing::info!(from = %start, server_id, "streaming");
-        let (mut events, checksum) = server::dump(&options.source, server_id, &start).await?;
+        let (mut events, checksum) =
+            server::dump(&options.source, server_id, &start, flavor).await?;
         // The server refuses a start it cannot serve in its first answer.
         let mut frames = Vec::new();
         read(&mut events, &mut frames, &options.source, &start).await?;
@@ -226,7 +242,7 @@ impl<'a> Session<'a> {
         if *reset {
             index.reset(source_id).await?;
             if let Some(old) = forgotten {
-                let old = Start::of(&old)?;
+                let old = Start::of(&old, flavor)?;
                 tracing::warn!(from = %old, to = %start, "reset: what lies between is left out");
             }
             *reset = false;
@@ -248,7 +264,7 @@ impl<'a> Session<'a> {
 
         let set = match &start {
             Start::Gtids(set) => set.clone(),
-            Start::Position(..) => GtidSet::new(),
+            Start::Position(..) => Gtids::none(flavor),
         };
         let session = Self {
             options,
@@ -351,13 +367,27 @@ impl<'a> Session<'a> {
         queue: &mpsc::Sender<Job>,
     ) -> Result<(), Error> {
         for frame in frames.drain(..) {
-            let event = self.decoder.decode(&frame).map_err(|error| Error::Binlog {
-                file: self.assembler.file().to_owned(),
-                position: self.decoder.position(),
+            let position = self.decoder.position();
+            let file = self.assembler.file();
+            let damaged = |error| Error::Binlog {
+                file: file.to_owned(),
+                position,
                 error,
                 remedy: "it is read again from the source",
-            })?;
-            if let Need::Table(map) = self.assembler.handle(&event, &frame) {
+            };
+            let plain;
+            let mut event = self.decoder.decode(&frame).map_err(damaged)?;
+            let mut body = &frame;
+            if let EventData::Compressed(compressed) = &event.data {
+                let mut inflated = Vec::new();
+                compressed.inflate(&mut inflated).map_err(damaged)?;
+                plain = Bytes::from(inflated);
+                body = &plain;
+                event = event
+                    .with_body(compressed.event_type, &plain)
+                    .map_err(damaged)?;
+            }
+            if let Need::Table(map) = self.assembler.handle(&event, body) {
                 let valid_from = (self.assembler.file().to_owned(), event.start);
                 let server_table_id = map.table_id;
                 let table = resolve(map, valid_from, &mut self.server).await?;

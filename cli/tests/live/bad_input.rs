@@ -10,7 +10,7 @@ use bintrail_testkit::server::Server;
 use crate::support::{BINTRAIL, PASSWORD, Scratch, source, source_dsn, wait};
 
 /// Runs bintrail, which has to fail with `code` and one line that holds all of `words`.
-fn fails(arguments: &[&str], code: i32, words: &[&str]) {
+pub(crate) fn fails(arguments: &[&str], code: i32, words: &[&str]) {
     let scratch = Scratch::new();
     let mut child = Command::new(BINTRAIL)
         .args(arguments)

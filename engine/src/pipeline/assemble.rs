@@ -6,14 +6,15 @@ use std::sync::Arc;
 use bintrail_proto::binlog::decoder::{Event, EventData, TableMapEvent};
 use bintrail_proto::binlog::gtid::GtidEvent;
 use bintrail_proto::binlog::header::{EventHeader, EventType};
+use bintrail_proto::binlog::mariadb::MariadbGtidEvent;
 use bintrail_proto::binlog::query::Query;
 use bintrail_proto::binlog::rows::RowsEvent;
 use bintrail_proto::binlog::table_map::TableMap;
-use bintrail_proto::gtid_set::{Gtid, GtidSet};
 use bytes::Bytes;
 
 use crate::clock;
 use crate::filter::Filter;
+use crate::gtids::{AnyGtid, Gtids};
 use crate::index::record::{
     Batch, CaptureSkips, Checkpoint, Micros, Mode, SchemaChange, Transaction, XaDecided, XaState,
 };
@@ -54,7 +55,7 @@ impl Work {
 pub(crate) struct Boundary {
     pub(crate) file: String,
     pub(crate) position: u64,
-    pub(crate) gtid_set: GtidSet,
+    pub(crate) gtid_set: Gtids,
     pub(crate) last_event_time: Option<Micros>,
     events_indexed: u64,
 }
@@ -73,7 +74,7 @@ pub(crate) enum Entry {
 
 #[derive(Debug)]
 struct Open {
-    gtid: Option<Gtid>,
+    gtid: Option<AnyGtid>,
     start: u64,
     committed_at: Micros,
     /// Behind BEGIN: statements are part of it.
@@ -118,7 +119,7 @@ pub(crate) enum Need {
 }
 
 impl Assembler {
-    pub(crate) fn new(filter: Filter, checkpoint: &Checkpoint, gtid_set: GtidSet) -> Self {
+    pub(crate) fn new(filter: Filter, checkpoint: &Checkpoint, gtid_set: Gtids) -> Self {
         Self {
             filter,
             mode: checkpoint.mode,
@@ -162,6 +163,7 @@ impl Assembler {
     pub(crate) fn handle(&mut self, event: &Event<'_>, frame: &Bytes) -> Need {
         match &event.data {
             EventData::Gtid(gtid) => self.begin(gtid, event),
+            EventData::MariadbGtid(gtid) => self.begin_mariadb(gtid, event),
             EventData::Query(query) => self.query(query, event),
             EventData::Xid(_) => self.end(event, None),
             EventData::XaPrepare(prepare) => {
@@ -203,7 +205,12 @@ impl Assembler {
                 // A restarted server counts its table ids anew.
                 self.tables.clear();
             }
-            EventData::PreviousGtids(_) | EventData::Stop => {}
+            // Compressed ones come here as the plain events that they stand for.
+            EventData::Compressed(_)
+            | EventData::MariadbGtidList(_)
+            | EventData::BinlogCheckpoint(_)
+            | EventData::PreviousGtids(_)
+            | EventData::Stop => {}
             EventData::Other => self.other(event),
         }
         Need::Nothing
@@ -240,13 +247,21 @@ impl Assembler {
             })
             .and_then(|micros| Micros::try_from(micros).ok())
             .filter(|micros| *micros > 0);
-        self.open(at, event.gtid, committed_at);
+        self.open(at, event.gtid.map(AnyGtid::MySql), committed_at);
+    }
+
+    /// MariaDB's transactions begin without a statement that says so.
+    fn begin_mariadb(&mut self, event: &MariadbGtidEvent<'_>, at: &Event<'_>) {
+        self.abandon_open();
+        let open = self.open(at, Some(AnyGtid::MariaDb(event.gtid)), None);
+        open.begun = !event.is_standalone();
+        open.connection_id = event.thread_id;
     }
 
     fn open(
         &mut self,
         at: &Event<'_>,
-        gtid: Option<Gtid>,
+        gtid: Option<AnyGtid>,
         committed_at: Option<Micros>,
     ) -> &mut Open {
         self.open.insert(Open {
@@ -263,6 +278,10 @@ impl Assembler {
     }
 
     fn query(&mut self, query: &Query<'_>, at: &Event<'_>) {
+        // What MariaDB sends a replica instead of an event that the replica would not know.
+        if query.statement.starts_with(b"# Dummy ev") {
+            return;
+        }
         let sql = String::from_utf8_lossy(query.statement);
         let begun = self.open.as_ref().is_some_and(|open| open.begun);
         match classify(&sql) {
@@ -413,17 +432,9 @@ impl Assembler {
             EventType::PARTIAL_UPDATE_ROWS_EVENT => "partial_json_update",
             EventType::INCIDENT_EVENT => "incident",
             EventType::EXECUTE_LOAD_QUERY_EVENT | EventType::EXEC_LOAD_EVENT => "statement_dml",
-            EventType::WRITE_ROWS_COMPRESSED_EVENT_V1
-            | EventType::UPDATE_ROWS_COMPRESSED_EVENT_V1
-            | EventType::DELETE_ROWS_COMPRESSED_EVENT_V1
-            | EventType::QUERY_COMPRESSED_EVENT => "compressed_event",
             EventType::PRE_GA_WRITE_ROWS_EVENT
             | EventType::PRE_GA_UPDATE_ROWS_EVENT
             | EventType::PRE_GA_DELETE_ROWS_EVENT => "old_rows_event",
-            EventType::GTID_EVENT => {
-                self.skip("mariadb_transaction", "", at);
-                return;
-            }
             EventType::START_EVENT_V3
             | EventType::INTVAR_EVENT
             | EventType::RAND_EVENT
@@ -437,10 +448,7 @@ impl Assembler {
             | EventType::BEGIN_LOAD_QUERY_EVENT
             | EventType::IGNORABLE_LOG_EVENT
             | EventType::TRANSACTION_CONTEXT_EVENT
-            | EventType::VIEW_CHANGE_EVENT
-            | EventType::ANNOTATE_ROWS_EVENT
-            | EventType::BINLOG_CHECKPOINT_EVENT
-            | EventType::GTID_LIST_EVENT => return,
+            | EventType::VIEW_CHANGE_EVENT => return,
             _ if at.header.flags & EventHeader::FLAG_IGNORABLE != 0 => return,
             _ => "unknown_event",
         };

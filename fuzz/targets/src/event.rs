@@ -159,6 +159,22 @@ impl Seen {
                     check_rows(table, rows, &mut self.buf, event.body);
                 }
             }
+            EventData::MariadbGtid(gtid) => {
+                if let Some(xid) = gtid.xid {
+                    within(xid.gtrid);
+                    within(xid.bqual);
+                }
+            }
+            EventData::MariadbGtidList(list) => {
+                assert!(list.gtids().count() * 16 <= event.body.len());
+            }
+            EventData::BinlogCheckpoint(checkpoint) => within(checkpoint.file.as_bytes()),
+            EventData::Compressed(compressed) => {
+                let mut body = Vec::new();
+                if compressed.inflate(&mut body).is_ok() {
+                    assert!(body.len() / 1033 <= event.body.len());
+                }
+            }
             EventData::RowsQuery(query) => within(query.statement),
             EventData::Heartbeat(heartbeat) => within(heartbeat.file.as_bytes()),
             EventData::Xid(_) | EventData::Stop | EventData::Other => {}

@@ -10,6 +10,7 @@ pub(crate) fn print(column: &Column, bytes: &[u8]) -> Result<Vec<u8>, Error> {
     let mut out = b"before".to_vec();
     let mut scratch = String::new();
     let value = Value::decode(column, bytes).inspect_err(|e| super::check_error(e, bytes.len()))?;
+    let column_bytes = bytes.len();
     let written = match value {
         Value::Null => Ok(()),
         Value::Int(n) => {
@@ -63,6 +64,26 @@ pub(crate) fn print(column: &Column, bytes: &[u8]) -> Result<Vec<u8>, Error> {
         | Value::Geometry(bytes)
         | Value::Vector(bytes) => {
             out.extend_from_slice(bytes);
+            Ok(())
+        }
+        Value::Uuid(uuid) => {
+            out.extend_from_slice(uuid.to_string().as_bytes());
+            Ok(())
+        }
+        Value::Inet6(address) => {
+            address.write_to(&mut out);
+            Ok(())
+        }
+        Value::Inet4(address) => {
+            address.write_to(&mut out);
+            Ok(())
+        }
+        Value::Compressed(string) => {
+            let mut inflated = Vec::new();
+            // zlib makes at most 1032 bytes of one.
+            if let Ok(bytes) = string.inflate(&mut inflated) {
+                assert!(bytes.len() / 1033 <= column_bytes);
+            }
             Ok(())
         }
         Value::Json(json) => json.write_json(Style::MySql, &mut out),
