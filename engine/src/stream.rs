@@ -33,6 +33,9 @@ const BATCHES_IN_FLIGHT: usize = 4;
 /// encoded from them takes a few times as much.
 const MAX_BATCH_BYTES: usize = 1 << 20;
 
+/// Bytes that the names of columns may take in what is encoded from a batch, about.
+const MAX_BATCH_NAMES: u64 = 8 << 20;
+
 /// The wait before the first and before any later attempt to go on.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -366,7 +369,8 @@ impl<'a> Session<'a> {
             }
             let pending = self.assembler.pending();
             let full = pending.row_count >= self.options.batch_size && queue.capacity() > 0;
-            if full || pending.bytes >= MAX_BATCH_BYTES {
+            let large = pending.bytes >= MAX_BATCH_BYTES || pending.names >= MAX_BATCH_NAMES;
+            if full || large {
                 self.hand_on(queue).await;
             }
         }

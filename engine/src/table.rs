@@ -33,6 +33,8 @@ pub struct Table {
     /// The primary key, as column numbers from 0 in key order; empty when it has none.
     pub(crate) key: Box<[u16]>,
     pub(crate) texts: Box<[ColumnText]>,
+    /// Bytes that the names take in an image with all columns.
+    pub(crate) names_len: u64,
 }
 
 /// A column's texts, ready to be copied into an image.
@@ -129,7 +131,7 @@ impl Table {
             .filter_map(|(number, column)| column.pk.map(|place| (place, number)))
             .collect();
         key.sort_unstable();
-        let texts = columns
+        let texts: Box<[ColumnText]> = columns
             .iter()
             .zip(&map.columns)
             .map(|(column, of_event)| {
@@ -159,6 +161,7 @@ impl Table {
             map,
             version,
             key: key.into_iter().map(|(_, number)| number).collect(),
+            names_len: texts.iter().map(|text| text.key.len() as u64).sum(),
             texts,
         }
     }

@@ -32,6 +32,9 @@ pub(crate) struct Work {
     pub(crate) row_count: u64,
     /// Bytes of the events that `rows` keeps in memory.
     pub(crate) bytes: usize,
+    /// About as many bytes as the columns' names take in the images of `rows`: far more than the events
+    /// where a wide table holds little.
+    pub(crate) names: u64,
     /// All but the rows themselves.
     pub(crate) batch: Batch,
 }
@@ -374,6 +377,7 @@ impl Assembler {
                 return self.skip("unreadable_rows", &name, at);
             }
         };
+        let names = count.saturating_mul(table.names_len);
         let first_change_id = self.next_change_id;
         let open = match &mut self.open {
             Some(open) => open,
@@ -393,6 +397,7 @@ impl Assembler {
         });
         self.work.row_count = self.work.row_count.saturating_add(count);
         self.work.bytes = self.work.bytes.saturating_add(at.body.len());
+        self.work.names = self.work.names.saturating_add(names);
         self.next_change_id = self.next_change_id.saturating_add(count);
     }
 
