@@ -344,7 +344,7 @@ fn members(column_type: &str) -> Option<Vec<String>> {
     let mut member = String::new();
     loop {
         let (part, behind) = rest.split_once('\'')?;
-        member.push_str(part);
+        push_unescaped(&mut member, part);
         if let Some(after_quote) = behind.strip_prefix('\'') {
             member.push('\'');
             rest = after_quote;
@@ -358,6 +358,24 @@ fn members(column_type: &str) -> Option<Vec<String>> {
     }
 }
 
+/// The server writes these four with a backslash, whatever its `sql_mode`: `append_unescaped` in
+/// `sql/sql_show.cc`.
+fn push_unescaped(member: &mut String, mut text: &str) {
+    while let Some((plain, behind)) = text.split_once('\\') {
+        member.push_str(plain);
+        let mut rest = behind.chars();
+        match rest.next() {
+            Some('0') => member.push('\0'),
+            Some('n') => member.push('\n'),
+            Some('r') => member.push('\r'),
+            Some(other) => member.push(other),
+            None => {}
+        }
+        text = rest.as_str();
+    }
+    member.push_str(text);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,7 +385,11 @@ mod tests {
         let of = |text| members(text).unwrap_or_default();
         assert_eq!(of("enum('a','b''c','d,''e')"), ["a", "b'c", "d,'e"]);
         assert_eq!(of("set('')"), [""]);
-        assert_eq!(of("enum('a\\b')"), ["a\\b"]);
+        // What MySQL 9.7 gives for ENUM('a\\b', 'c\\', 'e\nf', '\r\0').
+        assert_eq!(
+            of(r"enum('a\\b','c\\','e\nf','\r\0')"),
+            ["a\\b", "c\\", "e\nf", "\r\0"]
+        );
         assert_eq!(members("int"), None);
         assert_eq!(members("enum('a"), None);
     }
