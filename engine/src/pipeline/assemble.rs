@@ -82,6 +82,9 @@ struct Open {
     transaction_id: u64,
     row_count: u64,
     statements: String,
+    /// DDL inside it (`CREATE TABLE … SELECT`): it goes to the index with the checkpoint that covers it,
+    /// and that is only behind the transaction's end.
+    schema_changes: Vec<SchemaChange>,
     /// Rows of it have left in an earlier batch.
     flushed: bool,
 }
@@ -254,6 +257,7 @@ impl Assembler {
             transaction_id: self.next_change_id,
             row_count: 0,
             statements: String::new(),
+            schema_changes: Vec::new(),
             flushed: false,
         })
     }
@@ -327,16 +331,27 @@ impl Assembler {
 
     fn schema_change(&mut self, query: &Query<'_>, change_type: String, sql: &str, at: &Event<'_>) {
         let open = self.open.as_ref();
-        self.work.batch.schema_changes.push(SchemaChange {
+        // Their passwords, hashed or in clear, are nothing for the index's readers.
+        let statement = match change_type.as_str() {
+            "CREATE USER" | "ALTER USER" | "CREATE SERVER" | "ALTER SERVER" => {
+                "not kept: it may hold a password"
+            }
+            _ => sql,
+        };
+        let change = SchemaChange {
             binlog_file: self.file.clone(),
             start_position: at.start,
             end_position: at.end,
             gtid: open.and_then(|open| open.gtid).map(|gtid| gtid.to_string()),
             committed_at: open.map_or_else(|| seconds(&at.header), |open| open.committed_at),
             schema: String::from_utf8_lossy(query.schema).into_owned(),
+            statement: statement.to_owned(),
             change_type,
-            statement: sql.to_owned(),
-        });
+        };
+        match &mut self.open {
+            Some(open) => open.schema_changes.push(change),
+            None => self.work.batch.schema_changes.push(change),
+        }
     }
 
     fn table_map(&mut self, map: &TableMapEvent<'_>, at: &Event<'_>) -> Need {
@@ -472,7 +487,9 @@ impl Assembler {
     fn end(&mut self, at: &Event<'_>, xa: Option<(String, XaState)>) {
         let committed_at = match self.open.take() {
             None => seconds(&at.header),
-            Some(open) => {
+            Some(mut open) => {
+                let schema_changes = &mut self.work.batch.schema_changes;
+                schema_changes.append(&mut open.schema_changes);
                 if open.row_count > 0 {
                     self.work.batch.transactions.push(Transaction {
                         transaction_id: open.transaction_id,
