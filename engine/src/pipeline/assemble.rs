@@ -18,7 +18,7 @@ use crate::index::record::{
     Batch, CaptureSkips, Checkpoint, Micros, Mode, SchemaChange, Transaction, XaDecided, XaState,
 };
 use crate::pipeline::encode::RawRows;
-use crate::pipeline::statement::{Statement, classify};
+use crate::pipeline::statement::{Statement, classify, fills_its_table};
 use crate::table::Table;
 
 /// The most of a transaction's statements that is kept, in bytes.
@@ -287,6 +287,13 @@ impl Assembler {
             Statement::XaCommit(xid) => self.decide(xid, XaState::Committed, at),
             Statement::XaRollback(xid) => self.decide(xid, XaState::RolledBack, at),
             Statement::Ddl(change_type) => {
+                let schema = String::from_utf8_lossy(query.schema);
+                if change_type == "CREATE TABLE"
+                    && fills_its_table(&sql)
+                    && self.filter.keeps_statement_in(&schema)
+                {
+                    self.skip("statement_dml", &schema, at);
+                }
                 self.schema_change(query, change_type, &sql, at);
                 if !begun {
                     self.end(at, None);
