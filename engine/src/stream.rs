@@ -117,7 +117,12 @@ async fn keep_streaming(
     let mut attached = None;
     loop {
         let started = Instant::now();
-        let result = match Session::open(options, index, &mut reset, &mut attached).await {
+        let opened = tokio::select! {
+            opened = Session::open(options, index, &mut reset, &mut attached) => opened,
+            // A source or an index that hangs must not keep a stream from stopping.
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        };
+        let result = match opened {
             Ok((session, frames)) => {
                 streamed = true;
                 session.run(frames, stop).await
