@@ -13,6 +13,7 @@
 mod bad_input;
 mod stream;
 mod support;
+mod trouble;
 
 use bintrail_testkit::oracle::{Cell, Oracle};
 use bintrail_testkit::server::Server;
