@@ -1,5 +1,8 @@
 //! The command line.
 
+use std::path::PathBuf;
+
+use bintrail_engine::tls::SslMode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::env_file;
@@ -70,6 +73,11 @@ pub(crate) struct IndexArgs {
         hide_env_values = true
     )]
     pub(crate) index_dsn: String,
+    /// File whose first line is the index's password; beats the one in the DSN
+    #[arg(long, env = "BINTRAIL_INDEX_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) index_password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tls: IndexTlsArgs,
 }
 
 #[derive(Debug, Args)]
@@ -82,6 +90,9 @@ pub(crate) struct SourceArgs {
         hide_env_values = true
     )]
     pub(crate) source_dsn: String,
+    /// File whose first line is the source's password; beats the one in the DSN
+    #[arg(long, env = "BINTRAIL_SOURCE_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) source_password_file: Option<PathBuf>,
     /// Server id to replicate under [default: derived from this host and the source]
     #[arg(long, env = "BINTRAIL_SERVER_ID", value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) server_id: Option<u32>,
@@ -118,24 +129,50 @@ pub(crate) struct SourceArgs {
         value_parser = clap::value_parser!(u64).range(4..)
     )]
     pub(crate) start_pos: Option<u64>,
-    /// GTID set to start behind
+    /// GTID set to start behind: MySQL's, or a position of MariaDB's such as 0-1-100
     #[arg(long, env = "BINTRAIL_START_GTID", value_name = "GTIDS")]
     pub(crate) start_gtid: Option<String>,
-    /// TLS to the source: preferred uses it whenever the source offers it
-    #[arg(
-        long,
-        env = "BINTRAIL_SSL_MODE",
-        value_name = "MODE",
-        default_value = "preferred"
-    )]
-    pub(crate) ssl_mode: SslMode,
+    #[command(flatten)]
+    pub(crate) tls: SourceTlsArgs,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum SslMode {
-    Disabled,
-    Preferred,
-    Required,
+/// TLS to the source. Each beats the parameter of the same name in the DSN.
+#[derive(Debug, Args)]
+pub(crate) struct SourceTlsArgs {
+    /// TLS to the source: disabled, preferred (when the source offers it), required, verify-ca or
+    /// verify-identity [default: preferred; verify-ca with --ssl-ca]
+    #[arg(long, env = "BINTRAIL_SSL_MODE", value_name = "MODE", value_parser = ssl_mode)]
+    pub(crate) ssl_mode: Option<SslMode>,
+    /// PEM file of the authorities to believe [default: the system's]
+    #[arg(long, env = "BINTRAIL_SSL_CA", value_name = "FILE")]
+    pub(crate) ssl_ca: Option<PathBuf>,
+    /// PEM file with a client certificate for the source; needs --ssl-key
+    #[arg(long, env = "BINTRAIL_SSL_CERT", value_name = "FILE")]
+    pub(crate) ssl_cert: Option<PathBuf>,
+    /// PEM file with the client certificate's private key
+    #[arg(long, env = "BINTRAIL_SSL_KEY", value_name = "FILE")]
+    pub(crate) ssl_key: Option<PathBuf>,
+}
+
+/// TLS to an index on a MySQL server, likewise.
+#[derive(Debug, Args)]
+pub(crate) struct IndexTlsArgs {
+    /// TLS to the index, as --ssl-mode has it for the source
+    #[arg(long, env = "BINTRAIL_INDEX_SSL_MODE", value_name = "MODE", value_parser = ssl_mode)]
+    pub(crate) index_ssl_mode: Option<SslMode>,
+    /// PEM file of the authorities to believe of the index [default: the system's]
+    #[arg(long, env = "BINTRAIL_INDEX_SSL_CA", value_name = "FILE")]
+    pub(crate) index_ssl_ca: Option<PathBuf>,
+    /// PEM file with a client certificate for the index; needs --index-ssl-key
+    #[arg(long, env = "BINTRAIL_INDEX_SSL_CERT", value_name = "FILE")]
+    pub(crate) index_ssl_cert: Option<PathBuf>,
+    /// PEM file with that client certificate's private key
+    #[arg(long, env = "BINTRAIL_INDEX_SSL_KEY", value_name = "FILE")]
+    pub(crate) index_ssl_key: Option<PathBuf>,
+}
+
+fn ssl_mode(name: &str) -> Result<SslMode, String> {
+    SslMode::from_name(name).ok_or_else(|| format!("it is {}", SslMode::NAMES))
 }
 
 #[derive(Debug, Args)]
@@ -191,7 +228,7 @@ pub(crate) enum StatusFormat {
 pub(crate) struct DecodeArgs {
     /// Binlog files, in order
     #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<std::path::PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     /// Form of the output
     #[arg(
         long,

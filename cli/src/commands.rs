@@ -3,6 +3,7 @@
 mod status;
 
 use std::io::{self, BufWriter};
+use std::path::Path;
 use std::time::Duration;
 
 use bintrail_engine::Error;
@@ -11,14 +12,14 @@ use bintrail_engine::files::print_file;
 use bintrail_engine::filter::Filter;
 use bintrail_engine::index::Index;
 use bintrail_engine::print::{Format, Printer};
-use bintrail_engine::source::connection::{self, ConnectOptions};
+use bintrail_engine::secret::Secret;
+use bintrail_engine::source::connection::ConnectOptions;
 use bintrail_engine::stream::{Start, StreamOptions, stream};
 use bintrail_engine::tail::{TailOptions, tail};
+use bintrail_engine::tls::TlsOptions;
 use tokio::sync::watch;
 
-use crate::args::{
-    Command, DecodeArgs, IndexArgs, RowFormat, SourceArgs, SslMode, StreamArgs, TailArgs,
-};
+use crate::args::{Command, DecodeArgs, IndexArgs, RowFormat, SourceArgs, StreamArgs, TailArgs};
 use crate::stop;
 
 /// Runs a command to its end.
@@ -97,24 +98,55 @@ const fn format(format: RowFormat) -> Format {
 }
 
 fn index_dsn(args: &IndexArgs) -> Result<IndexDsn, Error> {
-    IndexDsn::parse(&args.index_dsn).map_err(|error| Error::Dsn {
+    let mut dsn = IndexDsn::parse(&args.index_dsn).map_err(|error| Error::Dsn {
         what: "--index-dsn",
         error,
-    })
+    })?;
+    if let IndexDsn::MySql(dsn) = &mut dsn {
+        let flags = TlsOptions {
+            mode: args.tls.index_ssl_mode,
+            ca: args.tls.index_ssl_ca.clone(),
+            cert: args.tls.index_ssl_cert.clone(),
+            key: args.tls.index_ssl_key.clone(),
+        };
+        complete(dsn, flags, "index-", args.index_password_file.as_deref())?;
+    }
+    Ok(dsn)
 }
 
 fn connect_options(args: &SourceArgs) -> Result<ConnectOptions, Error> {
-    let dsn = MySqlDsn::parse(&args.source_dsn).map_err(|error| Error::Dsn {
+    let mut dsn = MySqlDsn::parse(&args.source_dsn).map_err(|error| Error::Dsn {
         what: "--source-dsn",
         error,
     })?;
-    let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
-    options.ssl_mode = match args.ssl_mode {
-        SslMode::Disabled => connection::SslMode::Disabled,
-        SslMode::Preferred => connection::SslMode::Preferred,
-        SslMode::Required => connection::SslMode::Required,
+    let flags = TlsOptions {
+        mode: args.tls.ssl_mode,
+        ca: args.tls.ssl_ca.clone(),
+        cert: args.tls.ssl_cert.clone(),
+        key: args.tls.ssl_key.clone(),
     };
+    complete(&mut dsn, flags, "", args.source_password_file.as_deref())?;
+    let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
+    options.tls = dsn.tls;
     Ok(options)
+}
+
+/// Puts what the flags say over what the DSN says.
+fn complete(
+    dsn: &mut MySqlDsn,
+    flags: TlsOptions,
+    prefix: &str,
+    password_file: Option<&Path>,
+) -> Result<(), Error> {
+    dsn.tls = flags.or(std::mem::take(&mut dsn.tls));
+    dsn.tls.check(prefix).map_err(Error::Usage)?;
+    if let Some(path) = password_file {
+        dsn.password = Secret::read_file(path).map_err(|error| Error::File {
+            path: path.to_owned(),
+            error,
+        })?;
+    }
+    Ok(())
 }
 
 fn filter(args: &SourceArgs) -> Filter {
@@ -124,12 +156,7 @@ fn filter(args: &SourceArgs) -> Filter {
 fn start(args: &SourceArgs) -> Result<Option<Start>, Error> {
     Ok(match (&args.start_file, &args.start_gtid) {
         (Some(file), _) => Some(Start::Position(file.clone(), args.start_pos.unwrap_or(4))),
-        (None, Some(gtids)) => {
-            let set = gtids
-                .parse()
-                .map_err(|error| Error::Usage(format!("--start-gtid {gtids:?}: {error}")))?;
-            Some(Start::Gtids(set))
-        }
+        (None, Some(gtids)) => Some(Start::behind(gtids)?),
         (None, None) => None,
     })
 }

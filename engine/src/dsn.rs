@@ -15,40 +15,10 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use crate::secret::Secret;
+use crate::tls::{SslMode, TlsOptions};
 
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 3306;
-
-/// How much TLS a connection must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SslMode {
-    /// None.
-    Disabled,
-    /// When the server offers it; its certificate is not checked.
-    #[default]
-    Preferred,
-    /// Always; its certificate is not checked.
-    Required,
-    /// Always, with a certificate of a known authority.
-    VerifyCa,
-    /// Always, with a certificate of a known authority for this very host.
-    VerifyIdentity,
-}
-
-impl SslMode {
-    /// The mode of a name as MySQL's `--ssl-mode` has it, in any case.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name.to_ascii_lowercase().replace('_', "-").as_str() {
-            "disabled" => Self::Disabled,
-            "preferred" => Self::Preferred,
-            "required" => Self::Required,
-            "verify-ca" => Self::VerifyCa,
-            "verify-identity" => Self::VerifyIdentity,
-            _ => return None,
-        })
-    }
-}
 
 /// A MySQL or MariaDB server and the user to be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,10 +33,8 @@ pub struct MySqlDsn {
     pub port: u16,
     /// The database, where one is named.
     pub database: Option<String>,
-    /// From `ssl-mode=…`, or `tls=…` as Go's driver has it.
-    pub ssl_mode: Option<SslMode>,
-    /// From `ssl-ca=…`: a PEM file of authorities.
-    pub ssl_ca: Option<PathBuf>,
+    /// From `ssl-mode=…`, or `tls=…` as Go's driver has it, `ssl-ca=…`, `ssl-cert=…` and `ssl-key=…`.
+    pub tls: TlsOptions,
 }
 
 /// Where the index is.
@@ -186,20 +154,19 @@ impl MySqlDsn {
             host: host.to_owned(),
             port,
             database: Some(database.into_owned()).filter(|name| !name.is_empty()),
-            ssl_mode: None,
-            ssl_ca: None,
+            tls: TlsOptions::default(),
         };
         for param in params.unwrap_or_default().split('&') {
             let (name, value) = cut(param, '=');
             let value = decode(value.unwrap_or_default())?;
             match name.replace('_', "-").to_ascii_lowercase().as_str() {
                 "ssl-mode" | "sslmode" => {
-                    dsn.ssl_mode = Some(
+                    dsn.tls.mode = Some(
                         SslMode::from_name(&value).ok_or(fault("ssl-mode has an unknown value"))?,
                     );
                 }
                 "tls" => {
-                    dsn.ssl_mode = Some(match value.as_ref() {
+                    dsn.tls.mode = Some(match value.as_ref() {
                         "false" => SslMode::Disabled,
                         "preferred" => SslMode::Preferred,
                         "skip-verify" => SslMode::Required,
@@ -209,7 +176,9 @@ impl MySqlDsn {
                         }
                     });
                 }
-                "ssl-ca" => dsn.ssl_ca = Some(PathBuf::from(value.as_ref())),
+                "ssl-ca" => dsn.tls.ca = Some(PathBuf::from(value.as_ref())),
+                "ssl-cert" => dsn.tls.cert = Some(PathBuf::from(value.as_ref())),
+                "ssl-key" => dsn.tls.key = Some(PathBuf::from(value.as_ref())),
                 // What else Go's driver takes (parseTime, loc, charset …) has no meaning here.
                 _ => {}
             }
@@ -334,10 +303,16 @@ mod tests {
             ("mysql://h/?ssl-mode=VERIFY_CA", Some(SslMode::VerifyCa)),
             ("mysql://h/?ssl_mode=disabled", Some(SslMode::Disabled)),
         ] {
-            assert_eq!(MySqlDsn::parse(text).unwrap().ssl_mode, expected, "{text}");
+            assert_eq!(MySqlDsn::parse(text).unwrap().tls.mode, expected, "{text}");
         }
-        let dsn = MySqlDsn::parse("mysql://h/?ssl-ca=/a%20b/c").unwrap();
-        assert_eq!(dsn.ssl_ca, Some("/a b/c".into()));
+        let text = "mysql://h/?ssl-ca=/a%20b/c&ssl_cert=d&SSL-KEY=e&ssl-mode=verify-full";
+        let expected = TlsOptions {
+            mode: Some(SslMode::VerifyIdentity),
+            ca: Some("/a b/c".into()),
+            cert: Some("d".into()),
+            key: Some("e".into()),
+        };
+        assert_eq!(MySqlDsn::parse(text).unwrap().tls, expected);
     }
 
     #[test]

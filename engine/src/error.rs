@@ -87,6 +87,9 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// A fault of bintrail itself.
+    #[error("internal error: {0}; please report it")]
+    Internal(String),
     /// Output that cannot be written.
     #[error("output: {0}")]
     Output(io::Error),
@@ -100,7 +103,22 @@ fn remedy(error: &source::Error) -> &'static str {
         E::Unreachable { .. } => {
             "; check that the server runs and that host and port in --source-dsn are right"
         }
-        E::AccessDenied(_) => "; check user and password in --source-dsn",
+        E::AccessDenied(_) => {
+            "; check user and password in --source-dsn and, where the account has a REQUIRE, --ssl-mode and --ssl-cert"
+        }
+        E::PasswordExpired(_) => {
+            "; give the account a new one with ALTER USER … IDENTIFIED BY …, or let it never expire with PASSWORD EXPIRE NEVER"
+        }
+        E::AccountLocked(_) => "; unlock it with ALTER USER … ACCOUNT UNLOCK",
+        E::PasswordInClear(_) => "; set --ssl-mode to required or, better, verify-identity",
+        E::MultiFactor | E::UnsupportedAuthPlugin(_) => {
+            "; give this stream an account of its own that uses caching_sha2_password (MariaDB: ed25519)"
+        }
+        E::TlsNotOffered => {
+            "; give the server a certificate (ssl_cert, ssl_key), or set --ssl-mode=preferred where the way to it is \
+             safe without TLS"
+        }
+        E::TlsDemanded(_) => "; set --ssl-mode=required, or one that verifies",
         E::PrivilegeMissing(_) => {
             "; GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the user, and SELECT on the tables it captures"
         }
@@ -127,11 +145,18 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         use source::Error as E;
         match self {
+            Self::Internal(_) => 1,
             Self::Usage(_) | Self::Dsn { .. } => 2,
             Self::Source { error, .. } => match error {
                 E::UnknownHost { .. } | E::Unreachable { .. } | E::HandshakeTimeout { .. } => 10,
-                E::AccessDenied(_) | E::UnsupportedAuthPlugin(_) | E::RsaKey(_) => 11,
-                E::TlsNotOffered | E::TlsFailed(_) => 12,
+                E::AccessDenied(_)
+                | E::PasswordExpired(_)
+                | E::AccountLocked(_)
+                | E::PasswordInClear(_)
+                | E::MultiFactor
+                | E::UnsupportedAuthPlugin(_)
+                | E::RsaKey(_) => 11,
+                E::TlsNotOffered | E::TlsDemanded(_) | E::TlsSetup(_) | E::TlsFailed(_) => 12,
                 E::PrivilegeMissing(_) => 13,
                 E::ServerIdClash(_) => 16,
                 _ => 17,
@@ -147,6 +172,7 @@ impl Error {
                 ErrorKind::Full | ErrorKind::TooLarge => 25,
                 ErrorKind::ReadOnly => 26,
                 ErrorKind::Batch | ErrorKind::Other => 27,
+                ErrorKind::Tls => 28,
             },
             Self::Binlog { .. } => 30,
             Self::File { .. } => 31,

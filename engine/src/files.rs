@@ -47,6 +47,7 @@ pub fn print_file<W: Write>(path: &Path, printer: &mut Printer<W>) -> Result<(),
     check_magic(magic).map_err(|error| foreign(path, error))?;
 
     let mut decoder = Decoder::for_file();
+    let mut inflated = Vec::new();
     loop {
         let position = events.position;
         let damaged = |error| Error::Binlog {
@@ -62,7 +63,10 @@ pub fn print_file<W: Write>(path: &Path, printer: &mut Printer<W>) -> Result<(),
         let Some(event) = events.take(len)? else {
             return Ok(());
         };
-        let event = decoder.decode(event).map_err(damaged)?;
+        let event = decoder
+            .decode(event)
+            .and_then(|event| event.inflate(&mut inflated))
+            .map_err(damaged)?;
         if let Some(map) = printer.handle(&event)? {
             let valid_from = (printer.file().to_owned(), event.start);
             printer.define(&event, Table::from_event(map.into(), valid_from));

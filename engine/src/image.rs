@@ -16,6 +16,8 @@ pub struct ImageWriter {
     transcoded: String,
     /// A BINARY value with its zero bytes.
     padded: Vec<u8>,
+    /// A compressed value, inflated.
+    inflated: Vec<u8>,
     /// Values that could not be read as their column's type and were kept as raw bytes instead.
     pub undecodable: u64,
 }
@@ -96,6 +98,23 @@ impl ImageWriter {
             Value::FixedBinary(bytes, len) => {
                 json::write_base64(out, text.json_type, pad(&mut self.padded, bytes, len));
             }
+            Value::Compressed(string) => {
+                let bytes = string.inflate(&mut self.inflated)?;
+                match string.charset {
+                    Some(charset) => match charset.to_utf8(bytes, &mut self.transcoded) {
+                        Ok(utf8) if !utf8.starts_with(json::BASE64) => {
+                            json::write_string(out, utf8);
+                        }
+                        _ => json::write_base64(out, text.json_type, bytes),
+                    },
+                    None => json::write_base64(out, text.json_type, bytes),
+                }
+            }
+            Value::Uuid(uuid) => quoted(out, |out| {
+                out.extend_from_slice(uuid.to_string().as_bytes())
+            }),
+            Value::Inet6(address) => quoted(out, |out| address.write_to(out)),
+            Value::Inet4(address) => quoted(out, |out| address.write_to(out)),
             Value::Binary(bytes) | Value::Geometry(bytes) | Value::Vector(bytes) => {
                 json::write_base64(out, text.json_type, bytes);
             }
@@ -161,6 +180,9 @@ impl ImageWriter {
                 Value::DateTime(datetime) => datetime.write_to(out),
                 Value::Timestamp(timestamp) => timestamp.write_to(out),
                 Value::Decimal(decimal) => decimal.write_to(out)?,
+                Value::Uuid(uuid) => out.extend_from_slice(uuid.to_string().as_bytes()),
+                Value::Inet6(address) => address.write_to(out),
+                Value::Inet4(address) => address.write_to(out),
                 Value::Text(bytes, charset) => match charset.to_utf8(bytes, &mut self.transcoded) {
                     Ok(utf8) => push_key_text(out, utf8),
                     Err(_) => json::push_base64(out, text.json_type, bytes),

@@ -1,10 +1,12 @@
 //! bintrail's engine: binlog sources, the pipeline, the change index.
 
 pub mod clock;
+mod described;
 pub mod dsn;
 pub mod error;
 pub mod files;
 pub mod filter;
+pub mod gtids;
 pub mod image;
 pub mod index;
 mod json;
@@ -17,5 +19,6 @@ pub mod source;
 pub mod stream;
 pub mod table;
 pub mod tail;
+pub mod tls;
 
 pub use error::Error;

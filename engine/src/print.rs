@@ -8,11 +8,11 @@ use bintrail_proto::binlog::decoder::{Event, EventData};
 use bintrail_proto::binlog::header::EventType;
 use bintrail_proto::binlog::rows::{RowBuf, RowsEvent, RowsKind};
 use bintrail_proto::binlog::table_map::TableMap;
-use bintrail_proto::gtid_set::Gtid;
 
 use crate::clock;
 use crate::error::Error;
 use crate::filter::Filter;
+use crate::gtids::AnyGtid;
 use crate::image::{ImageWriter, push_int};
 use crate::json;
 use crate::render::mysqlbinlog;
@@ -83,7 +83,7 @@ impl<W: Write> Printer<W> {
         self.tables.clear();
     }
 
-    fn set_gtid(&mut self, gtid: Option<Gtid>) {
+    fn set_gtid(&mut self, gtid: Option<AnyGtid>) {
         self.gtid.clear();
         // Writing to memory cannot fail.
         let _ = match gtid {
@@ -108,7 +108,7 @@ impl<W: Write> Printer<W> {
             EventData::Rotate(rotate) if event.start == event.end => self.start_file(rotate.file),
             EventData::FormatDescription(_) => self.tables.clear(),
             EventData::Gtid(gtid) => {
-                self.set_gtid(gtid.gtid);
+                self.set_gtid(gtid.gtid.map(AnyGtid::MySql));
                 self.committed_at = gtid
                     .committed
                     .map(|times| {
@@ -119,6 +119,10 @@ impl<W: Write> Printer<W> {
                         }
                     })
                     .and_then(|micros| i64::try_from(micros).ok());
+            }
+            EventData::MariadbGtid(gtid) => {
+                self.set_gtid(Some(AnyGtid::MariaDb(gtid.gtid)));
+                self.committed_at = None;
             }
             EventData::TableMap(map) => {
                 if self
@@ -280,9 +284,6 @@ pub(crate) fn may_hold_rows(event_type: EventType) -> bool {
         event_type,
         EventType::TRANSACTION_PAYLOAD_EVENT
             | EventType::PARTIAL_UPDATE_ROWS_EVENT
-            | EventType::WRITE_ROWS_COMPRESSED_EVENT_V1
-            | EventType::UPDATE_ROWS_COMPRESSED_EVENT_V1
-            | EventType::DELETE_ROWS_COMPRESSED_EVENT_V1
             | EventType::PRE_GA_WRITE_ROWS_EVENT
             | EventType::PRE_GA_UPDATE_ROWS_EVENT
             | EventType::PRE_GA_DELETE_ROWS_EVENT

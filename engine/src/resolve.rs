@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bintrail_proto::binlog::table_map::TableMap;
 
+use crate::described::{may_be_native, native};
 use crate::error::Error;
+use crate::index::record::Flavor;
 use crate::source::server::Server;
 use crate::table::Table;
 
@@ -17,6 +19,18 @@ pub(crate) async fn resolve(
     server: &mut Server,
 ) -> Result<Table, Error> {
     if map.has_names() {
+        let mut map = map;
+        if server.flavor() == Flavor::MariaDb && map.columns.iter().any(may_be_native) {
+            let known = server.columns(&map.schema, &map.table).await?;
+            for column in &mut map.columns {
+                let known = known
+                    .iter()
+                    .find(|known| Some(&*known.name) == column.name.as_deref());
+                if let Some(native) = known.and_then(|known| native(column, &known.column_type)) {
+                    column.column_type = native;
+                }
+            }
+        }
         return Ok(Table::from_event(Arc::new(map), valid_from));
     }
     let schema = server.columns(&map.schema, &map.table).await?;

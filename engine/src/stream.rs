@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bintrail_proto::binlog::decoder::Decoder;
-use bintrail_proto::gtid_set::GtidSet;
+use bintrail_proto::binlog::decoder::{Decoder, EventData};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -17,8 +16,9 @@ use crate::clock;
 use crate::dsn::IndexDsn;
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::index::record::{Attached, Batch, CaptureSkips, Checkpoint, Mode, Source};
-use crate::index::{Index, KEEP_ALIVE_SECONDS};
+use crate::gtids::Gtids;
+use crate::index::record::{Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, Source};
+use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
 use crate::pipeline::assemble::{Assembler, Entry, Need, Work};
 use crate::pipeline::encode::Encoder;
 use crate::resolve::resolve;
@@ -36,6 +36,10 @@ const MAX_BATCH_BYTES: usize = 1 << 20;
 
 /// Bytes that the names of columns may take in what is encoded from a batch, about.
 const MAX_BATCH_NAMES: u64 = 8 << 20;
+
+/// Bytes of events in all the batches between the reader and the index. A batch that is larger by itself
+/// goes alone.
+const MAX_BYTES_IN_FLIGHT: u32 = 4 << 20;
 
 /// The wait before the first and before any later attempt to go on.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -67,14 +71,28 @@ pub enum Start {
     /// At a binlog file and position.
     Position(String, u64),
     /// Behind these GTIDs.
-    Gtids(GtidSet),
+    Gtids(Gtids),
 }
 
 impl Start {
+    /// Behind the GTIDs that `text` lists: MySQL's have colons, MariaDB's have none. No GTID at all is
+    /// the beginning of either.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for text that is neither.
+    pub fn behind(text: &str) -> Result<Self, Error> {
+        let flavor = if text.trim().is_empty() || text.contains(':') {
+            Flavor::MySql
+        } else {
+            Flavor::MariaDb
+        };
+        server::parse_set(text, flavor).map(Self::Gtids)
+    }
+
     /// Where a checkpoint says to go on.
-    fn of(checkpoint: &Checkpoint) -> Result<Self, Error> {
+    fn of(checkpoint: &Checkpoint, flavor: Flavor) -> Result<Self, Error> {
         Ok(match checkpoint.mode {
-            Mode::Gtid => Self::Gtids(server::parse_set(&checkpoint.gtid_set)?),
+            Mode::Gtid => Self::Gtids(server::parse_set(&checkpoint.gtid_set, flavor)?),
             Mode::Position => {
                 Self::Position(checkpoint.binlog_file.clone(), checkpoint.binlog_position)
             }
@@ -238,16 +256,18 @@ impl<'a> Session<'a> {
                 }
             }
         };
-        let start = Start::of(&checkpoint)?;
+        let flavor = server.flavor();
+        let start = Start::of(&checkpoint, flavor)?;
         tracing::info!(from = %start, server_id, "streaming");
-        let (mut events, checksum) = server::dump(&options.source, server_id, &start).await?;
+        let (mut events, checksum) =
+            server::dump(&options.source, server_id, &start, flavor).await?;
         // The server refuses a start it cannot serve in its first answer.
         let mut frames = Vec::new();
         read(&mut events, &mut frames, &options.source, &start).await?;
 
         if *reset {
             if let Some(old) = forgotten {
-                tell_of_reset(options, index, source_id, &old, &start).await?;
+                tell_of_reset(options, index, source_id, &old, &start, flavor).await?;
             }
             index.reset(source_id).await?;
             *reset = false;
@@ -269,7 +289,7 @@ impl<'a> Session<'a> {
 
         let set = match &start {
             Start::Gtids(set) => set.clone(),
-            Start::Position(..) => GtidSet::new(),
+            Start::Position(..) => Gtids::none(flavor),
         };
         let session = Self {
             options,
@@ -321,9 +341,10 @@ impl<'a> Session<'a> {
         };
         tokio::select! {
             result = both => result,
-            () = overdue => Err(Error::Usage(
-                "the index did not take what was under way; it is read again at the next start".to_owned(),
-            )),
+            () = overdue => Err(IndexError::new(
+                ErrorKind::Busy,
+                "it did not take what was under way; the next start reads that again",
+            ).into()),
         }
     }
 
@@ -371,13 +392,27 @@ impl<'a> Session<'a> {
         queue: &mpsc::Sender<Job>,
     ) -> Result<(), Error> {
         for frame in frames.drain(..) {
-            let event = self.decoder.decode(&frame).map_err(|error| Error::Binlog {
-                file: self.assembler.file().to_owned(),
-                position: self.decoder.position(),
+            let position = self.decoder.position();
+            let file = self.assembler.file();
+            let damaged = |error| Error::Binlog {
+                file: file.to_owned(),
+                position,
                 error,
                 remedy: "it is read again from the source",
-            })?;
-            if let Need::Table(map) = self.assembler.handle(&event, &frame) {
+            };
+            let plain;
+            let mut event = self.decoder.decode(&frame).map_err(damaged)?;
+            let mut body = &frame;
+            if let EventData::Compressed(compressed) = &event.data {
+                let mut inflated = Vec::new();
+                compressed.inflate(&mut inflated).map_err(damaged)?;
+                plain = Bytes::from(inflated);
+                body = &plain;
+                event = event
+                    .with_body(compressed.event_type, &plain)
+                    .map_err(damaged)?;
+            }
+            if let Need::Table(map) = self.assembler.handle(&event, body) {
                 let valid_from = (self.assembler.file().to_owned(), event.start);
                 let server_table_id = map.table_id;
                 let table = resolve(map, valid_from, &mut self.server).await?;
@@ -409,9 +444,19 @@ impl<'a> Session<'a> {
         if work.is_empty() && work.batch.checkpoint.is_none() {
             return;
         }
+        let bytes = u32::try_from(work.bytes)
+            .unwrap_or(u32::MAX)
+            .min(MAX_BYTES_IN_FLIGHT);
+        // Never closed, so never an error.
+        let Ok(room) = Arc::clone(&self.in_flight.room)
+            .acquire_many_owned(bytes)
+            .await
+        else {
+            return;
+        };
         self.in_flight.add();
         let pool = Arc::clone(&self.pool);
-        let job = tokio::task::spawn_blocking(move || pool.encode(work));
+        let job = tokio::task::spawn_blocking(move || pool.encode(work, room));
         // A closed queue means that the index side has failed, and its error is the one to report.
         let _ = queue.send(job).await;
     }
@@ -469,10 +514,11 @@ async fn tell_of_reset(
     source_id: u32,
     old: &Checkpoint,
     new: &Start,
+    flavor: Flavor,
 ) -> Result<(), Error> {
-    let from = Start::of(old)?;
+    let from = Start::of(old, flavor)?;
     let (left_out, again) = match (&from, new) {
-        (Start::Gtids(old), Start::Gtids(new)) => {
+        (Start::Gtids(Gtids::MySql(old)), Start::Gtids(Gtids::MySql(new))) => {
             let (mut ahead, mut behind) = (new.clone(), old.clone());
             ahead.subtract(old);
             behind.subtract(new);
@@ -484,7 +530,7 @@ async fn tell_of_reset(
             let new = server::log_order(file, *position);
             (new > old, new < old)
         }
-        (Start::Position(..), Start::Gtids(_)) => (true, false),
+        (from, new) => (from != new, false),
     };
     // Where the source is now lies behind what was read only when its binary logs were reset: then nobody
     // knows what they held.
@@ -507,6 +553,8 @@ type Job = JoinHandle<Result<Encoded, bintrail_proto::Error>>;
 /// A batch ready for the index.
 struct Encoded {
     batch: Batch,
+    /// Its share of [`MAX_BYTES_IN_FLIGHT`], free again once it is written.
+    room: OwnedSemaphorePermit,
     /// Values in it that were kept as raw bytes.
     undecodable: u64,
 }
@@ -521,19 +569,15 @@ async fn write_all(
 ) -> Result<(), Error> {
     let mut undecodable = 0_u64;
     while let Some(job) = jobs.recv().await {
-        let encoded = job
-            .await
-            .map_err(|panic| std::io::Error::other(panic.to_string()));
-        let encoded = encoded.map_err(Error::Output)?;
+        // Every event was read through once before, so neither can happen.
         let Encoded {
             mut batch,
+            room,
             undecodable: more,
-        } = encoded.map_err(|error| Error::Binlog {
-            file: "batch".to_owned(),
-            position: 0,
-            error,
-            remedy: "please report it",
-        })?;
+        } = job
+            .await
+            .map_err(|panic| Error::Internal(panic.to_string()))?
+            .map_err(|error| Error::Internal(error.to_string()))?;
         undecodable = undecodable.saturating_add(more);
         if let Some(checkpoint) = &mut batch.checkpoint
             && undecodable > 0
@@ -547,16 +591,28 @@ async fn write_all(
         if let Ok(batch) = Arc::try_unwrap(batch) {
             pool.give_back(batch);
         }
+        drop(room);
         in_flight.done();
     }
     Ok(())
 }
 
 /// How many batches are between the reader and the index.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct InFlight {
     count: AtomicUsize,
     none: Notify,
+    room: Arc<Semaphore>,
+}
+
+impl Default for InFlight {
+    fn default() -> Self {
+        Self {
+            count: AtomicUsize::new(0),
+            none: Notify::new(),
+            room: Arc::new(Semaphore::new(MAX_BYTES_IN_FLIGHT as usize)),
+        }
+    }
 }
 
 impl InFlight {
@@ -586,7 +642,11 @@ struct Pool {
 }
 
 impl Pool {
-    fn encode(&self, work: Work) -> Result<Encoded, bintrail_proto::Error> {
+    fn encode(
+        &self,
+        work: Work,
+        room: OwnedSemaphorePermit,
+    ) -> Result<Encoded, bintrail_proto::Error> {
         let mut encoder = lock(&self.encoders).pop().unwrap_or_default();
         let spare = lock(&self.batches).pop().unwrap_or_default();
         let mut batch = Batch {
@@ -599,7 +659,11 @@ impl Pool {
         }
         let undecodable = encoder.take_undecodable();
         lock(&self.encoders).push(encoder);
-        Ok(Encoded { batch, undecodable })
+        Ok(Encoded {
+            batch,
+            room,
+            undecodable,
+        })
     }
 
     /// Keeps the buffers of a batch that was written, unless they have grown beyond what is usual.

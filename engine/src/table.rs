@@ -6,6 +6,7 @@ use bintrail_proto::binlog::column::ColumnType;
 use bintrail_proto::binlog::table_map::{self, TableMap};
 use bintrail_proto::binlog::value::charset::Charset;
 
+use crate::described::{complete, plain_type};
 use crate::index::record::{Column, KnownBy, TableVersion};
 use crate::json;
 
@@ -94,6 +95,7 @@ impl Table {
         let mut map = map.clone();
         let mut columns = Vec::with_capacity(schema.len());
         for (column, known) in map.columns.iter_mut().zip(schema) {
+            complete(column, &known.column_type, known.charset.as_deref());
             let unsigned = known.column_type.contains(" unsigned");
             if !fits(column, known) || column.unsigned.is_some_and(|is| is != unsigned) {
                 return None;
@@ -180,6 +182,9 @@ fn json_type(column: &table_map::Column) -> u8 {
         ColumnType::Blob { len_bytes: 1 } => 249,
         ColumnType::Blob { len_bytes: 3 } => 250,
         ColumnType::Blob { len_bytes: 4 } => 251,
+        // What they hold once inflated.
+        ColumnType::BlobCompressed { .. } => 252,
+        ColumnType::VarCharCompressed { .. } => 15,
         _ => column.type_code,
     }
 }
@@ -250,7 +255,16 @@ fn type_name(column: &table_map::Column) -> String {
         ColumnType::String { max_len } => format!("binary({max_len})"),
         ColumnType::VarChar { max_len } if text => format!("varchar({})", chars(max_len)),
         ColumnType::VarChar { max_len } => format!("varbinary({max_len})"),
-        ColumnType::Blob { len_bytes } => {
+        ColumnType::VarCharCompressed { max_len } if text => {
+            format!("varchar({})", chars(max_len.saturating_sub(1)))
+        }
+        ColumnType::VarCharCompressed { max_len } => {
+            format!("varbinary({})", max_len.saturating_sub(1))
+        }
+        ColumnType::Uuid => "uuid".to_owned(),
+        ColumnType::Inet6 => "inet6".to_owned(),
+        ColumnType::Inet4 => "inet4".to_owned(),
+        ColumnType::Blob { len_bytes } | ColumnType::BlobCompressed { len_bytes } => {
             let size = match len_bytes {
                 1 => "tiny",
                 2 => "",
@@ -281,11 +295,8 @@ fn type_name(column: &table_map::Column) -> String {
 
 /// Can `known` be the definition that `column` was written under, as far as the event tells?
 fn fits(column: &table_map::Column, known: &SchemaColumn) -> bool {
-    let base = known
-        .column_type
-        .split(['(', ' '])
-        .next()
-        .unwrap_or_default();
+    let known_type = plain_type(&known.column_type);
+    let base = known_type.split(['(', ' ']).next().unwrap_or_default();
     let same_type = match column.column_type {
         ColumnType::Tiny => base == "tinyint",
         ColumnType::Short => base == "smallint",
@@ -294,18 +305,19 @@ fn fits(column: &table_map::Column, known: &SchemaColumn) -> bool {
         ColumnType::LongLong => base == "bigint",
         ColumnType::Float => base == "float",
         ColumnType::Double => base == "double",
-        ColumnType::NewDecimal { precision, scale } => known
-            .column_type
-            .starts_with(&format!("decimal({precision},{scale})")),
+        ColumnType::NewDecimal { precision, scale } => {
+            known_type.starts_with(&format!("decimal({precision},{scale})"))
+        }
         ColumnType::Year => base == "year",
         ColumnType::Date => base == "date",
         ColumnType::Time { .. } | ColumnType::DateTime { .. } | ColumnType::Timestamp { .. } => {
-            known.column_type == type_name(column)
+            known_type == type_name(column)
         }
-        ColumnType::TimeOld => base == "time",
-        ColumnType::DateTimeOld => base == "datetime",
-        ColumnType::TimestampOld => base == "timestamp",
-        ColumnType::Bit { .. } => known.column_type == type_name(column),
+        // MariaDB 5.3 had its own format for fractions, whose width the event does not tell.
+        ColumnType::TimeOld => known_type == "time",
+        ColumnType::DateTimeOld => known_type == "datetime",
+        ColumnType::TimestampOld => known_type == "timestamp",
+        ColumnType::Bit { .. } => known_type == type_name(column),
         ColumnType::Enum { width } => {
             base == "enum"
                 && members(&known.column_type)
@@ -320,18 +332,40 @@ fn fits(column: &table_map::Column, known: &SchemaColumn) -> bool {
                     }
                 })
         }
-        ColumnType::String { .. } | ColumnType::VarChar { .. } => {
-            known.column_type == type_name(column)
+        // MariaDB's VECTOR stands in a row as the bytes of its floats.
+        ColumnType::VarChar { max_len } if base == "vector" => {
+            known_type == format!("vector({})", max_len / 4)
         }
+        ColumnType::String { .. }
+        | ColumnType::VarChar { .. }
+        | ColumnType::VarCharCompressed { .. } => known_type == type_name(column),
+        ColumnType::Uuid => base == "uuid",
+        ColumnType::Inet6 => base == "inet6",
+        ColumnType::Inet4 => base == "inet4",
+        // All compressed ones have the same length of their length.
+        ColumnType::BlobCompressed { .. } => base.ends_with("text") || base.ends_with("blob"),
         ColumnType::Blob { .. } => base == type_name(column),
         ColumnType::Json { .. } => base == "json",
+        ColumnType::Geometry { .. } if column.geometry_type.is_none() => {
+            ["geom", "point", "line", "polygon"]
+                .iter()
+                .any(|kind| base.contains(kind))
+        }
         ColumnType::Geometry { .. } => base == type_name(column),
         ColumnType::Vector { .. } => base == "vector",
         ColumnType::Null => true,
     };
     same_type
         && column.nullable == known.nullable
-        && (column.charset().is_none() || charset_name(column) == known.charset)
+        && (column.charset().is_none() || column.charset() == known_charset(known))
+}
+
+/// `utf8` and `utf8mb3` are two names of one character set.
+fn known_charset(known: &SchemaColumn) -> Option<Charset> {
+    match &known.charset {
+        Some(name) => Charset::from_name(name),
+        None => Some(Charset::Binary),
+    }
 }
 
 /// The members in `enum('a','b''c')` or `set(…)`; `None` for other types.

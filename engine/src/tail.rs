@@ -39,9 +39,11 @@ pub async fn tail<W: Write>(
         .server_id
         .unwrap_or_else(|| derived_server_id(&options.source, "tail"));
     let start = server.start(options.start.as_ref()).await?;
-    let (mut events, checksum) = server::dump(&options.source, server_id, &start).await?;
+    let (mut events, checksum) =
+        server::dump(&options.source, server_id, &start, server.flavor()).await?;
     let mut decoder = Decoder::for_dump(checksum);
     let mut frames = Vec::new();
+    let mut inflated = Vec::new();
     loop {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
@@ -49,12 +51,15 @@ pub async fn tail<W: Write>(
         }
         for frame in frames.drain(..) {
             let position = decoder.position();
-            let event = decoder.decode(&frame).map_err(|error| Error::Binlog {
-                file: printer.file().to_owned(),
-                position,
-                error,
-                remedy: "the event was damaged on its way, or on the source's disk",
-            })?;
+            let event = decoder
+                .decode(&frame)
+                .and_then(|event| event.inflate(&mut inflated))
+                .map_err(|error| Error::Binlog {
+                    file: printer.file().to_owned(),
+                    position,
+                    error,
+                    remedy: "the event was damaged on its way, or on the source's disk",
+                })?;
             if let Some(map) = printer.handle(&event)? {
                 let valid_from = (printer.file().to_owned(), event.start);
                 let table = resolve(map, valid_from, &mut server).await?;

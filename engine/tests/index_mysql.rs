@@ -16,9 +16,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bintrail_engine::dsn::{IndexDsn, MySqlDsn, SslMode};
+use bintrail_engine::dsn::{IndexDsn, MySqlDsn};
 use bintrail_engine::index::{ErrorKind, Index};
 use bintrail_engine::secret::Secret;
+use bintrail_engine::tls::SslMode;
 use index::{ALL_IDS, Backend, Builder, IDS, T0, column, source};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder, Row, Value};
@@ -342,8 +343,8 @@ async fn names_what_is_wrong_with_the_server() {
         );
         // Its certificate is its own.
         assert_eq!(
-            kind(&|dsn| dsn.ssl_mode = Some(SslMode::VerifyCa)).await,
-            ErrorKind::Unreachable
+            kind(&|dsn| dsn.tls.mode = Some(SslMode::VerifyCa)).await,
+            ErrorKind::Tls
         );
 
         let (index, source_id, table_id, mut builder) = mysql.started().await;
@@ -356,7 +357,7 @@ async fn names_what_is_wrong_with_the_server() {
         index.close().await.unwrap();
         for mode in [SslMode::Required, SslMode::Disabled] {
             let mut dsn = mysql.index();
-            dsn.ssl_mode = Some(mode);
+            dsn.tls.mode = Some(mode);
             let index = Index::open(&IndexDsn::MySql(dsn), false).await.unwrap();
             index.close().await.unwrap();
         }

@@ -17,8 +17,9 @@ use std::time::Duration;
 
 use bintrail_engine::secret::Secret;
 use bintrail_engine::source::Error;
-use bintrail_engine::source::connection::{ConnectOptions, Connection, SslMode};
+use bintrail_engine::source::connection::{ConnectOptions, Connection};
 use bintrail_engine::source::replication::{Progress, ReplicationStream};
+use bintrail_engine::tls::SslMode;
 use bintrail_proto::command::dump_flags::NON_BLOCK;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -168,9 +169,9 @@ async fn connects_and_queries() {
 
 async fn caching_sha2(server: &Server, root: &mut Connection) {
     let mut plain = server.user("bt_user", PASSWORD);
-    plain.ssl_mode = SslMode::Disabled;
+    plain.tls.mode = Some(SslMode::Disabled);
     let mut tls = plain.clone();
-    tls.ssl_mode = SslMode::Required;
+    tls.tls.mode = Some(SslMode::Required);
     let key = b"-----BEGIN PUBLIC KEY-----";
     let fast = [2, 0, 0, 2, 1, 3];
     let full = [2, 0, 0, 2, 1, 4];
@@ -212,7 +213,7 @@ async fn caching_sha2(server: &Server, root: &mut Connection) {
 
     for mode in [SslMode::Disabled, SslMode::Preferred] {
         let mut empty = server.user("bt_empty", "");
-        empty.ssl_mode = mode;
+        empty.tls.mode = Some(mode);
         let mut connection = Connection::connect(&empty).await.unwrap();
         connection.ping().await.unwrap();
     }
@@ -222,7 +223,7 @@ async fn refusals(server: &Server) {
     for mode in [SslMode::Disabled, SslMode::Required] {
         for (name, password) in [("bt_user", "wrong"), ("bt_user", ""), ("bt_empty", "wrong")] {
             let mut options = server.user(name, password);
-            options.ssl_mode = mode;
+            options.tls.mode = Some(mode);
             let error = Connection::connect(&options).await.unwrap_err();
             let Error::AccessDenied(denied) = &error else {
                 panic!("{name}: {error}");
@@ -232,7 +233,7 @@ async fn refusals(server: &Server) {
         // The server makes up a plugin for each user it does not have, so that nobody learns who is there.
         for n in 0..20 {
             let mut options = server.user(&format!("bt_nobody{n}"), PASSWORD);
-            options.ssl_mode = mode;
+            options.tls.mode = Some(mode);
             let error = Connection::connect(&options).await.unwrap_err();
             assert!(matches!(error, Error::AccessDenied(_)), "{error}");
         }
@@ -360,7 +361,7 @@ async fn reads_the_replication_stream() {
 
     for mode in [SslMode::Disabled, SslMode::Required] {
         let mut options = server.root();
-        options.ssl_mode = mode;
+        options.tls.mode = Some(mode);
         let by_gtid = ready_to_dump(&options).await;
         let by_gtid = by_gtid.dump_by_gtid(4001, EMPTY_GTID_SET, NON_BLOCK).await;
         let by_gtid = drain(by_gtid.unwrap()).await.unwrap();

@@ -1,6 +1,7 @@
 //! Row events rendered as `mysqlbinlog -vv` prints them, against what it printed itself.
 //!
-//! The binlogs and the expected lines are made by `scripts/gen-goldens` from MySQL 9.7.
+//! The binlogs and the expected lines are made by `scripts/gen-goldens` from MySQL 9.7, MySQL 5.6 and
+//! MariaDB.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,15 +15,15 @@ use std::fs;
 use std::path::PathBuf;
 
 use bintrail_engine::render::mysqlbinlog::write_rows;
-use bintrail_proto::binlog::checksum::Checksum;
-use bintrail_proto::binlog::header::{EventHeader, EventType, HEADER_LEN};
-use bintrail_proto::binlog::rows::{RowBuf, RowsEvent};
+use bintrail_proto::binlog::decoder::{Decoder, EventData};
+use bintrail_proto::binlog::header::EventHeader;
+use bintrail_proto::binlog::rows::RowBuf;
 use bintrail_proto::binlog::table_map::TableMap;
 
 fn data(case: &str, file: &str) -> Vec<u8> {
     let path: PathBuf = [
         env!("CARGO_MANIFEST_DIR"),
-        "../proto/tests/data/mysql97",
+        "../proto/tests/data",
         case,
         file,
     ]
@@ -36,19 +37,23 @@ fn render(case: &str, wanted: impl Fn(&TableMap) -> bool) -> Vec<u8> {
     let binlog = data(case, "binlog");
     let mut rest = binlog.strip_prefix(b"\xfebin").unwrap();
     let (mut out, mut buf, mut tables) = (Vec::new(), RowBuf::default(), HashMap::new());
+    let mut decoder = Decoder::for_file();
+    let mut inflated = Vec::new();
     while !rest.is_empty() {
         let header = EventHeader::parse(rest).unwrap();
         let (event, behind) = rest.split_at(header.event_size as usize);
-        let body = &Checksum::Crc32.verify(event).unwrap()[HEADER_LEN..];
-        if header.event_type == EventType::TABLE_MAP_EVENT {
-            let table = TableMap::parse(body).unwrap();
-            tables.insert(table.table_id, table);
-        } else if RowsEvent::kind_of(header.event_type).is_some() {
-            let rows = RowsEvent::parse(header.event_type, body).unwrap();
-            let table = &tables[&rows.table_id];
-            if wanted(table) {
-                write_rows(&mut out, table, &rows, &mut buf).unwrap();
+        let event = decoder.decode(event).unwrap();
+        match event.inflate(&mut inflated).unwrap().data {
+            EventData::TableMap(map) => {
+                tables.insert(map.table_id, map.compile().unwrap());
             }
+            EventData::Rows(rows) => {
+                let table = &tables[&rows.table_id];
+                if wanted(table) {
+                    write_rows(&mut out, table, &rows, &mut buf).unwrap();
+                }
+            }
+            _ => {}
         }
         rest = behind;
     }
@@ -77,29 +82,32 @@ fn assert_same_lines(actual: &[u8], expected: &[u8]) {
 
 #[test]
 fn every_type() {
-    assert_same_lines(&render("types", |_| true), &data("types", "expected"));
+    assert_same_lines(
+        &render("mysql97/types", |_| true),
+        &data("mysql97/types", "expected"),
+    );
 }
 
 #[test]
 fn full_metadata() {
     assert_same_lines(
-        &render("full-metadata", |_| true),
-        &data("full-metadata", "expected"),
+        &render("mysql97/full-metadata", |_| true),
+        &data("mysql97/full-metadata", "expected"),
     );
 }
 
 #[test]
 fn workloads() {
     assert_same_lines(
-        &render("workloads", |_| true),
-        &data("workloads", "expected"),
+        &render("mysql97/workloads", |_| true),
+        &data("mysql97/workloads", "expected"),
     );
 }
 
 /// What mysqlbinlog prints of the same bytes as LONGBLOB.
 #[test]
 fn geometry_is_printed_as_a_string() {
-    let expected = String::from_utf8_lossy(&data("geometry", "expected"))
+    let expected = String::from_utf8_lossy(&data("mysql97/geometry", "expected"))
         .split_inclusive('\n')
         .map(str::to_owned)
         .collect::<Vec<_>>();
@@ -116,9 +124,29 @@ fn geometry_is_printed_as_a_string() {
         .collect::<String>()
         .replace("`twins`", "`shapes`")
         .replace("LONGBLOB/LONGTEXT", "GEOMETRY");
-    let shapes = render("geometry", |table| &*table.table == "shapes");
+    let shapes = render("mysql97/geometry", |table| &*table.table == "shapes");
     assert_same_lines(
         String::from_utf8_lossy(&shapes).as_bytes(),
         twins.as_bytes(),
     );
+}
+
+#[test]
+fn mysql_5_6() {
+    assert_same_lines(
+        &render("mysql56/types", |_| true),
+        &data("mysql56/types", "expected"),
+    );
+}
+
+#[test]
+fn mariadb() {
+    for case in [
+        "mariadb/types",
+        "mariadb/full-metadata",
+        "mariadb/compressed",
+        "mariadb11/positions",
+    ] {
+        assert_same_lines(&render(case, |_| true), &data(case, "expected"));
+    }
 }

@@ -100,6 +100,12 @@ pub enum Error {
     /// The account needs an authentication plugin that is not supported.
     #[error("the account uses the authentication plugin {0}, which is not supported")]
     UnsupportedPlugin(String),
+    /// The account needs the password in clear, and there is no TLS to protect it.
+    #[error("the account uses {0}, which would send the password in clear without TLS")]
+    NeedsTls(&'static str),
+    /// The account needs more than one proof.
+    #[error("the account needs multi-factor authentication, which is not supported")]
+    MultiFactor,
     /// TLS is required, and the server does not offer it.
     #[error("TLS is required, but the server does not offer it")]
     TlsNotOffered,
@@ -255,12 +261,13 @@ impl Session {
     }
 
     fn respond(&mut self) -> Result<Action, Error> {
-        // A plugin that is unknown here may be the server's default and not the account's.
+        // The server's default plugin need not be the account's: one that is unknown here or cannot be used now
+        // is no reason to stop.
         let mut method = match self.method.take() {
-            Some(method) => method,
-            None => Self::fallback(self.ready.capabilities)?,
+            Some(method) if self.ready.tls || !method.needs_tls() => method,
+            _ => Self::fallback(self.ready.capabilities)?,
         };
-        let auth_response = Zeroizing::new(method.start(self.context())?);
+        let auth_response = self.begin(method.as_mut())?;
         let response = HandshakeResponse41 {
             capabilities: self.ready.capabilities,
             user: &self.config.user,
@@ -302,10 +309,11 @@ impl Session {
                     Error::UnsupportedPlugin(String::from_utf8_lossy(switch.plugin).into_owned())
                 })?;
                 self.nonce = switch.nonce.to_vec();
-                let answer = Zeroizing::new(method.start(self.context())?);
+                let answer = self.begin(method.as_mut())?;
                 self.method = Some(method);
                 Ok(Some(self.send(&answer)))
             }
+            Some((&auth::NEXT_FACTOR, _)) => Err(Error::MultiFactor),
             Some((&auth::MORE_DATA, data)) => {
                 let mut method = self
                     .method
@@ -323,9 +331,17 @@ impl Session {
                 }
             }
             _ => Err(invalid(
-                "neither OK, ERR, AuthSwitchRequest nor AuthMoreData",
+                "neither OK, ERR, AuthSwitchRequest, AuthMoreData nor AuthNextFactor",
             )),
         }
+    }
+
+    /// The first answer of a plugin.
+    fn begin(&self, method: &mut dyn Method) -> Result<Zeroizing<Vec<u8>>, Error> {
+        if method.needs_tls() && !self.ready.tls {
+            return Err(Error::NeedsTls(method.name()));
+        }
+        Ok(Zeroizing::new(method.start(self.context())?))
     }
 
     fn context(&self) -> Context<'_> {

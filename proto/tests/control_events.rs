@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use bintrail_proto::binlog::checksum::Checksum;
-use bintrail_proto::binlog::format_description::FormatDescription;
+use bintrail_proto::binlog::format_description::{Flavor, FormatDescription};
 use bintrail_proto::binlog::gtid::GtidEvent;
 use bintrail_proto::binlog::heartbeat::Heartbeat;
 use bintrail_proto::binlog::previous_gtids::PreviousGtids;
@@ -374,7 +374,7 @@ fn format_description_of_9_7() {
     let (_, events) = &files()[0];
     let description = FormatDescription::parse(&events[0].body).expect("well-formed");
     assert_eq!(description.server_version.numbers, (9, 7, 4));
-    assert!(!description.server_version.is_mariadb());
+    assert_eq!(description.server_version.flavor(), Flavor::MySql);
     assert_eq!(description.created, events[0].timestamp);
     assert_eq!(description.common_header_length, 19);
     // TABLE_MAP_EVENT, WRITE_ROWS_EVENT (version 2), XID_EVENT, GTID_TAGGED_LOG_EVENT.

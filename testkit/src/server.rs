@@ -102,7 +102,12 @@ impl Server {
 
     /// The file and position that the next event will be written at.
     pub fn position(&self) -> Result<(String, u64)> {
-        let row = self.client()?.strings("SHOW BINARY LOG STATUS")?.remove(0);
+        let mut client = self.client()?;
+        // Other servers know it by its old name only.
+        let row = client
+            .strings("SHOW BINARY LOG STATUS")
+            .or_else(|_| client.strings("SHOW MASTER STATUS"))?
+            .remove(0);
         Ok((row[0].clone(), row[1].parse()?))
     }
 

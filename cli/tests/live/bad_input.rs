@@ -10,7 +10,7 @@ use bintrail_testkit::server::Server;
 use crate::support::{BINTRAIL, PASSWORD, Scratch, source, source_dsn, wait};
 
 /// Runs bintrail, which has to fail with `code` and one line that holds all of `words`.
-fn fails(arguments: &[&str], code: i32, words: &[&str]) {
+pub(crate) fn fails(arguments: &[&str], code: i32, words: &[&str]) {
     let scratch = Scratch::new();
     let mut child = Command::new(BINTRAIL)
         .args(arguments)
@@ -128,7 +128,7 @@ fn a_source_that_refuses() {
     stream(
         &dsn,
         &["--index-dsn", "sqlite:/no/such/directory/index.db"],
-        22,
+        20,
         &["/no/such/directory/index.db"],
     );
 }

@@ -11,6 +11,8 @@
 )]
 
 mod bad_input;
+mod other_servers;
+mod secrets;
 mod stream;
 mod support;
 mod trouble;

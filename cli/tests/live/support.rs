@@ -51,8 +51,13 @@ impl Drop for Scratch {
 
 /// A source with a user who may do what a stream needs and no more.
 pub(crate) fn source(options: &[&str]) -> Server {
+    source_of("mysql97", options)
+}
+
+/// The same, of any kind that `scripts/servers` has.
+pub(crate) fn source_of(kind: &str, options: &[&str]) -> Server {
     let quick = ["--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"];
-    let server = Server::start("mysql97", "source", &[&quick, options].concat()).unwrap();
+    let server = Server::start(kind, "source", &[&quick, options].concat()).unwrap();
     let mut client = server.client().unwrap();
     client
         .run(&format!("CREATE USER capture IDENTIFIED BY '{PASSWORD}'"))

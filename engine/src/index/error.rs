@@ -9,6 +9,8 @@ pub enum ErrorKind {
     Unreachable,
     /// The server or the file system refuses the user.
     AccessDenied,
+    /// TLS: the server has none, its certificate is not accepted, or one of ours cannot be used.
+    Tls,
     /// There is no index there, and this is not the command that makes one.
     Missing,
     /// What is there is not an index, or a server that cannot hold one.

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use bintrail_proto::binlog::decoder::{Event, EventData, TableMapEvent};
 use bintrail_proto::binlog::gtid::GtidEvent;
 use bintrail_proto::binlog::header::{EventHeader, EventType};
+use bintrail_proto::binlog::mariadb::MariadbGtidEvent;
 use bintrail_proto::binlog::query::Query;
 use bintrail_proto::binlog::rows::RowsEvent;
 use bintrail_proto::binlog::table_map::TableMap;
-use bintrail_proto::gtid_set::{Gtid, GtidSet};
 use bytes::Bytes;
 
 use crate::clock;
 use crate::filter::Filter;
+use crate::gtids::{AnyGtid, Gtids};
 use crate::index::record::{
     Batch, CaptureSkips, Checkpoint, Micros, Mode, SchemaChange, Transaction, XaDecided, XaState,
 };
@@ -23,6 +24,9 @@ use crate::table::Table;
 
 /// The most of a transaction's statements that is kept, in bytes.
 const MAX_STATEMENT: usize = 64 * 1024;
+
+/// Tables remembered. Between transactions none has to be.
+const MAX_TABLES: usize = 4096;
 
 /// Rows on their way to the encoder, and what goes to the index with them.
 #[derive(Debug, Default)]
@@ -54,7 +58,7 @@ impl Work {
 pub(crate) struct Boundary {
     pub(crate) file: String,
     pub(crate) position: u64,
-    pub(crate) gtid_set: GtidSet,
+    pub(crate) gtid_set: Gtids,
     pub(crate) last_event_time: Option<Micros>,
     events_indexed: u64,
 }
@@ -73,7 +77,7 @@ pub(crate) enum Entry {
 
 #[derive(Debug)]
 struct Open {
-    gtid: Option<Gtid>,
+    gtid: Option<AnyGtid>,
     start: u64,
     committed_at: Micros,
     /// Behind BEGIN: statements are part of it.
@@ -121,7 +125,7 @@ pub(crate) enum Need {
 }
 
 impl Assembler {
-    pub(crate) fn new(filter: Filter, checkpoint: &Checkpoint, gtid_set: GtidSet) -> Self {
+    pub(crate) fn new(filter: Filter, checkpoint: &Checkpoint, gtid_set: Gtids) -> Self {
         Self {
             filter,
             mode: checkpoint.mode,
@@ -165,6 +169,7 @@ impl Assembler {
     pub(crate) fn handle(&mut self, event: &Event<'_>, frame: &Bytes) -> Need {
         match &event.data {
             EventData::Gtid(gtid) => self.begin(gtid, event),
+            EventData::MariadbGtid(gtid) => self.begin_mariadb(gtid, event),
             EventData::Query(query) => self.query(query, event),
             EventData::Xid(_) => self.end(event, None),
             EventData::XaPrepare(prepare) => {
@@ -206,7 +211,12 @@ impl Assembler {
                 // A restarted server counts its table ids anew.
                 self.tables.clear();
             }
-            EventData::PreviousGtids(_) | EventData::Stop => {}
+            // Compressed ones come here as the plain events that they stand for.
+            EventData::Compressed(_)
+            | EventData::MariadbGtidList(_)
+            | EventData::BinlogCheckpoint(_)
+            | EventData::PreviousGtids(_)
+            | EventData::Stop => {}
             EventData::Other => self.other(event),
         }
         Need::Nothing
@@ -228,6 +238,10 @@ impl Assembler {
 
     fn begin(&mut self, event: &GtidEvent, at: &Event<'_>) {
         self.abandon_open();
+        // The server gives a table a new number each time it opens it anew, and tells of none that is gone.
+        if self.tables.len() > MAX_TABLES {
+            self.tables.clear();
+        }
         let committed_at = event
             .committed
             .map(|times| {
@@ -239,13 +253,21 @@ impl Assembler {
             })
             .and_then(|micros| Micros::try_from(micros).ok())
             .filter(|micros| *micros > 0);
-        self.open(at, event.gtid, committed_at);
+        self.open(at, event.gtid.map(AnyGtid::MySql), committed_at);
+    }
+
+    /// MariaDB's transactions begin without a statement that says so.
+    fn begin_mariadb(&mut self, event: &MariadbGtidEvent<'_>, at: &Event<'_>) {
+        self.abandon_open();
+        let open = self.open(at, Some(AnyGtid::MariaDb(event.gtid)), None);
+        open.begun = !event.is_standalone();
+        open.connection_id = event.thread_id;
     }
 
     fn open(
         &mut self,
         at: &Event<'_>,
-        gtid: Option<Gtid>,
+        gtid: Option<AnyGtid>,
         committed_at: Option<Micros>,
     ) -> &mut Open {
         self.open.insert(Open {
@@ -263,6 +285,10 @@ impl Assembler {
     }
 
     fn query(&mut self, query: &Query<'_>, at: &Event<'_>) {
+        // What MariaDB sends a replica instead of an event that the replica would not know.
+        if query.statement.starts_with(b"# Dummy ev") {
+            return;
+        }
         let sql = String::from_utf8_lossy(query.statement);
         let begun = self.open.as_ref().is_some_and(|open| open.begun);
         match classify(&sql) {
@@ -433,17 +459,9 @@ impl Assembler {
             EventType::PARTIAL_UPDATE_ROWS_EVENT => "partial_json_update",
             EventType::INCIDENT_EVENT => "incident",
             EventType::EXECUTE_LOAD_QUERY_EVENT | EventType::EXEC_LOAD_EVENT => "statement_dml",
-            EventType::WRITE_ROWS_COMPRESSED_EVENT_V1
-            | EventType::UPDATE_ROWS_COMPRESSED_EVENT_V1
-            | EventType::DELETE_ROWS_COMPRESSED_EVENT_V1
-            | EventType::QUERY_COMPRESSED_EVENT => "compressed_event",
             EventType::PRE_GA_WRITE_ROWS_EVENT
             | EventType::PRE_GA_UPDATE_ROWS_EVENT
             | EventType::PRE_GA_DELETE_ROWS_EVENT => "old_rows_event",
-            EventType::GTID_EVENT => {
-                self.skip("mariadb_transaction", "", at);
-                return;
-            }
             EventType::START_EVENT_V3
             | EventType::INTVAR_EVENT
             | EventType::RAND_EVENT
@@ -457,10 +475,7 @@ impl Assembler {
             | EventType::BEGIN_LOAD_QUERY_EVENT
             | EventType::IGNORABLE_LOG_EVENT
             | EventType::TRANSACTION_CONTEXT_EVENT
-            | EventType::VIEW_CHANGE_EVENT
-            | EventType::ANNOTATE_ROWS_EVENT
-            | EventType::BINLOG_CHECKPOINT_EVENT
-            | EventType::GTID_LIST_EVENT => return,
+            | EventType::VIEW_CHANGE_EVENT => return,
             _ if at.header.flags & EventHeader::FLAG_IGNORABLE != 0 => return,
             _ => "unknown_event",
         };

@@ -2,4 +2,4 @@
 
 pub(crate) mod assemble;
 pub mod encode;
-pub(crate) mod statement;
+pub mod statement;

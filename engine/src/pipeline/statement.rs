@@ -2,7 +2,7 @@
 
 /// A statement in the binlog, as far as the stream needs to tell them apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Statement<'a> {
+pub enum Statement<'a> {
     /// `BEGIN` or `XA START`: a transaction's rows follow.
     Begin,
     /// `COMMIT`: they end.
@@ -26,7 +26,8 @@ pub(crate) enum Statement<'a> {
 }
 
 /// Classifies `sql`; comments and white space in front of it are skipped.
-pub(crate) fn classify(sql: &str) -> Statement<'_> {
+#[must_use]
+pub fn classify(sql: &str) -> Statement<'_> {
     let (first, rest) = word(sql);
     let (second, behind) = word(rest);
     match first.to_ascii_uppercase().as_str() {

@@ -1,6 +1,7 @@
 //! A connection to a source server: small queries, then perhaps a replication stream.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bintrail_proto::command::{self, BinlogDump, BinlogDumpGtid, RegisterReplica};
@@ -8,6 +9,7 @@ use bintrail_proto::response::{ErrPacket, OkPacket, ServerError};
 use bintrail_proto::resultset::{Answer, Collector, ResultSet};
 use bintrail_proto::session::{Action, Config, Ready, Session, TlsPolicy};
 use bytes::BytesMut;
+use rustls::ClientConfig;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -15,27 +17,16 @@ use zeroize::Zeroizing;
 use super::Error;
 use super::packets::{Packets, fill};
 use super::replication::{MAX_EVENT_PACKET, ReplicationStream};
+use super::rsa;
 use super::transport::Transport;
-use super::{rsa, tls};
 use crate::secret::Secret;
+use crate::tls::{SslMode, TlsOptions, client_config};
 
 /// The most that one answer to a query may take: the columns of a million tables.
 const MAX_ANSWER: usize = 1 << 30;
 
 /// What the connection phase reads at a time; its packets are short.
 const HANDSHAKE_BLOCK: usize = 16 * 1024;
-
-/// Whether a connection is encrypted, as MySQL's own clients name it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum SslMode {
-    /// Never.
-    Disabled,
-    /// Whenever the server offers TLS, to any certificate; never in clear after a failed handshake.
-    #[default]
-    Preferred,
-    /// Always, to any certificate.
-    Required,
-}
 
 /// Where and how to connect.
 #[derive(Debug, Clone)]
@@ -48,8 +39,8 @@ pub struct ConnectOptions {
     pub user: String,
     /// Its password; empty for none.
     pub password: Secret,
-    /// Whether to encrypt.
-    pub ssl_mode: SslMode,
+    /// Whether to encrypt, and whom to believe.
+    pub tls: TlsOptions,
     /// How long connecting may take, from the name look-up to the end of authentication.
     pub connect_timeout: Duration,
     /// How long the server may be silent while it owes an answer or, in a replication stream, at all. There it must
@@ -66,7 +57,7 @@ impl ConnectOptions {
             port,
             user: user.to_owned(),
             password,
-            ssl_mode: SslMode::default(),
+            tls: TlsOptions::default(),
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(60),
         }
@@ -84,10 +75,12 @@ impl ConnectOptions {
             user: self.user.clone(),
             password: Zeroizing::new(self.password.expose().to_owned()),
             database: None,
-            tls: match self.ssl_mode {
+            tls: match self.tls.mode() {
                 SslMode::Disabled => TlsPolicy::Disabled,
                 SslMode::Preferred => TlsPolicy::Preferred,
-                SslMode::Required => TlsPolicy::Required,
+                SslMode::Required | SslMode::VerifyCa | SslMode::VerifyIdentity => {
+                    TlsPolicy::Required
+                }
             },
             attributes: attributes
                 .iter()
@@ -118,11 +111,16 @@ impl Connection {
     /// # Errors
     /// See [`Error`]; any of its variants up to [`Error::Server`].
     pub async fn connect(options: &ConnectOptions) -> Result<Self, Error> {
+        // Files that cannot be used are a fault here, whether or not the server has TLS.
+        let tls = match options.tls.mode() {
+            SslMode::Disabled => None,
+            _ => Some(client_config(&options.tls)?),
+        };
         let limit = options.connect_timeout;
         let started = Instant::now();
         let transport = Transport::connect(&options.host, options.port, limit).await?;
         let left = limit.saturating_sub(started.elapsed());
-        timeout(left, Self::open(transport, options))
+        timeout(left, Self::open(transport, options, tls))
             .await
             .unwrap_or_else(|_| {
                 Err(Error::HandshakeTimeout {
@@ -132,7 +130,11 @@ impl Connection {
             })
     }
 
-    async fn open(mut transport: Transport, options: &ConnectOptions) -> Result<Self, Error> {
+    async fn open(
+        mut transport: Transport,
+        options: &ConnectOptions,
+        tls: Option<Arc<ClientConfig>>,
+    ) -> Result<Self, Error> {
         let mut session = options.session();
         let mut input = BytesMut::with_capacity(HANDSHAKE_BLOCK);
         let mut action = session.step(&mut input)?;
@@ -142,7 +144,7 @@ impl Connection {
                     input.reserve(HANDSHAKE_BLOCK);
                     fill(&mut transport, &mut input)
                         .await
-                        .map_err(Error::Lost)?;
+                        .map_err(Error::in_handshake)?;
                     session.step(&mut input)?
                 }
                 Action::Send(wire) => {
@@ -150,13 +152,15 @@ impl Connection {
                         transport.write_all(&wire).await?;
                         transport.flush().await
                     };
-                    sent.await.map_err(Error::Lost)?;
+                    sent.await.map_err(Error::in_handshake)?;
                     session.step(&mut input)?
                 }
                 Action::StartTls => {
-                    let config = tls::any_certificate()
-                        .map_err(|error| Error::TlsFailed(io::Error::other(error)))?;
-                    transport = transport.start_tls(&options.host, config).await?;
+                    // The session starts TLS only where it may.
+                    let config = tls.clone().ok_or(Error::TlsNotOffered)?;
+                    transport = transport
+                        .start_tls(&options.host, options.tls.mode(), config)
+                        .await?;
                     session.tls_started();
                     session.step(&mut input)?
                 }

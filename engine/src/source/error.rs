@@ -6,6 +6,8 @@ use std::time::Duration;
 use bintrail_proto::response::ServerError;
 use bintrail_proto::session;
 
+use crate::tls::{TlsSetupError, explain};
+
 /// Why a connection failed, by what its user can do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -43,12 +45,30 @@ pub enum Error {
     /// The server's key for encrypting the password is of no use.
     #[error("the server's RSA key cannot be used: {0}")]
     RsaKey(&'static str),
+    /// The password of the account has expired.
+    #[error("{0}")]
+    PasswordExpired(ServerError),
+    /// The account is locked.
+    #[error("{0}")]
+    AccountLocked(ServerError),
+    /// The account needs the password in clear, and there is no TLS to protect it.
+    #[error("the account uses {0}, which sends the password in clear, and TLS is not on")]
+    PasswordInClear(&'static str),
+    /// The account needs more than one proof.
+    #[error("the account needs multi-factor authentication, which is not supported")]
+    MultiFactor,
     /// TLS is required, and the server does not offer it.
-    #[error("TLS is required (ssl-mode=required), but the server does not offer it")]
+    #[error("ssl-mode demands TLS, but the server does not offer it")]
     TlsNotOffered,
+    /// The server takes no connection without TLS.
+    #[error("{0}")]
+    TlsDemanded(ServerError),
+    /// A certificate or key of ours cannot be used.
+    #[error("{0}")]
+    TlsSetup(#[from] TlsSetupError),
     /// The TLS handshake failed; nothing was sent in clear instead.
-    #[error("TLS handshake failed: {0} (ssl-mode=disabled connects without TLS)")]
-    TlsFailed(io::Error),
+    #[error("TLS handshake failed: {0}")]
+    TlsFailed(String),
     /// The account lacks a privilege, which the message names.
     #[error("{0}")]
     PrivilegeMissing(ServerError),
@@ -85,6 +105,13 @@ impl Error {
         match error.code {
             // ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR
             1044 | 1045 | 1698 => Self::AccessDenied(error),
+            // ER_MUST_CHANGE_PASSWORD, ER_MUST_CHANGE_PASSWORD_LOGIN
+            1820 | 1862 => Self::PasswordExpired(error),
+            // ER_ACCOUNT_HAS_BEEN_LOCKED, ER_USER_ACCESS_DENIED_FOR_USER_ACCOUNT_BLOCKED_BY_PASSWORD_LOCK;
+            // MariaDB's ER_USER_IS_BLOCKED, ER_ACCOUNT_HAS_BEEN_LOCKED
+            3118 | 3955 | 4150 | 4151 => Self::AccountLocked(error),
+            // ER_SECURE_TRANSPORT_REQUIRED
+            3159 => Self::TlsDemanded(error),
             // ER_SPECIFIC_ACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR
             1227 | 1142 => Self::PrivilegeMissing(error),
             // ER_SOURCE_HAS_PURGED_REQUIRED_GTIDS
@@ -94,9 +121,14 @@ impl Error {
         }
     }
 
+    /// Sorts what breaks a connection that is being made: TLS says why it does so.
+    pub(crate) fn in_handshake(error: io::Error) -> Self {
+        explain(&error).map_or(Self::Lost(error), Self::TlsFailed)
+    }
+
     fn from_dump(error: ServerError) -> Self {
         let says = |parts: &[&str]| parts.iter().any(|part| error.message.contains(part));
-        if says(&["same server_uuid/server_id"]) {
+        if says(&["with the same server_uuid"]) {
             Self::ServerIdClash(error)
         } else if says(&[
             "purged required binary logs",
@@ -115,6 +147,7 @@ impl Error {
             "position > file size",
             "has more GTIDs than",
             "which is not in the master's binlog",
+            "is missing the GTID",
         ]) {
             Self::PositionUnknown(error)
         } else {
@@ -128,6 +161,8 @@ impl From<session::Error> for Error {
         match error {
             session::Error::Server(error) => Self::from_server(error),
             session::Error::UnsupportedPlugin(name) => Self::UnsupportedAuthPlugin(name),
+            session::Error::NeedsTls(name) => Self::PasswordInClear(name),
+            session::Error::MultiFactor => Self::MultiFactor,
             session::Error::TlsNotOffered => Self::TlsNotOffered,
             session::Error::Protocol(error) => Self::Protocol(error),
         }

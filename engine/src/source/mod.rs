@@ -6,7 +6,6 @@ mod packets;
 pub mod replication;
 mod rsa;
 pub(crate) mod server;
-mod tls;
 mod transport;
 
 pub use error::Error;

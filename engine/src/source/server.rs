@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use bintrail_proto::binlog::checksum::Checksum;
 use bintrail_proto::command::dump_flags;
-use bintrail_proto::gtid_set::GtidSet;
+use bintrail_proto::gtid_set::Uuid;
 use bintrail_proto::resultset::ResultSet;
 
+use sha2::{Digest, Sha256};
+
 use crate::error::Error;
+use crate::gtids::Gtids;
 use crate::index::record::{Checkpoint, Flavor, Source};
 use crate::source::connection::{ConnectOptions, Connection};
 use crate::source::replication::ReplicationStream;
@@ -74,15 +77,35 @@ impl Server {
     /// The place that `wanted` names; without one, where the source is now: by GTIDs when
     /// `gtid_mode` is ON, so that every transaction has one, else by file and position.
     pub(crate) async fn start(&mut self, wanted: Option<&Start>) -> Result<Start, Error> {
-        let has_gtids = self.settings.gtid_mode.eq_ignore_ascii_case("ON");
-        match wanted {
-            Some(Start::Gtids(_)) if !has_gtids => Err(Error::SourceSetup {
+        let flavor = self.flavor();
+        let has_gtids = match flavor {
+            Flavor::MySql => self.settings.gtid_mode.eq_ignore_ascii_case("ON"),
+            // Every transaction has one since 10.0.
+            Flavor::MariaDb => true,
+        };
+        let refused = |problem: String| {
+            Err(Error::SourceSetup {
                 address: address(&self.options),
-                problem: "--start-gtid needs gtid_mode=ON; use --start-file and --start-pos"
-                    .to_owned(),
-            }),
+                problem,
+            })
+        };
+        match wanted {
+            Some(Start::Gtids(_)) if !has_gtids => refused(
+                "--start-gtid needs gtid_mode=ON; use --start-file and --start-pos".to_owned(),
+            ),
+            Some(Start::Gtids(set)) if set.is_empty() => Ok(Start::Gtids(Gtids::none(flavor))),
+            Some(Start::Gtids(set)) if set.flavor() != flavor => refused(format!(
+                "--start-gtid {set} is of another kind than the source's GTIDs, which look like {}",
+                match flavor {
+                    Flavor::MySql => "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5",
+                    Flavor::MariaDb => "0-1-5",
+                }
+            )),
             Some(start) => Ok(start.clone()),
-            None if has_gtids => Ok(Start::Gtids(parse_set(&self.gtid_executed().await?)?)),
+            None if has_gtids => {
+                let set = self.gtids().await?;
+                parse_set(&set, flavor).map(Start::Gtids)
+            }
             None => {
                 let (file, position) = self.current_place().await?;
                 Ok(Start::Position(file, position))
@@ -120,15 +143,28 @@ impl Server {
         Ok(())
     }
 
-    /// What goes to the index's `sources`.
-    pub(crate) fn identity(&self) -> Source {
-        let flavor = if self.settings.version.contains("MariaDB") {
+    /// Which family it belongs to.
+    pub(crate) fn flavor(&self) -> Flavor {
+        if self.settings.version.contains("MariaDB") {
             Flavor::MariaDb
         } else {
             Flavor::MySql
+        }
+    }
+
+    /// What goes to the index's `sources`.
+    pub(crate) fn identity(&self) -> Source {
+        let flavor = self.flavor();
+        let server_uuid = match flavor {
+            Flavor::MySql => self.settings.server_uuid.clone(),
+            Flavor::MariaDb => mariadb_identity(
+                self.settings.server_id,
+                &self.options.host,
+                self.options.port,
+            ),
         };
         Source {
-            server_uuid: self.settings.server_uuid.clone(),
+            server_uuid,
             flavor,
             version: self.settings.version.clone(),
             host: self.options.host.clone(),
@@ -156,9 +192,15 @@ impl Server {
         })
     }
 
-    /// `@@gtid_executed`, which needs no privilege.
-    async fn gtid_executed(&mut self) -> Result<String, Error> {
-        let rows = self.query("SELECT @@GLOBAL.gtid_executed").await?;
+    /// The GTIDs of all that is in its binlog, or was; no privilege is needed for them.
+    async fn gtids(&mut self) -> Result<String, Error> {
+        let variable = match self.flavor() {
+            Flavor::MySql => "gtid_executed",
+            // Not `gtid_current_pos`: what that has beyond this came from another server and is not in
+            // this one's binlog, so that no dump can start behind it.
+            Flavor::MariaDb => "gtid_binlog_pos",
+        };
+        let rows = self.query(&format!("SELECT @@GLOBAL.{variable}")).await?;
         Ok(rows
             .rows
             .first()
@@ -260,12 +302,13 @@ pub(crate) async fn dump(
     options: &ConnectOptions,
     server_id: u32,
     from: &Start,
+    flavor: Flavor,
 ) -> Result<(ReplicationStream, Checksum), Error> {
     let options = &ConnectOptions {
         read_timeout: HEARTBEAT.saturating_mul(3),
         ..options.clone()
     };
-    open_dump(options, server_id, from)
+    open_dump(options, server_id, from, flavor)
         .await
         .map_err(|error| source_error(options, error))
 }
@@ -274,6 +317,7 @@ async fn open_dump(
     options: &ConnectOptions,
     server_id: u32,
     from: &Start,
+    flavor: Flavor,
 ) -> Result<(ReplicationStream, Checksum), super::Error> {
     let mut connection = Connection::connect(options).await?;
     let heartbeat = HEARTBEAT.as_nanos();
@@ -305,22 +349,38 @@ async fn open_dump(
             super::Error::AccessDenied(error) => super::Error::PrivilegeMissing(error),
             error => error,
         })?;
+    // The second bit means one thing to MySQL and another to MariaDB.
+    let flags = match flavor {
+        Flavor::MySql => dump_flags::HEARTBEAT_V2,
+        Flavor::MariaDb => dump_flags::SEND_ANNOTATE_ROWS,
+    };
+    if flavor == Flavor::MariaDb {
+        // It has all of MariaDB's events sent as they are, and not replaced by others.
+        connection
+            .execute("SET @mariadb_slave_capability = 4")
+            .await?;
+    }
     let stream = match from {
-        Start::Gtids(set) => {
+        Start::Gtids(Gtids::MySql(set)) => {
             let mut encoded = Vec::new();
             set.encode(&mut encoded);
+            connection.dump_by_gtid(server_id, &encoded, flags).await?
+        }
+        Start::Gtids(Gtids::MariaDb(set)) => {
+            // Strict: a place that the binlog does not have is refused, and not passed over.
             connection
-                .dump_by_gtid(server_id, &encoded, dump_flags::HEARTBEAT_V2)
+                .execute(&format!(
+                    "SET @slave_connect_state = '{set}', @slave_gtid_strict_mode = 1, \
+                     @slave_gtid_ignore_duplicates = 0"
+                ))
+                .await?;
+            connection
+                .dump_by_position(server_id, b"", 4, flags)
                 .await?
         }
         Start::Position(file, position) => {
             connection
-                .dump_by_position(
-                    server_id,
-                    file.as_bytes(),
-                    *position,
-                    dump_flags::HEARTBEAT_V2,
-                )
+                .dump_by_position(server_id, file.as_bytes(), *position, flags)
                 .await?
         }
     };
@@ -333,9 +393,27 @@ fn replica_uuid(server_id: u32) -> String {
     format!("b1474a11-0000-4000-8000-0000{server_id:08x}")
 }
 
-pub(crate) fn parse_set(text: &str) -> Result<GtidSet, Error> {
-    text.parse()
-        .map_err(|error| Error::Usage(format!("GTID set {text:?}: {error}")))
+/// What a MariaDB source is known again by, in the form of a uuid.
+///
+/// MariaDB has none. It has `@@server_uid`, a hash of network address, port and socket, which a container
+/// gets anew each time and clones have in common: a stream would take its source for another, or
+/// another for its source. What stays, and tells the sources of one index apart, is the server id,
+/// on which MariaDB's own GTIDs rest, and the address that the user gave.
+fn mariadb_identity(server_id: u32, host: &str, port: u16) -> String {
+    let digest = Sha256::digest(format!("mariadb|{server_id}|{host}|{port}"));
+    let mut bytes = digest.first_chunk::<16>().copied().unwrap_or_default();
+    // RFC 9562's version 8, made as its maker likes, and its variant.
+    if let Some(version) = bytes.get_mut(6) {
+        *version = *version & 0x0F | 0x80;
+    }
+    if let Some(variant) = bytes.get_mut(8) {
+        *variant = *variant & 0x3F | 0x80;
+    }
+    Uuid(bytes).to_string()
+}
+
+pub(crate) fn parse_set(text: &str, flavor: Flavor) -> Result<Gtids, Error> {
+    Gtids::parse(text, flavor).map_err(|error| Error::Usage(format!("GTID set {text:?}: {error}")))
 }
 
 pub(crate) fn address(options: &ConnectOptions) -> String {
@@ -363,4 +441,24 @@ fn quote(name: &str) -> String {
     }
     hex.push('\'');
     hex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mariadb_source_is_known_again() {
+        let identity = mariadb_identity(7, "db1", 3306);
+        assert_eq!(identity, mariadb_identity(7, "db1", 3306));
+        assert!(identity.parse::<Uuid>().is_ok(), "{identity}");
+        assert_eq!(identity.as_bytes()[14], b'8');
+        for other in [
+            mariadb_identity(8, "db1", 3306),
+            mariadb_identity(7, "db2", 3306),
+            mariadb_identity(7, "db1", 3307),
+        ] {
+            assert_ne!(identity, other);
+        }
+    }
 }

@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::Error;
+use crate::tls::SslMode;
 
 /// How long a connection may be quiet before the kernel asks whether the peer is still there.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
@@ -66,6 +67,7 @@ impl Transport {
     pub(super) async fn start_tls(
         self,
         host: &str,
+        mode: SslMode,
         config: Arc<ClientConfig>,
     ) -> Result<Self, Error> {
         let Self::Plain(stream) = self else {
@@ -73,13 +75,18 @@ impl Transport {
         };
         let name = match ServerName::try_from(host.to_owned()) {
             Ok(name) => name,
-            // Not every name that resolves is a DNS name (an underscore at an end, a zone id).
-            Err(_) => stream.peer_addr().map_err(Error::TlsFailed)?.ip().into(),
+            // Not every name that resolves is one that a certificate can have (an underscore at an end, a zone id).
+            Err(_) if mode == SslMode::VerifyIdentity => {
+                return Err(Error::TlsFailed(format!(
+                    "no certificate can be for {host}: connect by another name, or set ssl-mode=verify-ca"
+                )));
+            }
+            Err(_) => stream.peer_addr().map_err(Error::Lost)?.ip().into(),
         };
         let stream = TlsConnector::from(config)
             .connect(name, stream)
             .await
-            .map_err(Error::TlsFailed)?;
+            .map_err(Error::in_handshake)?;
         Ok(Self::Tls(Box::new(stream)))
     }
 }

@@ -5,6 +5,8 @@
 //! Source: MySQL source documentation, `page_protocol_connection_phase_authentication_methods`.
 
 mod caching_sha2_password;
+mod clear_password;
+mod client_ed25519;
 mod native_password;
 mod sha256_password;
 
@@ -43,6 +45,11 @@ pub(crate) trait Method: Send {
     /// The plugin's name on the wire.
     fn name(&self) -> &'static str;
 
+    /// Whether its answers hold the password for anyone to read who can listen.
+    fn needs_tls(&self) -> bool {
+        false
+    }
+
     /// The answer to the nonce.
     fn start(&mut self, context: Context<'_>) -> Result<Vec<u8>, Error>;
 
@@ -54,8 +61,10 @@ pub(crate) trait Method: Send {
 pub(crate) fn by_name(name: &[u8]) -> Option<Box<dyn Method>> {
     match name {
         b"caching_sha2_password" => Some(Box::<caching_sha2_password::CachingSha2>::default()),
+        b"client_ed25519" => Some(Box::new(client_ed25519::ClientEd25519)),
+        b"mysql_clear_password" => Some(Box::new(clear_password::ClearPassword)),
         b"mysql_native_password" => Some(Box::new(native_password::Native)),
-        b"sha256_password" => Some(Box::new(sha256_password::Sha256Password)),
+        b"sha256_password" => Some(Box::<sha256_password::Sha256Password>::default()),
         _ => None,
     }
 }
@@ -91,8 +100,11 @@ pub const MORE_DATA: u8 = 0x01;
 /// ```text
 /// int<1>       0xFE
 /// string<NUL>  plugin
-/// string<EOF>  its nonce, which ends with a NUL
+/// string<EOF>  what the plugin is to work with
 /// ```
+///
+/// The plugins of MySQL get a nonce of 20 bytes and a NUL; MariaDB's `client_ed25519` gets one of 32 bytes, the
+/// last of which may be any.
 ///
 /// The byte 0xFE alone asks for `mysql_old_password`, the scheme of servers before 4.1.
 ///
@@ -101,9 +113,17 @@ pub const MORE_DATA: u8 = 0x01;
 pub struct AuthSwitchRequest<'a> {
     /// The plugin to go on with.
     pub plugin: &'a [u8],
-    /// What it is to answer, without the NUL.
+    /// Its nonce, without the NUL that ends one of 20 bytes.
     pub nonce: &'a [u8],
 }
+
+/// The nonce's length in MySQL's own plugins.
+const NONCE_LEN: usize = 20;
+
+/// The first byte of `Protocol::AuthNextFactor`: the account wants another proof, of another kind.
+///
+/// Source: `page_protocol_connection_phase_packets_protocol_auth_next_factor_request`.
+pub const NEXT_FACTOR: u8 = 0x02;
 
 impl<'a> AuthSwitchRequest<'a> {
     /// The first byte of its payload.
@@ -124,7 +144,10 @@ impl<'a> AuthSwitchRequest<'a> {
             let (input, _) = tag(&[Self::HEADER][..])(input)?;
             let (input, plugin) = string_nul(input)?;
             let (input, nonce) = rest(input)?;
-            let nonce = nonce.strip_suffix(&[0]).unwrap_or(nonce);
+            let nonce = match nonce.split_last() {
+                Some((0, head)) if head.len() == NONCE_LEN => head,
+                _ => nonce,
+            };
             Ok((input, Self { plugin, nonce }))
         })
     }

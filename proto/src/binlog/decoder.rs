@@ -3,10 +3,12 @@
 use crate::error::{Error, Kind};
 
 use super::checksum::Checksum;
-use super::format_description::FormatDescription;
+use super::format_description::{Flavor, FormatDescription};
 use super::gtid::GtidEvent;
 use super::header::{EventHeader, EventType, HEADER_LEN};
 use super::heartbeat::Heartbeat;
+use super::mariadb::compressed::Compressed;
+use super::mariadb::{BinlogCheckpoint, MariadbGtidEvent, MariadbGtidList, annotate_rows};
 use super::previous_gtids::PreviousGtids;
 use super::query::Query;
 use super::rotate::Rotate;
@@ -52,8 +54,17 @@ pub enum EventData<'a> {
     TableMap(TableMapEvent<'a>),
     /// Changed rows.
     Rows(RowsEvent<'a>),
-    /// The statement whose row events follow.
+    /// The statement whose row events follow: ROWS_QUERY_LOG_EVENT, and MariaDB's
+    /// ANNOTATE_ROWS_EVENT.
     RowsQuery(RowsQuery<'a>),
+    /// A transaction of MariaDB begins.
+    MariadbGtid(MariadbGtidEvent<'a>),
+    /// The GTIDs in the files before this one, on MariaDB.
+    MariadbGtidList(MariadbGtidList<'a>),
+    /// The oldest file that MariaDB's recovery needs.
+    BinlogCheckpoint(BinlogCheckpoint<'a>),
+    /// MariaDB compressed it: [`Event::with_body`] makes it a plain event.
+    Compressed(Compressed<'a>),
     /// The source is alive.
     Heartbeat(Heartbeat<'a>),
     /// The server stopped.
@@ -73,6 +84,8 @@ pub struct TableMapEvent<'a> {
     pub table: &'a str,
     /// The event's body.
     pub body: &'a [u8],
+    /// Whose server wrote it.
+    pub flavor: Flavor,
 }
 
 impl TableMapEvent<'_> {
@@ -81,19 +94,67 @@ impl TableMapEvent<'_> {
     /// # Errors
     /// Those of [`TableMap::parse`].
     pub fn compile(&self) -> Result<TableMap, Error> {
-        TableMap::parse(self.body)
+        match self.flavor {
+            Flavor::MySql => TableMap::parse(self.body),
+            Flavor::MariaDb => TableMap::parse_mariadb(self.body),
+        }
+    }
+}
+
+impl<'a> Event<'a> {
+    /// The event itself, unless MariaDB compressed it: then the plain event, its body put into `scratch`.
+    ///
+    /// # Errors
+    /// Those of [`Compressed::inflate`] and [`with_body`](Self::with_body).
+    pub fn inflate<'s>(self, scratch: &'s mut Vec<u8>) -> Result<Event<'s>, Error>
+    where
+        'a: 's,
+    {
+        match &self.data {
+            EventData::Compressed(compressed) => {
+                compressed.inflate(scratch)?;
+                self.with_body(compressed.event_type, scratch)
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The plain event that a compressed one stands for: `body` is what
+    /// [`Compressed::inflate`] gave.
+    ///
+    /// # Errors
+    /// A body that does not fit the plain event's type.
+    pub fn with_body<'b>(&self, plain: EventType, body: &'b [u8]) -> Result<Event<'b>, Error> {
+        let data = match plain {
+            EventType::QUERY_EVENT => EventData::Query(Query::parse(body)?),
+            rows => EventData::Rows(RowsEvent::parse(rows, body)?),
+        };
+        let header = EventHeader {
+            event_type: plain,
+            ..self.header
+        };
+        Ok(Event {
+            header,
+            start: self.start,
+            end: self.end,
+            body,
+            data,
+        })
     }
 }
 
 /// Turns events into [`Event`]s, one after another.
 ///
-/// It keeps what the format itself needs: the checksum algorithm and the position.
+/// It keeps what the format itself needs: the checksum algorithm, the server's flavor and the position.
 #[derive(Debug, Clone)]
 pub struct Decoder {
     checksum: Checksum,
     header_len: usize,
     position: u64,
     live: bool,
+    /// Has FORMAT_DESCRIPTION_EVENT been read, or is what it says known without it?
+    described: bool,
+    flavor: Flavor,
 }
 
 impl Decoder {
@@ -107,6 +168,8 @@ impl Decoder {
             header_len: HEADER_LEN,
             position: 4,
             live: false,
+            described: false,
+            flavor: Flavor::MySql,
         }
     }
 
@@ -120,6 +183,8 @@ impl Decoder {
             header_len: HEADER_LEN,
             position: 4,
             live: true,
+            described: true,
+            flavor: Flavor::MySql,
         }
     }
 
@@ -132,7 +197,8 @@ impl Decoder {
     /// Reads `event`: the whole of it, from its header to its checksum.
     ///
     /// # Errors
-    /// A size that is not the header's `event_size`, a wrong checksum, a body that does not fit its type.
+    /// A size that is not the header's `event_size`, a wrong checksum, a body that does not fit its type; in a file,
+    /// an event in front of FORMAT_DESCRIPTION_EVENT, which tells whether there are checksums.
     /// Table maps and rows are read as far as their headers; types not known are [`EventData::Other`].
     pub fn decode<'a>(&mut self, event: &'a [u8]) -> Result<Event<'a>, Error> {
         let header = EventHeader::parse(event)?;
@@ -146,6 +212,12 @@ impl Decoder {
         }
         let body = if header.event_type == EventType::FORMAT_DESCRIPTION_EVENT {
             event.get(HEADER_LEN..).unwrap_or_default()
+        } else if !self.described {
+            return Err(Error {
+                what: "event header",
+                kind: Kind::Invalid("a binlog file begins with FORMAT_DESCRIPTION_EVENT"),
+                offset: 4,
+            });
         } else {
             let covered = self.checksum.verify(event)?;
             let header_len = match header.event_type {
@@ -156,7 +228,7 @@ impl Decoder {
                 .get(header_len..)
                 .ok_or(Error::new("event header", Kind::Truncated))?
         };
-        let data = self.data(header.event_type, body, event)?;
+        let data = self.data(&header, body, event)?;
         let (start, end) = self.place(&header, &data);
         Ok(Event {
             header,
@@ -169,18 +241,20 @@ impl Decoder {
 
     fn data<'a>(
         &mut self,
-        kind: EventType,
+        header: &EventHeader,
         body: &'a [u8],
         event: &[u8],
     ) -> Result<EventData<'a>, Error> {
-        Ok(match kind {
+        Ok(match header.event_type {
             EventType::FORMAT_DESCRIPTION_EVENT => {
                 let format = FormatDescription::parse(body)?;
                 if format.checksum == Some(Checksum::Crc32) {
                     verify_format_description(event)?;
                 }
+                self.described = true;
                 self.checksum = format.checksum.unwrap_or_default();
                 self.header_len = usize::from(format.common_header_length);
+                self.flavor = format.server_version.flavor();
                 EventData::FormatDescription(format)
             }
             EventType::ROTATE_EVENT => EventData::Rotate(Rotate::parse(body)?),
@@ -202,16 +276,33 @@ impl Decoder {
                     schema,
                     table,
                     body,
+                    flavor: self.flavor,
                 })
             }
             EventType::ROWS_QUERY_LOG_EVENT => EventData::RowsQuery(RowsQuery::parse(body)?),
             EventType::HEARTBEAT_LOG_EVENT => EventData::Heartbeat(Heartbeat::parse_v1(body)?),
             EventType::HEARTBEAT_LOG_EVENT_V2 => EventData::Heartbeat(Heartbeat::parse_v2(body)?),
             EventType::STOP_EVENT => EventData::Stop,
-            kind if RowsEvent::kind_of(kind).is_some() => {
-                EventData::Rows(RowsEvent::parse(kind, body)?)
+            EventType::ANNOTATE_ROWS_EVENT => EventData::RowsQuery(annotate_rows(body)),
+            EventType::GTID_EVENT => {
+                EventData::MariadbGtid(MariadbGtidEvent::parse(body, header.server_id)?)
             }
-            _ => EventData::Other,
+            EventType::GTID_LIST_EVENT => EventData::MariadbGtidList(MariadbGtidList::parse(body)?),
+            EventType::BINLOG_CHECKPOINT_EVENT => {
+                EventData::BinlogCheckpoint(BinlogCheckpoint::parse(body)?)
+            }
+            // A dump is decrypted, and its event says so by this flag.
+            EventType::START_ENCRYPTION_EVENT
+                if header.flags & EventHeader::FLAG_IGNORABLE == 0 =>
+            {
+                let kind = Kind::Unsupported("an encrypted binlog (START_ENCRYPTION_EVENT)");
+                return Err(Error::new("binlog file", kind));
+            }
+            kind => match (RowsEvent::kind_of(kind), Compressed::plain(kind)) {
+                (Some(_), _) => EventData::Rows(RowsEvent::parse(kind, body)?),
+                (None, Some(plain)) => EventData::Compressed(Compressed::parse(plain, body)?),
+                (None, None) => EventData::Other,
+            },
         })
     }
 
@@ -226,6 +317,16 @@ impl Decoder {
             // It stands in no file, but tells how far the server is past events it left out.
             self.position = heartbeat.position.unwrap_or(before).max(before);
             return (self.position, self.position);
+        }
+        // MariaDB leaves the position out of events inside a transaction, unless
+        // `binlog_legacy_event_pos` is on.
+        let unplaced = self.flavor == Flavor::MariaDb
+            && header.log_pos == 0
+            && header.flags & EventHeader::FLAG_ARTIFICIAL == 0
+            && !matches!(data, EventData::FormatDescription(_) | EventData::Rotate(_));
+        if unplaced {
+            self.position = before.saturating_add(u64::from(header.event_size));
+            return (before, self.position);
         }
         if header.is_artificial() {
             if let EventData::Rotate(rotate) = data {

@@ -41,6 +41,16 @@ pub struct ServerVersion<'a> {
     pub numbers: (u16, u16, u16),
 }
 
+/// The server family, where formats differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Flavor {
+    /// MySQL, Percona Server and what writes like them.
+    #[default]
+    MySql,
+    /// MariaDB.
+    MariaDb,
+}
+
 impl<'a> FormatDescription<'a> {
     /// Reads the body: *all* that is behind the common header, with the checksum, since the event
     /// itself tells whether it has one. (The checksum is not compared here.)
@@ -129,17 +139,20 @@ impl<'a> ServerVersion<'a> {
         Self { text, numbers }
     }
 
-    /// Is it MariaDB's?
+    /// Whose it is.
     #[must_use]
-    pub fn is_mariadb(&self) -> bool {
-        self.text.contains("MariaDB")
+    pub fn flavor(&self) -> Flavor {
+        if self.text.contains("MariaDB") {
+            Flavor::MariaDb
+        } else {
+            Flavor::MySql
+        }
     }
 
     fn has_checksums(&self) -> bool {
-        let since = if self.is_mariadb() {
-            (5, 3, 0)
-        } else {
-            (5, 6, 1)
+        let since = match self.flavor() {
+            Flavor::MariaDb => (5, 3, 0),
+            Flavor::MySql => (5, 6, 1),
         };
         self.numbers >= since
     }

@@ -11,6 +11,7 @@ mod gtid_tagged;
 pub mod header;
 pub mod heartbeat;
 pub mod jsonb;
+pub mod mariadb;
 mod optional_metadata;
 pub mod previous_gtids;
 pub mod query;

@@ -3,6 +3,8 @@
 use crate::error::{Fault, Kind, Parsed};
 use crate::primitive::{int_lenenc, int1, length, string_lenenc};
 
+use super::column::ColumnType;
+use super::format_description::Flavor;
 use super::table_map::Column;
 
 /// `Table_map_event::Optional_metadata_field_type`.
@@ -31,11 +33,13 @@ mod field {
 ///
 /// `binlog_row_metadata=MINIMAL` writes signedness, collations and geometry types; `FULL` also
 /// names, members, the primary key and visibility. A type that is not known is skipped by its
-/// length.
+/// length. MariaDB (10.5 and later) writes none of it unless told to, and no visibility.
 ///
-/// Source: WL#4618, `Table_map_event` ("Optional metadata fields").
+/// Source: WL#4618, `Table_map_event` ("Optional metadata fields"); MariaDB's
+/// `Table_map_log_event::init_metadata_fields`.
 pub(super) fn parse<'a>(
     mut input: &'a [u8],
+    flavor: Flavor,
     columns: &mut [Column],
 ) -> Parsed<'a, Option<Vec<u16>>> {
     let mut primary_key = None;
@@ -43,7 +47,7 @@ pub(super) fn parse<'a>(
         let (rest, kind) = int1(input)?;
         let (rest, value) = string_lenenc(rest)?;
         // A fault in `value` is to be placed in the whole of the input.
-        let fill = fill(kind, value, columns, &mut primary_key);
+        let fill = fill(kind, value, flavor, columns, &mut primary_key);
         if let Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) = fill {
             let remaining = fault.remaining.saturating_add(rest.len());
             return Err(nom::Err::Failure(Fault {
@@ -59,21 +63,26 @@ pub(super) fn parse<'a>(
 fn fill(
     kind: u8,
     value: &[u8],
+    flavor: Flavor,
     columns: &mut [Column],
     primary_key: &mut Option<Vec<u16>>,
 ) -> Result<(), nom::Err<Fault>> {
-    let numeric = |column: &Column| column.column_type.is_numeric();
-    let character = |column: &Column| column.column_type.is_character();
-    let enum_or_set = |column: &Column| column.column_type.is_enum_or_set();
-    let only = |wanted: fn(super::column::ColumnType) -> bool| {
-        move |column: &Column| wanted(column.column_type)
+    // MariaDB counts GEOMETRY among the columns with a collation.
+    let character = |column: &Column| {
+        column.column_type.is_character()
+            || flavor == Flavor::MariaDb
+                && matches!(column.column_type, ColumnType::Geometry { .. })
     };
+    let enum_or_set = |column: &Column| column.column_type.is_enum_or_set();
+    let only = |wanted: fn(ColumnType) -> bool| move |column: &Column| wanted(column.column_type);
     match kind {
         field::SIGNEDNESS => bits(
             value,
-            columns.iter_mut().filter(|column| numeric(column)),
+            columns
+                .iter_mut()
+                .filter(|column| column.column_type.has_signedness()),
             |column, bit| {
-                column.unsigned = Some(bit);
+                column.unsigned = column.column_type.is_numeric().then_some(bit);
             },
         ),
         field::COLUMN_VISIBILITY => bits(value, columns.iter_mut(), |column, bit| {
@@ -99,27 +108,25 @@ fn fill(
             },
         ),
         field::SET_STR_VALUE => {
-            let is_set = only(|column| matches!(column, super::column::ColumnType::Set { .. }));
+            let is_set = only(|column| matches!(column, ColumnType::Set { .. }));
             each(value, columns, is_set, members, |column, members| {
                 column.members = Some(members)
             })
         }
         field::ENUM_STR_VALUE => {
-            let is_enum = only(|column| matches!(column, super::column::ColumnType::Enum { .. }));
+            let is_enum = only(|column| matches!(column, ColumnType::Enum { .. }));
             each(value, columns, is_enum, members, |column, members| {
                 column.members = Some(members)
             })
         }
         field::GEOMETRY_TYPE => {
-            let is_geometry =
-                only(|column| matches!(column, super::column::ColumnType::Geometry { .. }));
+            let is_geometry = only(|column| matches!(column, ColumnType::Geometry { .. }));
             each(value, columns, is_geometry, int_lenenc, |column, kind| {
                 column.geometry_type = u8::try_from(kind).ok();
             })
         }
         field::VECTOR_DIMENSIONALITY => {
-            let is_vector =
-                only(|column| matches!(column, super::column::ColumnType::Vector { .. }));
+            let is_vector = only(|column| matches!(column, ColumnType::Vector { .. }));
             each(
                 value,
                 columns,

@@ -4,6 +4,7 @@ use crate::error::{Error, Fault, Kind, Parsed, read, read_prefix};
 use crate::primitive::{bytes, int_lenenc, int1, int2, int6, length, string_lenenc};
 
 use super::column::{ColumnType, Width};
+use super::format_description::Flavor;
 use super::optional_metadata;
 use super::value::charset::Charset;
 
@@ -82,7 +83,15 @@ impl TableMap {
     /// # Errors
     /// What does not fit the layout, and column types that cannot stand in a binlog.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
-        read(WHAT, body, Self::fields)
+        read(WHAT, body, |input| Self::fields(input, Flavor::MySql))
+    }
+
+    /// Reads the body of an event that MariaDB wrote: its optional metadata counts other columns.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_mariadb(body: &[u8]) -> Result<Self, Error> {
+        read(WHAT, body, |input| Self::fields(input, Flavor::MariaDb))
     }
 
     /// Table id, schema and table name, without compiling the rest: enough to leave the table out.
@@ -100,7 +109,7 @@ impl TableMap {
         Ok(names)
     }
 
-    fn fields(input: &[u8]) -> Parsed<'_, Self> {
+    fn fields(input: &[u8], flavor: Flavor) -> Parsed<'_, Self> {
         let (input, table_id) = int6(input)?;
         let (input, _flags) = int2(input)?;
         let (input, schema) = identifier(input)?;
@@ -145,7 +154,7 @@ impl TableMap {
                 Kind::Invalid("more type metadata than the columns' types have"),
             ));
         }
-        let (input, primary_key) = optional_metadata::parse(input, &mut columns)?;
+        let (input, primary_key) = optional_metadata::parse(input, flavor, &mut columns)?;
         let widths = columns
             .iter()
             .map(|column| column.column_type.width())

@@ -67,6 +67,7 @@ fn set(input: &[u8]) -> Parsed<'_, GtidSet> {
         _ => return Err(Fault::at(input, Kind::Unsupported("this GTID set format"))),
     };
     let mut set = GtidSet::new();
+    let mut repeated = false;
     // Each turn takes 24 bytes or more, so the input's end bounds the loop, not the count.
     for _ in 0..count {
         let (after, uuid) = array(rest)?;
@@ -82,10 +83,14 @@ fn set(input: &[u8]) -> Parsed<'_, GtidSet> {
                 *all = intervals;
             } else {
                 all.extend(intervals);
-                normalise(all);
+                repeated = true;
             }
         }
         rest = after;
+    }
+    // Once behind all of them: a source that is repeated must not take quadratic time.
+    if repeated {
+        set.sources.values_mut().for_each(normalise);
     }
     Ok((rest, set))
 }

@@ -222,3 +222,24 @@ fn large_sets_are_quick() {
         started.elapsed()
     );
 }
+
+/// A set that names one source 100,000 times, its numbers falling: the same bound as above.
+#[test]
+fn a_source_that_is_repeated_is_quick() {
+    const TIMES: u64 = 100_000;
+    let started = Instant::now();
+    let mut bytes = TIMES.to_le_bytes().to_vec();
+    for n in (1..=TIMES).rev() {
+        bytes.extend_from_slice(&[7; 16]);
+        for number in [1, 2 * n, 2 * n + 1] {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+    }
+    let set = GtidSet::decode(&bytes).unwrap();
+    assert_eq!(set.intervals().count(), 100_000);
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
+}

@@ -1,8 +1,9 @@
 //! The errors of a MySQL server and its driver as the index's.
 
-use mysql_async::{DriverError, Error, ServerError};
+use mysql_async::{DriverError, Error, IoError, ServerError, TlsError};
 
 use super::super::error::{ErrorKind, IndexError};
+use crate::tls::{TlsSetupError, explain, explain_tls};
 
 /// The server's name in messages: `host:port/database`.
 pub(super) type Place = str;
@@ -30,6 +31,22 @@ impl From<Error> for Fault {
     }
 }
 
+impl From<TlsSetupError> for Fault {
+    fn from(error: TlsSetupError) -> Self {
+        Self::Index(IndexError::new(ErrorKind::Tls, error))
+    }
+}
+
+/// What TLS says is wrong, when it is TLS.
+fn tls(error: &Error) -> Option<String> {
+    match error {
+        Error::Io(IoError::Tls(TlsError::Tls(error))) => Some(explain_tls(error)),
+        Error::Io(IoError::Tls(error)) => Some(error.to_string()),
+        Error::Io(IoError::Io(error)) => explain(error),
+        _ => None,
+    }
+}
+
 impl Fault {
     /// The number of the server's error, when it is one.
     pub(super) fn code(&self) -> Option<u16> {
@@ -47,14 +64,22 @@ impl Fault {
             Self::Timeout => "no answer in time".to_owned(),
             Self::MySql(Error::Driver(DriverError::NoClientSslFlagFromServer)) => {
                 return IndexError::new(
-                    ErrorKind::Unfit,
+                    ErrorKind::Tls,
                     format!(
-                        "the index server {place} has no TLS: set it up there, or give the DSN \
-                         ssl-mode=preferred"
+                        "the index server {place} has no TLS: give it a certificate (ssl_cert, ssl_key), or set \
+                         --index-ssl-mode=preferred"
                     ),
                 );
             }
-            Self::MySql(error) => error.to_string(),
+            Self::MySql(error) => match tls(&error) {
+                Some(text) => {
+                    return IndexError::new(
+                        ErrorKind::Tls,
+                        format!("TLS to the index {place} failed: {text}"),
+                    );
+                }
+                None => error.to_string(),
+            },
         };
         if connected {
             IndexError::new(
@@ -76,7 +101,19 @@ impl Fault {
 /// What an error number means, for errors and for the warnings of a load alike.
 fn server(place: &Place, error: &ServerError) -> IndexError {
     let (kind, remedy) = match error.code {
-        1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 1410 | 1698 | 3118 => (
+        1820 | 1862 => (
+            ErrorKind::AccessDenied,
+            "does not let the user in before its expired password is renewed: ALTER USER … IDENTIFIED BY …",
+        ),
+        3118 | 3955 => (
+            ErrorKind::AccessDenied,
+            "does not let the user in, whose account is locked: ALTER USER … ACCOUNT UNLOCK",
+        ),
+        3159 => (
+            ErrorKind::Tls,
+            "takes no connection without TLS: set --index-ssl-mode=required, or one that verifies",
+        ),
+        1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 1410 | 1698 => (
             ErrorKind::AccessDenied,
             "refuses the user: check user and password, and GRANT SELECT, INSERT, UPDATE, \
              DELETE, CREATE, CREATE VIEW, ALTER, DROP on its database",

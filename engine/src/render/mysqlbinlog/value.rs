@@ -54,6 +54,11 @@ pub(super) fn write(out: &mut Vec<u8>, column: &Column, bytes: &[u8]) -> Result<
         ColumnType::String { .. }
         | ColumnType::VarChar { .. }
         | ColumnType::Blob { .. }
+        | ColumnType::VarCharCompressed { .. }
+        | ColumnType::BlobCompressed { .. }
+        | ColumnType::Uuid
+        | ColumnType::Inet6
+        | ColumnType::Inet4
         | ColumnType::Geometry { .. } => string(out, bytes),
         ColumnType::Json { .. } => json(out, Jsonb::new(bytes))?,
         ColumnType::Vector { .. } => vector(out, bytes)?,
@@ -85,6 +90,16 @@ pub(super) fn write_type(out: &mut Vec<u8>, column: &Column) {
         ColumnType::Blob { len_bytes: 2 } => b"BLOB/TEXT",
         ColumnType::Blob { len_bytes: 3 } => b"MEDIUMBLOB/MEDIUMTEXT",
         ColumnType::Blob { .. } => b"LONGBLOB/LONGTEXT",
+        // As mariadb-binlog has them.
+        ColumnType::BlobCompressed { len_bytes: 1 } => b"TINYBLOB/TINYTEXT COMPRESSED",
+        ColumnType::BlobCompressed { len_bytes: 2 } => b"BLOB/TEXT COMPRESSED",
+        ColumnType::BlobCompressed { len_bytes: 3 } => b"MEDIUMBLOB/MEDIUMTEXT COMPRESSED",
+        ColumnType::BlobCompressed { .. } => b"LONGBLOB/LONGTEXT COMPRESSED",
+        ColumnType::VarCharCompressed { max_len } => {
+            return print(out, format_args!("VARSTRING({max_len}) COMPRESSED"));
+        }
+        ColumnType::Uuid | ColumnType::Inet6 => b"STRING(16)",
+        ColumnType::Inet4 => b"STRING(4)",
         ColumnType::NewDecimal { precision, scale } => {
             return print(out, format_args!("DECIMAL({precision},{scale})"));
         }
@@ -137,8 +152,11 @@ pub(super) const fn meta(column_type: ColumnType) -> u16 {
             let [high, low] = max_len.to_be_bytes();
             u16::from_be_bytes([REAL_TYPE_STRING ^ (high & 3) << 4, low])
         }
-        ColumnType::VarChar { max_len } => max_len,
+        ColumnType::VarChar { max_len } | ColumnType::VarCharCompressed { max_len } => max_len,
+        ColumnType::Uuid | ColumnType::Inet6 => u16::from_be_bytes([REAL_TYPE_STRING, 16]),
+        ColumnType::Inet4 => u16::from_be_bytes([REAL_TYPE_STRING, 4]),
         ColumnType::Blob { len_bytes }
+        | ColumnType::BlobCompressed { len_bytes }
         | ColumnType::Json { len_bytes }
         | ColumnType::Geometry { len_bytes }
         | ColumnType::Vector { len_bytes } => len_bytes as u16,

@@ -93,10 +93,29 @@ charsets! {
 
 impl Charset {
     /// The character set that collation number `collation` belongs to, if a MySQL server up to 9.7
-    /// has such a collation.
+    /// or a MariaDB server up to 11.8 has such a collation. No number means one thing to MySQL and
+    /// another to MariaDB.
     #[must_use]
     pub const fn from_collation(collation: u16) -> Option<Self> {
-        collation::charset(collation)
+        // MariaDB's own come in blocks, one for each Unicode character set.
+        Some(match collation {
+            576..=607 | 2048..=2303 => Self::Utf8mb3,
+            608..=639 | 2304..=2559 => Self::Utf8mb4,
+            640..=671 | 2560..=2815 => Self::Ucs2,
+            672..=703 | 2816..=3071 => Self::Utf16,
+            736..=767 | 3072..=3327 => Self::Utf32,
+            // A collation without PAD SPACE has the number of the one with it, and 1024.
+            1025..=1279 => return collation::charset(collation - 1024),
+            _ => return collation::charset(collation),
+        })
+    }
+
+    /// The number of one of its collations, for a column whose event has none.
+    #[must_use]
+    pub fn any_collation(self) -> u16 {
+        (1..=u16::from(u8::MAX))
+            .find(|&number| collation::charset(number) == Some(self))
+            .unwrap_or(0)
     }
 
     /// The most bytes that a character takes: `MAXLEN` of `information_schema.CHARACTER_SETS`.
@@ -246,9 +265,16 @@ mod tests {
             assert_eq!(charset.name(), name);
             assert_eq!(Charset::from_name(name), Some(charset));
         }
+        for number in 1..4000 {
+            let Some(charset) = Charset::from_collation(number) else {
+                continue;
+            };
+            let any = Charset::from_collation(charset.any_collation());
+            assert_eq!(any, Some(charset), "{number}");
+        }
         assert_eq!(Charset::from_name("utf8"), Some(Charset::Utf8mb3));
         assert_eq!(Charset::from_collation(0), None);
-        assert_eq!(Charset::from_collation(2048), None);
+        assert_eq!(Charset::from_collation(4000), None);
     }
 
     #[test]

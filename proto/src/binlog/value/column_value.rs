@@ -6,7 +6,8 @@ use crate::binlog::table_map::Column;
 use crate::error::{Error, Kind};
 
 use super::charset::Charset;
-use super::{Bit, Date, DateTime, Decimal, Time, Timestamp, Year};
+use super::{Bit, CompressedString, Date, DateTime, Decimal, Inet4, Inet6, Time, Timestamp, Year};
+use crate::gtid_set::Uuid;
 
 /// A column's value, borrowed from the event.
 ///
@@ -54,6 +55,14 @@ pub enum Value<'a> {
     Geometry(&'a [u8]),
     /// VECTOR: 4-byte little-endian floats.
     Vector(&'a [u8]),
+    /// A compressed string of MariaDB.
+    Compressed(CompressedString<'a>),
+    /// UUID of MariaDB.
+    Uuid(Uuid),
+    /// INET6 of MariaDB.
+    Inet6(Inet6),
+    /// INET4 of MariaDB.
+    Inet4(Inet4),
 }
 
 const fn wrong_width() -> Error {
@@ -87,6 +96,15 @@ fn signed(bytes: &[u8]) -> Result<i64, Error> {
 
 fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Error> {
     bytes.try_into().map_err(|_| wrong_width())
+}
+
+/// `bytes` and the zero bytes that the event leaves out behind them.
+fn padded<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Error> {
+    let mut all = [0; N];
+    all.get_mut(..bytes.len())
+        .ok_or_else(wrong_width)?
+        .copy_from_slice(bytes);
+    Ok(all)
 }
 
 impl<'a> Value<'a> {
@@ -140,6 +158,12 @@ impl<'a> Value<'a> {
             ColumnType::Json { .. } => Self::Json(Jsonb::new(bytes)),
             ColumnType::Geometry { .. } => Self::Geometry(bytes),
             ColumnType::Vector { .. } => Self::Vector(bytes),
+            ColumnType::VarCharCompressed { .. } | ColumnType::BlobCompressed { .. } => {
+                Self::Compressed(CompressedString::new(bytes, column.charset())?)
+            }
+            ColumnType::Uuid => Self::Uuid(Uuid(padded(bytes)?)),
+            ColumnType::Inet6 => Self::Inet6(Inet6(padded(bytes)?)),
+            ColumnType::Inet4 => Self::Inet4(Inet4(padded(bytes)?)),
             ColumnType::Null => Self::Null,
         })
     }

@@ -1,0 +1,138 @@
+//! `bintrail decode` on binlogs that MySQL 9.7 wrote, against what `mysqlbinlog` and the server say
+//! of them (`scripts/gen-goldens`).
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+fn data(case: &str, file: &str) -> PathBuf {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    root.join("../proto/tests/data/mysql97")
+        .join(case)
+        .join(file)
+}
+
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bintrail"));
+    command
+        .arg("decode")
+        .current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command
+}
+
+fn decode(format: &str, files: &[PathBuf]) -> Output {
+    command()
+        .args(["--format", format])
+        .args(files)
+        .output()
+        .unwrap()
+}
+
+fn rows(case: &str) -> Vec<Value> {
+    let output = decode("json", &[data(case, "binlog")]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Byte for byte, on every column type at its limits.
+#[test]
+fn as_mysqlbinlog_prints_it() {
+    for case in ["types", "full-metadata"] {
+        let output = decode("mysqlbinlog", &[data(case, "binlog")]);
+        assert!(output.status.success());
+        let expected = std::fs::read(data(case, "expected")).unwrap();
+        assert!(!expected.is_empty());
+        assert!(output.stdout == expected, "{case} differs");
+    }
+}
+
+#[test]
+fn one_object_a_row_with_the_columns_named_by_the_file() {
+    let rows = rows("full-metadata");
+    assert!(!rows.is_empty());
+    let keys = [
+        "file",
+        "start_pos",
+        "end_pos",
+        "timestamp",
+        "gtid",
+        "schema",
+        "table",
+        "type",
+        "before",
+        "after",
+    ];
+    for row in &rows {
+        assert!(row.as_object().unwrap().keys().eq(keys), "{row}");
+        assert!(row["start_pos"].as_u64() < row["end_pos"].as_u64());
+    }
+    let first = &rows[0];
+    assert_eq!(first["file"], "binlog");
+    assert_eq!(
+        (&first["type"], &first["before"]),
+        (&json!("INSERT"), &Value::Null)
+    );
+    // As `setup.sql` inserts it.
+    let after = &first["after"];
+    assert_eq!(
+        (&after["a"], &after["b"], &after["c"]),
+        (&json!("é"), &json!("€"), &json!("中"))
+    );
+    assert_eq!(after["hidden"], Value::Null);
+}
+
+#[test]
+fn columns_without_names_have_numbers() {
+    let rows = rows("types");
+    let image = rows[0]["after"].as_object().unwrap();
+    let numbered = (1..=image.len()).map(|number| format!("@{number}"));
+    assert!(image.keys().cloned().eq(numbered));
+}
+
+#[test]
+fn a_file_that_is_cut_off_gives_its_rows_and_an_error() {
+    let whole = std::fs::read(data("types", "binlog")).unwrap();
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cut-off");
+    std::fs::write(&path, &whole[..whole.len() - 40]).unwrap();
+    let output = decode("json", std::slice::from_ref(&path));
+    assert_eq!(output.status.code(), Some(30));
+    assert!(!output.stdout.is_empty());
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.contains("cut-off") && error.trim_end().lines().count() == 1,
+        "{error}"
+    );
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    // Much more than a pipe holds.
+    let files = vec![data("types", "binlog"); 200];
+    let mut child = command()
+        .args(files)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(line.starts_with("{\"file\":\"binlog\""), "{line}");
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{output:?}"
+    );
+}

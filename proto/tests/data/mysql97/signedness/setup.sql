@@ -1,0 +1,7 @@
+-- A YEAR has a bit among the signedness of the numeric columns, though it is none.
+CREATE DATABASE signedness;
+USE signedness;
+CREATE TABLE years (a INT UNSIGNED, y YEAR, b TINYINT, c TINYINT UNSIGNED, s VARCHAR(3), z YEAR, d DECIMAL(5,2) UNSIGNED, e BIGINT, f BIGINT UNSIGNED, g SMALLINT UNSIGNED, h FLOAT);
+INSERT INTO years VALUES (4294967295, 2024, -1, 255, 'abc', 0, 1.50, -1, 18446744073709551615, 65535, -1.5);
+CREATE TABLE first (y YEAR, n INT);
+INSERT INTO first VALUES (2041, -8489734);
