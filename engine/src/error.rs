@@ -43,6 +43,19 @@ pub enum Error {
         /// What it says.
         error: source::Error,
     },
+    /// The source's binlog ends before what was read of it.
+    #[error(
+        "source {address}: its binary log ends at {now}, before {read} that was read of it, so it was reset; start \
+         again with --reset, and with --start-file naming its first file to leave nothing of it out"
+    )]
+    Rewound {
+        /// Host and port.
+        address: String,
+        /// Up to where it was read.
+        read: String,
+        /// Where it ends.
+        now: String,
+    },
     /// The source is not set up so that its changes can be captured.
     #[error("source {address}: {problem}")]
     SourceSetup {
@@ -118,6 +131,10 @@ fn remedy(error: &source::Error) -> &'static str {
             "; check --start-file, --start-pos and --start-gtid, or start again with --reset if the source's \
              binary logs were reset"
         }
+        E::Server(error) if error.message.contains("AUTO_POSITION") => {
+            "; the source no longer gives GTIDs: go on with --reset, and --start-file and --start-pos as \
+             `bintrail status` has them"
+        }
         _ => "",
     }
 }
@@ -145,7 +162,7 @@ impl Error {
                 _ => 17,
             },
             Self::SourceSetup { .. } => 14,
-            Self::Place { .. } => 15,
+            Self::Place { .. } | Self::Rewound { .. } => 15,
             Self::Index(error) => match error.kind() {
                 ErrorKind::Unreachable | ErrorKind::Lost | ErrorKind::Busy => 20,
                 ErrorKind::AccessDenied => 21,

@@ -122,7 +122,14 @@ impl ImageWriter {
             Value::Json(json) if matches!(json.root()?, Node::Null) => {
                 json::write_base64(out, text.json_type, JSON_NULL);
             }
-            Value::Json(json) => json.write_json(Style::Compact, out)?,
+            Value::Json(json) => {
+                let start = out.len();
+                json.write_json(Style::Compact, out)?;
+                if json::depth(out.get(start..).unwrap_or_default()) > MAX_JSON_DEPTH {
+                    out.truncate(start);
+                    json::write_base64(out, text.json_type, json.as_bytes());
+                }
+            }
             // Without its labels, the number is all that is known, and still exact.
             Value::Enum(number) => match enum_label(text, number) {
                 Some(label) => json::write_string(out, label),
@@ -198,6 +205,10 @@ impl ImageWriter {
         }
     }
 }
+
+/// MySQL reads JSON of 100 levels, and the image itself is one of them. A deeper image would fail every query
+/// of the view on MySQL that meets it.
+const MAX_JSON_DEPTH: usize = 99;
 
 /// `null` as binary JSON: the type byte of a literal, and the literal.
 const JSON_NULL: &[u8] = &[4, 0];

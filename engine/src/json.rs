@@ -49,6 +49,33 @@ fn write_escape(out: &mut Vec<u8>, byte: u8) {
     out.extend_from_slice(&[b'\\', short]);
 }
 
+/// Levels of arrays and objects in JSON text.
+pub(crate) fn depth(text: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' => {
+                depth = depth.saturating_add(1);
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'"' => {
+                // To the quote that no backslash escapes.
+                while let Some(byte) = bytes.next() {
+                    match byte {
+                        b'"' => break,
+                        b'\\' => drop(bytes.next()),
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    deepest
+}
+
 /// How the form for bytes begins.
 pub(crate) const BASE64: &str = "base64:type";
 
@@ -103,6 +130,18 @@ mod tests {
             serde_json::from_str::<String>(&string(&every)).unwrap(),
             every
         );
+    }
+
+    #[test]
+    fn depth_counts_levels_and_no_brackets_in_strings() {
+        for (text, levels) in [
+            ("1", 0),
+            ("[]", 1),
+            (r#"{"a":[1,{"b":[]}],"c":[]}"#, 4),
+            (r#"["[[[","\"[[",{"[\\":1}]"#, 2),
+        ] {
+            assert_eq!(depth(text.as_bytes()), levels, "{text}");
+        }
     }
 
     /// RFC 4648, section 10.

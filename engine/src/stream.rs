@@ -12,11 +12,12 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use crate::clock;
 use crate::dsn::IndexDsn;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::gtids::Gtids;
-use crate::index::record::{Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode};
+use crate::index::record::{Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, Source};
 use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
 use crate::pipeline::assemble::{Assembler, Entry, Need, Work};
 use crate::pipeline::encode::Encoder;
@@ -32,6 +33,9 @@ const BATCHES_IN_FLIGHT: usize = 4;
 /// Bytes of events that a batch keeps in memory at the most, unless a single event is larger. What is
 /// encoded from them takes a few times as much.
 const MAX_BATCH_BYTES: usize = 1 << 20;
+
+/// Bytes that the names of columns may take in what is encoded from a batch, about.
+const MAX_BATCH_NAMES: u64 = 8 << 20;
 
 /// Bytes of events in all the batches between the reader and the index. A batch that is larger by itself
 /// goes alone.
@@ -132,7 +136,12 @@ async fn keep_streaming(
     let mut attached = None;
     loop {
         let started = Instant::now();
-        let result = match Session::open(options, index, &mut reset, &mut attached).await {
+        let opened = tokio::select! {
+            opened = Session::open(options, index, &mut reset, &mut attached) => opened,
+            // A source or an index that hangs must not keep a stream from stopping.
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        };
+        let result = match opened {
             Ok((session, frames)) => {
                 streamed = true;
                 session.run(frames, stop).await
@@ -214,20 +223,37 @@ impl<'a> Session<'a> {
             state,
             own_schema,
         } = index.attach(&server.identity()).await?;
-        *attached = Some(source_id);
+        let replaced = attached
+            .replace(source_id)
+            .is_some_and(|before| before != source_id);
         let (kept, forgotten) = if *reset {
             (None, state.checkpoint)
         } else {
             (state.checkpoint, None)
         };
         let checkpoint = match kept {
-            Some(checkpoint) => Checkpoint {
-                server_id,
-                ..checkpoint
-            },
+            Some(checkpoint) => {
+                server.check_not_rewound(&checkpoint).await?;
+                Checkpoint {
+                    server_id,
+                    ..checkpoint
+                }
+            }
             None => {
+                if replaced || (!*reset && options.start.is_none()) {
+                    refuse_successor(options, index, &server).await?;
+                }
                 let start = server.start(options.start.as_ref()).await?;
-                first_checkpoint(start, server_id, state.next_change_id)
+                let first = first_checkpoint(start, server_id, state.next_change_id);
+                match &forgotten {
+                    // They count what is in the index, and that stays.
+                    Some(old) => Checkpoint {
+                        events_indexed: old.events_indexed,
+                        capture_skips: old.capture_skips.clone(),
+                        ..first
+                    },
+                    None => first,
+                }
             }
         };
         let flavor = server.flavor();
@@ -240,11 +266,10 @@ impl<'a> Session<'a> {
         read(&mut events, &mut frames, &options.source, &start).await?;
 
         if *reset {
-            index.reset(source_id).await?;
             if let Some(old) = forgotten {
-                let old = Start::of(&old, flavor)?;
-                tracing::warn!(from = %old, to = %start, "reset: what lies between is left out");
+                tell_of_reset(options, index, source_id, &old, &start, flavor).await?;
             }
+            index.reset(source_id).await?;
             *reset = false;
         }
         if options.start.is_none() {
@@ -401,7 +426,8 @@ impl<'a> Session<'a> {
             }
             let pending = self.assembler.pending();
             let full = pending.row_count >= self.options.batch_size && queue.capacity() > 0;
-            if full || pending.bytes >= MAX_BATCH_BYTES {
+            let large = pending.bytes >= MAX_BATCH_BYTES || pending.names >= MAX_BATCH_NAMES;
+            if full || large {
                 self.hand_on(queue).await;
             }
         }
@@ -434,6 +460,92 @@ impl<'a> Session<'a> {
         // A closed queue means that the index side has failed, and its error is the one to report.
         let _ = queue.send(job).await;
     }
+}
+
+/// Another server may have taken the place of the one that was streamed from this address: a failover, or a
+/// new data directory. What it committed since then must not be passed over without a word.
+async fn refuse_successor(
+    options: &StreamOptions,
+    index: &Index,
+    server: &Server,
+) -> Result<(), Error> {
+    let now = server.identity();
+    let statuses = index.statuses().await?;
+    let before = statuses
+        .iter()
+        .filter(|status| {
+            let Source {
+                server_uuid,
+                host,
+                port,
+                ..
+            } = &status.source;
+            *server_uuid != now.server_uuid && *host == now.host && *port == now.port
+        })
+        .filter_map(|status| Some((&status.source, status.state.checkpoint.as_ref()?)))
+        .max_by_key(|(_, checkpoint)| checkpoint.last_event_time);
+    let Some((source, checkpoint)) = before else {
+        return Ok(());
+    };
+    let go_on = match checkpoint.mode {
+        Mode::Gtid => format!(
+            "to go on behind what is in the index, give --start-gtid {}",
+            checkpoint.gtid_set.replace('\n', "")
+        ),
+        Mode::Position => {
+            "to go on, find the place in its binlogs and give --start-file and --start-pos"
+                .to_owned()
+        }
+    };
+    Err(Error::SourceSetup {
+        address: server::address(&options.source),
+        problem: format!(
+            "this is server_uuid {}, and what was streamed from this address is {}; {go_on}; to leave out what \
+             lies between, give --reset",
+            now.server_uuid, source.server_uuid
+        ),
+    })
+}
+
+/// Says, in the log and in the index, what a reset leaves out, or reads again.
+async fn tell_of_reset(
+    options: &StreamOptions,
+    index: &Index,
+    source_id: u32,
+    old: &Checkpoint,
+    new: &Start,
+    flavor: Flavor,
+) -> Result<(), Error> {
+    let from = Start::of(old, flavor)?;
+    let (left_out, again) = match (&from, new) {
+        (Start::Gtids(Gtids::MySql(old)), Start::Gtids(Gtids::MySql(new))) => {
+            let (mut ahead, mut behind) = (new.clone(), old.clone());
+            ahead.subtract(old);
+            behind.subtract(new);
+            (!ahead.is_empty(), !behind.is_empty())
+        }
+        // A checkpoint has the file and position in either mode.
+        (_, Start::Position(file, position)) => {
+            let old = server::log_order(&old.binlog_file, old.binlog_position);
+            let new = server::log_order(file, *position);
+            (new > old, new < old)
+        }
+        (from, new) => (from != new, false),
+    };
+    // Where the source is now lies behind what was read only when its binary logs were reset: then nobody
+    // knows what they held.
+    if left_out || again && options.start.is_none() {
+        tracing::warn!(%from, to = %new, "reset: what lies between is left out");
+        let detail = format!("reset: left out from {from} to {new}");
+        index.save_gap(source_id, clock::now(), &detail).await?;
+    }
+    if again {
+        tracing::warn!(
+            from = %new, to = %from,
+            "reset: what lies between comes into the index again, unless the source's binary logs were reset"
+        );
+    }
+    Ok(())
 }
 
 type Job = JoinHandle<Result<Encoded, bintrail_proto::Error>>;

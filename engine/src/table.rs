@@ -34,6 +34,8 @@ pub struct Table {
     /// The primary key, as column numbers from 0 in key order; empty when it has none.
     pub(crate) key: Box<[u16]>,
     pub(crate) texts: Box<[ColumnText]>,
+    /// Bytes that the names take in an image with all columns.
+    pub(crate) names_len: u64,
 }
 
 /// A column's texts, ready to be copied into an image.
@@ -131,7 +133,7 @@ impl Table {
             .filter_map(|(number, column)| column.pk.map(|place| (place, number)))
             .collect();
         key.sort_unstable();
-        let texts = columns
+        let texts: Box<[ColumnText]> = columns
             .iter()
             .zip(&map.columns)
             .map(|(column, of_event)| {
@@ -161,6 +163,7 @@ impl Table {
             map,
             version,
             key: key.into_iter().map(|(_, number)| number).collect(),
+            names_len: texts.iter().map(|text| text.key.len() as u64).sum(),
             texts,
         }
     }
@@ -375,7 +378,7 @@ fn members(column_type: &str) -> Option<Vec<String>> {
     let mut member = String::new();
     loop {
         let (part, behind) = rest.split_once('\'')?;
-        member.push_str(part);
+        push_unescaped(&mut member, part);
         if let Some(after_quote) = behind.strip_prefix('\'') {
             member.push('\'');
             rest = after_quote;
@@ -389,6 +392,24 @@ fn members(column_type: &str) -> Option<Vec<String>> {
     }
 }
 
+/// The server writes these four with a backslash, whatever its `sql_mode`: `append_unescaped` in
+/// `sql/sql_show.cc`.
+fn push_unescaped(member: &mut String, mut text: &str) {
+    while let Some((plain, behind)) = text.split_once('\\') {
+        member.push_str(plain);
+        let mut rest = behind.chars();
+        match rest.next() {
+            Some('0') => member.push('\0'),
+            Some('n') => member.push('\n'),
+            Some('r') => member.push('\r'),
+            Some(other) => member.push(other),
+            None => {}
+        }
+        text = rest.as_str();
+    }
+    member.push_str(text);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -398,7 +419,11 @@ mod tests {
         let of = |text| members(text).unwrap_or_default();
         assert_eq!(of("enum('a','b''c','d,''e')"), ["a", "b'c", "d,'e"]);
         assert_eq!(of("set('')"), [""]);
-        assert_eq!(of("enum('a\\b')"), ["a\\b"]);
+        // What MySQL 9.7 gives for ENUM('a\\b', 'c\\', 'e\nf', '\r\0').
+        assert_eq!(
+            of(r"enum('a\\b','c\\','e\nf','\r\0')"),
+            ["a\\b", "c\\", "e\nf", "\r\0"]
+        );
         assert_eq!(members("int"), None);
         assert_eq!(members("enum('a"), None);
     }

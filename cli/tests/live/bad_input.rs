@@ -39,7 +39,7 @@ pub(crate) fn fails(arguments: &[&str], code: i32, words: &[&str]) {
     assert!(!text.contains(PASSWORD), "{about}");
 }
 
-fn stream(dsn: &str, more: &[&str], code: i32, words: &[&str]) {
+pub(crate) fn stream(dsn: &str, more: &[&str], code: i32, words: &[&str]) {
     fails(
         &[&["stream", "--source-dsn", dsn], more].concat(),
         code,

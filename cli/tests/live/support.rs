@@ -147,6 +147,12 @@ impl Stream {
         }
     }
 
+    /// With other arguments from the next start on.
+    pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
+        self.arguments = arguments.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// Starts it; the start position is without effect once there is a checkpoint.
     pub(crate) fn start(&mut self) {
         self.logged = self.log().len();

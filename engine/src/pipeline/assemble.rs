@@ -19,7 +19,7 @@ use crate::index::record::{
     Batch, CaptureSkips, Checkpoint, Micros, Mode, SchemaChange, Transaction, XaDecided, XaState,
 };
 use crate::pipeline::encode::RawRows;
-use crate::pipeline::statement::{Statement, classify};
+use crate::pipeline::statement::{Statement, classify, fills_its_table};
 use crate::table::Table;
 
 /// The most of a transaction's statements that is kept, in bytes.
@@ -36,6 +36,9 @@ pub(crate) struct Work {
     pub(crate) row_count: u64,
     /// Bytes of the events that `rows` keeps in memory.
     pub(crate) bytes: usize,
+    /// About as many bytes as the columns' names take in the images of `rows`: far more than the events
+    /// where a wide table holds little.
+    pub(crate) names: u64,
     /// All but the rows themselves.
     pub(crate) batch: Batch,
 }
@@ -83,6 +86,9 @@ struct Open {
     transaction_id: u64,
     row_count: u64,
     statements: String,
+    /// DDL inside it (`CREATE TABLE … SELECT`): it goes to the index with the checkpoint that covers it,
+    /// and that is only behind the transaction's end.
+    schema_changes: Vec<SchemaChange>,
     /// Rows of it have left in an earlier batch.
     flushed: bool,
 }
@@ -273,6 +279,7 @@ impl Assembler {
             transaction_id: self.next_change_id,
             row_count: 0,
             statements: String::new(),
+            schema_changes: Vec::new(),
             flushed: false,
         })
     }
@@ -306,6 +313,13 @@ impl Assembler {
             Statement::XaCommit(xid) => self.decide(xid, XaState::Committed, at),
             Statement::XaRollback(xid) => self.decide(xid, XaState::RolledBack, at),
             Statement::Ddl(change_type) => {
+                let schema = String::from_utf8_lossy(query.schema);
+                if change_type == "CREATE TABLE"
+                    && fills_its_table(&sql)
+                    && self.filter.keeps_statement_in(&schema)
+                {
+                    self.skip("statement_dml", &schema, at);
+                }
                 self.schema_change(query, change_type, &sql, at);
                 if !begun {
                     self.end(at, None);
@@ -350,16 +364,27 @@ impl Assembler {
 
     fn schema_change(&mut self, query: &Query<'_>, change_type: String, sql: &str, at: &Event<'_>) {
         let open = self.open.as_ref();
-        self.work.batch.schema_changes.push(SchemaChange {
+        // Their passwords, hashed or in clear, are nothing for the index's readers.
+        let statement = match change_type.as_str() {
+            "CREATE USER" | "ALTER USER" | "CREATE SERVER" | "ALTER SERVER" => {
+                "not kept: it may hold a password"
+            }
+            _ => sql,
+        };
+        let change = SchemaChange {
             binlog_file: self.file.clone(),
             start_position: at.start,
             end_position: at.end,
             gtid: open.and_then(|open| open.gtid).map(|gtid| gtid.to_string()),
             committed_at: open.map_or_else(|| seconds(&at.header), |open| open.committed_at),
             schema: String::from_utf8_lossy(query.schema).into_owned(),
+            statement: statement.to_owned(),
             change_type,
-            statement: sql.to_owned(),
-        });
+        };
+        match &mut self.open {
+            Some(open) => open.schema_changes.push(change),
+            None => self.work.batch.schema_changes.push(change),
+        }
     }
 
     fn table_map(&mut self, map: &TableMapEvent<'_>, at: &Event<'_>) -> Need {
@@ -400,6 +425,7 @@ impl Assembler {
                 return self.skip("unreadable_rows", &name, at);
             }
         };
+        let names = count.saturating_mul(table.names_len);
         let first_change_id = self.next_change_id;
         let open = match &mut self.open {
             Some(open) => open,
@@ -419,6 +445,7 @@ impl Assembler {
         });
         self.work.row_count = self.work.row_count.saturating_add(count);
         self.work.bytes = self.work.bytes.saturating_add(at.body.len());
+        self.work.names = self.work.names.saturating_add(names);
         self.next_change_id = self.next_change_id.saturating_add(count);
     }
 
@@ -482,7 +509,9 @@ impl Assembler {
     fn end(&mut self, at: &Event<'_>, xa: Option<(String, XaState)>) {
         let committed_at = match self.open.take() {
             None => seconds(&at.header),
-            Some(open) => {
+            Some(mut open) => {
+                let schema_changes = &mut self.work.batch.schema_changes;
+                schema_changes.append(&mut open.schema_changes);
                 if open.row_count > 0 {
                     self.work.batch.transactions.push(Transaction {
                         transaction_id: open.transaction_id,

@@ -45,9 +45,46 @@ pub fn classify(sql: &str) -> Statement<'_> {
         "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" => {
             Statement::Ddl(ddl_type(first, rest))
         }
-        "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "WITH" | "CALL" => Statement::Dml,
+        // A SELECT is logged for the stored function in it, which changed rows.
+        "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "WITH" | "CALL" | "SELECT" => {
+            Statement::Dml
+        }
         _ => Statement::Other,
     }
+}
+
+/// Does this `CREATE TABLE` fill its table from a query? Logged as such, its rows are not in the binlog; a server
+/// that logs rows rewrites it without the query. No other place of the statement takes a subquery.
+pub(crate) fn fills_its_table(sql: &str) -> bool {
+    let mut rest = sql;
+    loop {
+        let (next, behind) = word(rest);
+        if next.eq_ignore_ascii_case("SELECT") {
+            return true;
+        }
+        rest = match behind.chars().next() {
+            None => return false,
+            Some(_) if !next.is_empty() => behind,
+            Some(quote @ ('\'' | '"' | '`')) => behind_quoted(behind, quote),
+            Some(other) => behind.get(other.len_utf8()..).unwrap_or_default(),
+        };
+    }
+}
+
+/// What follows the quoted text that `sql` begins with.
+fn behind_quoted(sql: &str, quote: char) -> &str {
+    let mut escaped = true;
+    for (at, c) in sql.char_indices() {
+        if escaped {
+            // The opening quote as well.
+            escaped = false;
+        } else if c == '\\' && quote != '`' {
+            escaped = true;
+        } else if c == quote {
+            return sql.get(at.saturating_add(1)..).unwrap_or_default();
+        }
+    }
+    ""
 }
 
 /// Such as `CREATE TABLE`, whatever stands between the two words.
@@ -177,6 +214,25 @@ mod tests {
     }
 
     #[test]
+    fn tables_filled_from_a_query() {
+        for sql in [
+            "create table t select * from u",
+            "CREATE TABLE t (a INT COMMENT 'it''s \\' ') AS (SELECT 1)",
+            "CREATE TABLE IF NOT EXISTS `t` /* x */ IGNORE\nselect 1",
+        ] {
+            assert!(fills_its_table(sql), "{sql}");
+        }
+        for sql in [
+            "CREATE TABLE `select` (`a select b` INT)",
+            "CREATE TABLE t (a INT COMMENT 'it''s \\' select ', b INT COMMENT \" select \")",
+            "CREATE TABLE t (selected INT) /* select */ START TRANSACTION",
+            "CREATE TABLE t (a INT COMMENT 'select",
+        ] {
+            assert!(!fills_its_table(sql), "{sql}");
+        }
+    }
+
+    #[test]
     fn statements_that_change_rows() {
         assert_eq!(classify("insert into t values(1)"), Statement::Dml);
         assert_eq!(classify("/* c */ (UPDATE t SET a=1)"), Statement::Dml);
@@ -184,6 +240,7 @@ mod tests {
             classify("WITH x AS (SELECT 1) DELETE FROM t"),
             Statement::Dml
         );
+        assert_eq!(classify("SELECT `a`.`f`(1)"), Statement::Dml);
         assert_eq!(classify("GRANT ALL ON *.* TO a"), Statement::Other);
         assert_eq!(classify(""), Statement::Other);
         assert_eq!(classify("--not a comment"), Statement::Other);

@@ -137,6 +137,12 @@ impl Error {
         ]) {
             Self::PositionPurged(error)
         } else if says(&[
+            // What a running dump gets when the binary logs are reset.
+            "could not find next log",
+            // From the middle of an event on.
+            "bogus data in log event",
+            "log event entry exceeded max_allowed_packet",
+            "binlog truncated in the middle of event",
             "impossible position",
             "position > file size",
             "has more GTIDs than",

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::gtids::Gtids;
-use crate::index::record::{Flavor, Source};
+use crate::index::record::{Checkpoint, Flavor, Source};
 use crate::source::connection::{ConnectOptions, Connection};
 use crate::source::replication::ReplicationStream;
 use crate::stream::Start;
@@ -111,6 +111,36 @@ impl Server {
                 Ok(Start::Position(file, position))
             }
         }
+    }
+
+    /// Checks that the binlog has not gone back behind `checkpoint`, as RESET BINARY LOGS, or a restored backup,
+    /// has it do. The source would count its GTIDs, and name its files, from the first again: once it has
+    /// passed the checkpoint, new transactions would be taken for old ones and left out.
+    ///
+    /// # Errors
+    /// [`Error::Rewound`], and a broken connection.
+    pub(crate) async fn check_not_rewound(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let (file, position) = match self.current_place().await {
+            Err(Error::Source {
+                error: super::Error::PrivilegeMissing(error),
+                ..
+            }) => {
+                tracing::warn!(%error, "cannot see whether the source's binary logs were reset");
+                return Ok(());
+            }
+            place => place?,
+        };
+        let base = |file: &str| file.rsplit_once('.').map(|(base, _)| base.to_owned());
+        let (old, at) = (&checkpoint.binlog_file, checkpoint.binlog_position);
+        // Under another name (`log_bin` was changed) files are counted anew.
+        if base(&file) == base(old) && log_order(&file, position) < log_order(old, at) {
+            return Err(Error::Rewound {
+                address: address(&self.options),
+                read: format!("{old}:{at}"),
+                now: format!("{file}:{position}"),
+            });
+        }
+        Ok(())
     }
 
     /// Which family it belongs to.
@@ -260,6 +290,11 @@ impl Settings {
             gtid_mode: value("gtid_mode").unwrap_or_else(|| "OFF".to_owned()),
         })
     }
+}
+
+/// Orders places in one source's binlogs: numbers in file names have six digits, and more from a million on.
+pub(crate) fn log_order(file: &str, position: u64) -> (usize, &str, u64) {
+    (file.len(), file, position)
 }
 
 /// Opens a dump as the replica `server_id`, and tells how its events are checksummed.

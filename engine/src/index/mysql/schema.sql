@@ -115,8 +115,9 @@ SELECT
     FROM (SELECT CAST(r.row_before AS JSON) AS b, CAST(r.row_after AS JSON) AS a) AS i,
       JSON_TABLE(v.columns, '$[*]' COLUMNS (name VARCHAR(64) PATH '$.name')) AS c
     WHERE JSON_CONTAINS_PATH(i.a, 'one', CONCAT('$.', JSON_QUOTE(c.name)))
-      AND NOT (JSON_EXTRACT(i.b, CONCAT('$.', JSON_QUOTE(c.name)))
-        <=> JSON_EXTRACT(i.a, CONCAT('$.', JSON_QUOTE(c.name))))
+      -- As text: as JSON, 1 and 1.0 are the same, and so are 0 and -0.
+      AND NOT (CAST(JSON_EXTRACT(i.b, CONCAT('$.', JSON_QUOTE(c.name))) AS BINARY)
+        <=> CAST(JSON_EXTRACT(i.a, CONCAT('$.', JSON_QUOTE(c.name))) AS BINARY))
   ) END AS changed_columns,
   r.row_before,
   r.row_after

@@ -115,6 +115,9 @@ SELECT
   CASE WHEN r.event_type = 2 THEN (
     SELECT json_group_array(a.key) FROM json_each(r.row_after) AS a
     WHERE (r.row_before -> a.fullkey) IS NOT (r.row_after -> a.fullkey)
+      -- SQLite before 3.47 does not find a name with a quote by its path.
+      OR (instr(a.key, '"') AND a.value IS NOT
+        (SELECT b.value FROM json_each(r.row_before) AS b WHERE b.key = a.key))
   ) END AS changed_columns,
   r.row_before,
   r.row_after

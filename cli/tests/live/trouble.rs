@@ -1,0 +1,219 @@
+//! What a source can do to a stream behind its back. Each of these once lost or spoilt something in silence.
+
+use std::fs;
+
+use bintrail_testkit::server::Server;
+
+use crate::bad_input;
+use crate::support::{Scratch, Stream, index_server, source, source_dsn};
+
+fn run(source: &Server, statements: &[&str]) {
+    let mut client = source.client().unwrap();
+    for sql in statements {
+        client
+            .run(sql)
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+}
+
+/// The first column of a query on a stream's index.
+fn ask(stream: &Stream, sql: &str) -> Vec<String> {
+    let rows = stream.index.open().unwrap().query(sql).unwrap();
+    rows.into_iter()
+        .map(|row| row.into_iter().flatten().next().unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn a_table_made_and_filled_by_one_large_statement() {
+    let source = source(&["--cte-max-recursion-depth=100000"]);
+    let scratch = Scratch::new();
+    run(&source, &["CREATE DATABASE d"]);
+    let mut stream = Stream::new("filled", &source, None, &scratch, &["--batch-size", "100"]);
+    stream.start();
+    stream.catch_up(&source);
+    run(
+        &source,
+        &["CREATE TABLE d.t AS WITH RECURSIVE s(n) AS \
+           (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 30000) SELECT n, REPEAT('x', 100) AS x FROM s"],
+    );
+    stream.catch_up(&source);
+    stream.terminate();
+    let rows = "SELECT count(*) FROM binlog_events WHERE table_name = 't'";
+    assert_eq!(ask(&stream, rows), ["30000"]);
+    let made = "SELECT count(*) FROM schema_changes WHERE change_type = 'CREATE TABLE'";
+    assert_eq!(ask(&stream, made), ["1"]);
+}
+
+#[test]
+fn labels_and_names_with_quotes_and_backslashes() {
+    let source = source(&[]);
+    let keeper = index_server(&[]);
+    let scratch = Scratch::new();
+    run(
+        &source,
+        &[
+            "CREATE DATABASE d",
+            r#"CREATE TABLE d.t (id INT PRIMARY KEY, e ENUM('a\\b', 'c''d', 'e\nf', '\\n') NOT NULL,
+               s SET('\\', 'z') NOT NULL, `q"q` INT, `b\b` INT, `d.d` INT, `$` INT, j JSON, f DOUBLE)"#,
+        ],
+    );
+    let mut streams: Vec<Stream> = [("lite", None, "7001"), ("keep", Some(&keeper), "7002")]
+        .into_iter()
+        .map(|(name, keeper, id)| {
+            Stream::new(name, &source, keeper, &scratch, &["--server-id", id])
+        })
+        .collect();
+    for stream in &mut streams {
+        stream.start();
+        stream.catch_up(&source);
+    }
+    let deep = format!("'{}{}'", "[".repeat(100), "]".repeat(100));
+    run(
+        &source,
+        &[
+            r"INSERT INTO d.t VALUES (1, 'a\\b', '\\,z', 1, 1, 1, 1, '1', 0e0), (2, 'c''d', '', 1, 1, 1, 1, '[1]', 0),
+              (3, 'e\nf', 'z', 1, 1, 1, 1, '1', 1), (4, '\\n', 'z', 1, 1, 1, 1, '1', 1)",
+            r#"UPDATE d.t SET `q"q` = 2, `b\b` = 2, `d.d` = 2, `$` = 2 WHERE id = 1"#,
+            "UPDATE d.t SET j = '[1.0]', f = -0e0 WHERE id = 2",
+            &format!("UPDATE d.t SET j = {deep} WHERE id = 3"),
+            "UPDATE d.t SET f = 7 WHERE id = 3",
+        ],
+    );
+    let mut client = source.client().unwrap();
+    let labels = client
+        .strings("SELECT HEX(e), HEX(s) FROM d.t ORDER BY id")
+        .unwrap();
+    for stream in &mut streams {
+        stream.catch_up(&source);
+        stream.terminate();
+        for (column, at) in [("e", 0), ("s", 1)] {
+            let value = match at_mysql(stream) {
+                true => format!("HEX(JSON_UNQUOTE(JSON_EXTRACT(row_after, '$.{column}')))"),
+                false => format!("hex(json_extract(row_after, '$.{column}'))"),
+            };
+            let sql = format!(
+                "SELECT {value} FROM binlog_events WHERE event_type = 'INSERT' ORDER BY change_id"
+            );
+            let expected: Vec<_> = labels.iter().map(|row| row[at].clone()).collect();
+            assert_eq!(ask(stream, &sql), expected, "{} {column}", stream.name);
+        }
+        let changed: Vec<String> =
+            ask(stream, "SELECT changed_columns FROM binlog_events WHERE event_type = 'UPDATE' ORDER BY change_id")
+                .iter()
+                .map(|names| names.replace(", ", ","))
+                .collect();
+        let expected = [
+            r#"["q\"q","b\\b","d.d","$"]"#,
+            r#"["j","f"]"#,
+            r#"["j"]"#,
+            r#"["f"]"#,
+        ];
+        assert_eq!(changed, expected, "{}", stream.name);
+    }
+}
+
+fn at_mysql(stream: &Stream) -> bool {
+    stream.name == "keep"
+}
+
+#[test]
+fn rows_that_statements_changed_without_logging_them() {
+    let source = source(&["--log-bin-trust-function-creators=ON"]);
+    let scratch = Scratch::new();
+    run(
+        &source,
+        &[
+            "CREATE DATABASE d",
+            "CREATE TABLE d.t (id INT PRIMARY KEY)",
+            "CREATE FUNCTION d.f(n INT) RETURNS INT DETERMINISTIC BEGIN INSERT INTO d.t VALUES (n); RETURN n; END",
+        ],
+    );
+    let mut stream = Stream::new("statements", &source, None, &scratch, &[]);
+    stream.start();
+    stream.catch_up(&source);
+    run(
+        &source,
+        &[
+            "SET SESSION binlog_format = STATEMENT",
+            "DO d.f(1)",
+            "CREATE TABLE d.u SELECT * FROM d.t",
+            "INSERT INTO d.t VALUES (2)",
+        ],
+    );
+    stream.catch_up(&source);
+    stream.terminate();
+    let skips = "SELECT json_extract(capture_skips, '$.statement_dml.count') FROM stream_state";
+    assert_eq!(ask(&stream, skips), ["3"]);
+}
+
+#[test]
+fn binary_logs_that_were_reset_while_nobody_looked() {
+    let source = source(&[]);
+    let scratch = Scratch::new();
+    run(
+        &source,
+        &[
+            "CREATE DATABASE d",
+            "CREATE TABLE d.t (id INT PRIMARY KEY)",
+            "FLUSH BINARY LOGS",
+            "INSERT INTO d.t VALUES (1)",
+        ],
+    );
+    let mut stream = Stream::new("reset", &source, None, &scratch, &[]);
+    stream.start();
+    stream.catch_up(&source);
+    stream.terminate();
+    run(&source, &["RESET BINARY LOGS AND GTIDS"]);
+    // More transactions than were read before: by its GTIDs, the stream has the first ones.
+    for id in 10..30 {
+        run(&source, &[&format!("INSERT INTO d.t VALUES ({id})")]);
+    }
+    let index = format!("sqlite:{}", scratch.0.join("reset/index.db").display());
+    let dsn = source_dsn(&source);
+    bad_input::stream(&dsn, &["--index-dsn", &index], 15, &["reset", "--reset"]);
+    let mut stream = stream.with(&["--reset", "--start-file", "mysql-bin.000001"]);
+    stream.start();
+    stream.catch_up(&source);
+    stream.terminate();
+    let rows = "SELECT count(*) FROM binlog_events WHERE json_extract(row_after, '$.id') >= 10";
+    assert_eq!(ask(&stream, rows), ["20"]);
+}
+
+#[test]
+fn another_server_in_the_place_of_the_source() {
+    let source = source(&[]);
+    let scratch = Scratch::new();
+    run(
+        &source,
+        &["CREATE DATABASE d", "CREATE TABLE d.t (id INT PRIMARY KEY)"],
+    );
+    let mut stream = Stream::new("successor", &source, None, &scratch, &[]);
+    stream.start();
+    stream.catch_up(&source);
+    stream.terminate();
+    source.stop().unwrap();
+    fs::remove_file(source.datadir.join("auto.cnf")).unwrap();
+    source.restart().unwrap();
+    run(&source, &["INSERT INTO d.t VALUES (1)"]);
+    let index = format!("sqlite:{}", scratch.0.join("successor/index.db").display());
+    let dsn = source_dsn(&source);
+    bad_input::stream(
+        &dsn,
+        &["--index-dsn", &index],
+        14,
+        &["--start-gtid", "--reset"],
+    );
+    // The set that the message names leads on without a hole.
+    let set = ask(
+        &stream,
+        "SELECT gtid_set FROM stream_state WHERE gtid_set <> ''",
+    )
+    .remove(0);
+    let mut stream = stream.with(&["--start-gtid", &set]);
+    stream.start();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    stream.terminate();
+    let rows = "SELECT count(*) FROM binlog_events WHERE table_name = 't'";
+    assert_eq!(ask(&stream, rows), ["1"]);
+}
