@@ -1,8 +1,6 @@
 //! Binlog files that are cut short, read as `bintrail decode` does: what stands before the cut is printed, and
 //! the error tells where it is.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
