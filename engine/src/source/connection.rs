@@ -20,7 +20,7 @@ use super::replication::{MAX_EVENT_PACKET, ReplicationStream};
 use super::rsa;
 use super::transport::Transport;
 use crate::secret::Secret;
-use crate::tls::{SslMode, TlsOptions, client_config};
+use crate::tls::{SslMode, TlsOptions, client_config, explain};
 
 /// The most that one answer to a query may take: the columns of a million tables.
 const MAX_ANSWER: usize = 1 << 30;
@@ -152,7 +152,15 @@ impl Connection {
                         transport.write_all(&wire).await?;
                         transport.flush().await
                     };
-                    sent.await.map_err(Error::in_handshake)?;
+                    if let Err(error) = sent.await {
+                        // A server that hung up may have said why: that it takes no such client certificate.
+                        let cause = fill(&mut transport, &mut input).await.err();
+                        return Err(Error::in_handshake(
+                            cause
+                                .filter(|cause| explain(cause).is_some())
+                                .unwrap_or(error),
+                        ));
+                    }
                     session.step(&mut input)?
                 }
                 Action::StartTls => {

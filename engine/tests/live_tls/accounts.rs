@@ -6,9 +6,10 @@ use bintrail_engine::tls::SslMode;
 use bintrail_testkit::client::Client;
 use bintrail_testkit::server::Server;
 
+use crate::certificates::{Authority, Directory};
 use crate::{PASSWORD, login, options, refusal};
 
-const BOTH: [SslMode; 2] = [SslMode::Disabled, SslMode::Required];
+const MODES: [SslMode; 2] = [SslMode::Disabled, SslMode::Required];
 
 fn run(client: &mut Client, statements: &[&str]) {
     for sql in statements {
@@ -36,7 +37,7 @@ fn mysql_plugins() {
                 &format!("CREATE USER empty_{plugin} IDENTIFIED WITH {plugin} BY ''"),
             ],
         );
-        for mode in BOTH {
+        for mode in MODES {
             // Cold first, then warm.
             run(&mut client, &["FLUSH PRIVILEGES"]);
             for _ in 0..2 {
@@ -81,7 +82,7 @@ fn accounts_that_may_not_come_in() {
             ),
         ],
     );
-    for mode in BOTH {
+    for mode in MODES {
         let error = refusal(&user(&server, "locked", PASSWORD, mode));
         assert!(
             matches!(&error, Error::AccountLocked(error) if error.code == 3118),
@@ -133,12 +134,18 @@ fn native_password() {
 
 #[test]
 fn mariadb_plugins() {
+    let directory = Directory::new("plugins");
+    let ours = Authority::new(&directory, "ours");
+    let pair = ours.sign(&directory, "server", &[], false);
     let server = Server::start(
         "mariadb",
         "maria",
         &[
             "--plugin-load-add=auth_ed25519",
             "--plugin-load-add=auth_pam",
+            "--pam-use-cleartext-plugin=ON",
+            &format!("--ssl-cert={}", pair.cert.display()),
+            &format!("--ssl-key={}", pair.key.display()),
         ],
     )
     .unwrap();
@@ -151,6 +158,7 @@ fn mariadb_plugins() {
                 "CREATE USER ed@localhost IDENTIFIED VIA ed25519 USING PASSWORD('{PASSWORD}')"
             ),
             "CREATE USER unsigned@localhost IDENTIFIED VIA ed25519 USING PASSWORD('')",
+            "CREATE USER pam@localhost IDENTIFIED VIA pam USING 'bintrail'",
             &format!("CREATE USER locked@localhost IDENTIFIED BY '{PASSWORD}' ACCOUNT LOCK"),
             &format!("CREATE USER expired@localhost IDENTIFIED BY '{PASSWORD}' PASSWORD EXPIRE"),
         ],
@@ -167,6 +175,14 @@ fn mariadb_plugins() {
     for _ in 0..1000 {
         login(&user(&server, "ed", PASSWORD, SslMode::Disabled)).unwrap();
     }
+    // PAM gets the password in clear, and knows nobody here.
+    let error = refusal(&user(&server, "pam", PASSWORD, SslMode::Disabled));
+    assert!(
+        matches!(&error, Error::PasswordInClear("mysql_clear_password")),
+        "{error}"
+    );
+    let error = refusal(&user(&server, "pam", PASSWORD, SslMode::Required));
+    assert!(matches!(error, Error::AccessDenied(_)), "{error}");
     let error = refusal(&user(&server, "locked", PASSWORD, SslMode::Preferred));
     assert!(
         matches!(&error, Error::AccountLocked(error) if error.code == 4151),

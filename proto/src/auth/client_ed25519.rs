@@ -44,3 +44,49 @@ impl Method for ClientEd25519 {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::Signature;
+
+    use super::*;
+
+    /// What MariaDB 10.11 keeps of the password "secret", from its base64.
+    const PUBLIC: &[u8; 32] = b"\x64\x88\x14\x44\x45\x20\xe4\xf5\x60\x43\xa2\xec\x92\x15\xe6\x3b\
+        \xe7\x99\x2d\x2d\x27\x0b\xc6\xde\xe8\x73\xe3\x61\x64\x78\x60\x96";
+
+    #[test]
+    fn the_answer_is_signed_by_the_key_that_mariadb_has() {
+        let mut nonce = [7; 32];
+        // A nonce may end with a NUL.
+        nonce[31] = 0;
+        let context = Context {
+            password: b"secret",
+            nonce: &nonce,
+            secure: false,
+        };
+        let answer = ClientEd25519.start(context).unwrap();
+        let public = VerifyingKey::from_bytes(PUBLIC).unwrap();
+        let signature = Signature::from_slice(&answer).unwrap();
+        public.verify_strict(&nonce, &signature).unwrap();
+        let others = Context {
+            password: b"Secret",
+            ..context
+        };
+        let answer = ClientEd25519.start(others).unwrap();
+        let signature = Signature::from_slice(&answer).unwrap();
+        assert!(public.verify_strict(&nonce, &signature).is_err());
+    }
+
+    #[test]
+    fn a_nonce_of_another_length_is_an_error() {
+        for len in [0, 20, 31, 33] {
+            let context = Context {
+                password: b"secret",
+                nonce: &vec![7; len],
+                secure: false,
+            };
+            assert!(ClientEd25519.start(context).is_err());
+        }
+    }
+}

@@ -134,6 +134,52 @@ fn switch_of_plugins() {
     assert_eq!(*plaintext, *b"\x05;\x14j\x12C\x0c");
 }
 
+/// Only TLS may carry the password itself.
+#[test]
+fn a_password_in_clear_needs_tls() {
+    let switch = b"\xfemysql_clear_password\x00";
+    let mut plain = session(TlsPolicy::Preferred, "secret");
+    sent(plain.step(&mut packet(&without_tls(), 0)));
+    assert_eq!(
+        plain.step(&mut packet(switch, 2)),
+        Err(Error::NeedsTls("mysql_clear_password"))
+    );
+
+    let mut tls = session(TlsPolicy::Required, "secret");
+    sent(tls.step(&mut packet(GREETING, 0)));
+    assert_eq!(tls.step(&mut BytesMut::new()), Ok(Action::StartTls));
+    tls.tls_started();
+    sent(tls.step(&mut BytesMut::new()));
+    let (password, sequence) = sent(tls.step(&mut packet(switch, 3)));
+    assert_eq!((&password[..], sequence), (&b"secret\0"[..], 4));
+
+    // As the server's default it may not be the account's, so it is passed over without TLS.
+    let mut greeting = without_tls();
+    greeting.truncate(greeting.len() - b"caching_sha2_password\0".len());
+    greeting.extend_from_slice(b"mysql_clear_password\0");
+    let mut default = session(TlsPolicy::Disabled, "secret");
+    let (response, _) = sent(default.step(&mut packet(&greeting, 0)));
+    assert!(holds(&response, b"caching_sha2_password\0") && !holds(&response, b"secret"));
+}
+
+#[test]
+fn a_further_factor_is_named() {
+    let mut session = session(TlsPolicy::Disabled, "secret");
+    sent(session.step(&mut packet(GREETING, 0)));
+    let next = b"\x02authentication_webauthn_client\0challenge";
+    assert_eq!(session.step(&mut packet(next, 2)), Err(Error::MultiFactor));
+}
+
+/// MariaDB's nonce for `client_ed25519` has no NUL behind it; one in 256 ends with one.
+#[test]
+fn only_the_nul_behind_a_nonce_is_taken_off() {
+    for (nonce, expected) in [(21, 20), (20, 20), (32, 32), (0, 0)] {
+        let payload = [&b"\xfeplugin\0"[..], &vec![0; nonce]].concat();
+        let switch = AuthSwitchRequest::parse(&payload).unwrap();
+        assert_eq!(switch.nonce.len(), expected);
+    }
+}
+
 #[test]
 fn empty_passwords() {
     let mut session = session(TlsPolicy::Disabled, "");
