@@ -12,6 +12,7 @@ use crate::primitive::{int4, int8, length};
 ///   int<4>  domain
 ///   int<4>  server id
 ///   int<8>  sequence number
+/// when there is none: int<2> 0
 /// ```
 ///
 /// It is the server's `gtid_binlog_state`: for each domain the last GTID of each server, the last
@@ -41,6 +42,12 @@ impl<'a> MariadbGtidList<'a> {
         const COUNT: u32 = (1 << 28) - 1;
         let (list, number) = int4(input)?;
         let count = length(input, u64::from(number & COUNT))?;
+        // An empty list is filled up to the 6 bytes that old replicas take for the least.
+        let list = if count == 0 {
+            list.strip_prefix(&[0, 0]).unwrap_or(list)
+        } else {
+            list
+        };
         if count.checked_mul(GTID_LEN) != Some(list.len()) {
             return Err(Fault::at(
                 list,
