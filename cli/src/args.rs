@@ -93,7 +93,7 @@ pub(crate) struct SourceArgs {
     /// File whose first line is the source's password; beats the one in the DSN
     #[arg(long, env = "BINTRAIL_SOURCE_PASSWORD_FILE", value_name = "FILE")]
     pub(crate) source_password_file: Option<PathBuf>,
-    /// Server id to replicate under [default: derived from this host and the source]
+    /// Server id to replicate under [default: derived from this host, the source and the index]
     #[arg(long, env = "BINTRAIL_SERVER_ID", value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) server_id: Option<u32>,
     /// Schemas to keep, separated by commas [default: all but the server's own]

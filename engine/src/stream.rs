@@ -209,7 +209,7 @@ impl<'a> Session<'a> {
         server.check()?;
         let server_id = options
             .server_id
-            .unwrap_or_else(|| derived_server_id(&options.source, "stream"));
+            .unwrap_or_else(|| derived_server_id(&options.source, &place_of(&options.index)));
         if server_id == server.settings.server_id {
             return Err(Error::SourceSetup {
                 address: server::address(&options.source),
@@ -231,6 +231,12 @@ impl<'a> Session<'a> {
         } else {
             (state.checkpoint, None)
         };
+        let fresh = kept.is_none();
+        if !fresh && options.start.is_some() {
+            tracing::warn!(
+                "--start-… is without effect: the index has a checkpoint, and --reset would forget it"
+            );
+        }
         let checkpoint = match kept {
             Some(checkpoint) => {
                 server.check_not_rewound(&checkpoint).await?;
@@ -291,6 +297,14 @@ impl<'a> Session<'a> {
             Start::Gtids(set) => set.clone(),
             Start::Position(..) => Gtids::none(flavor),
         };
+        let mut assembler = Assembler::new(
+            options.filter.clone().without_schema(own_schema),
+            &checkpoint,
+            set,
+        );
+        if fresh && options.start.is_some() {
+            assembler.doubt_start();
+        }
         let session = Self {
             options,
             index,
@@ -299,11 +313,7 @@ impl<'a> Session<'a> {
             server,
             events,
             decoder: Decoder::for_dump(checksum),
-            assembler: Assembler::new(
-                options.filter.clone().without_schema(own_schema),
-                &checkpoint,
-                set,
-            ),
+            assembler,
             in_flight: Arc::default(),
             pool: Arc::default(),
         };
@@ -726,6 +736,20 @@ fn first_checkpoint(from: Start, server_id: u32, next_change_id: u64) -> Checkpo
         server_id,
         lag_seconds: None,
         capture_skips: CaptureSkips::default(),
+    }
+}
+
+/// Where an index is, for telling it from others.
+fn place_of(index: &IndexDsn) -> String {
+    match index {
+        IndexDsn::Sqlite(path) => {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            path.display().to_string()
+        }
+        IndexDsn::MySql(dsn) => {
+            let database = dsn.database.as_deref().unwrap_or_default();
+            format!("{}:{}/{database}", dsn.host, dsn.port)
+        }
     }
 }
 

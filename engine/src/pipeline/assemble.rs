@@ -106,6 +106,8 @@ pub(crate) struct Assembler {
     moved: bool,
     /// A checkpoint is wanted in any case.
     wanted: bool,
+    /// The start is only somebody's word yet.
+    unproven: bool,
     /// The source has said that it has nothing more.
     caught_up: bool,
     open: Option<Open>,
@@ -141,6 +143,7 @@ impl Assembler {
             // What it starts from goes to the index with the first checkpoint.
             moved: true,
             wanted: false,
+            unproven: false,
             caught_up: false,
             open: None,
             next_change_id: checkpoint.next_change_id,
@@ -163,6 +166,11 @@ impl Assembler {
     /// stream lives, and has caught up.
     pub(crate) fn want_checkpoint(&mut self) {
         self.wanted = true;
+    }
+
+    /// Has no checkpoint be made until events have shown that the start is a place in the binlog.
+    pub(crate) fn doubt_start(&mut self) {
+        self.unproven = true;
     }
 
     /// Takes in one event; `frame` holds its bytes.
@@ -198,6 +206,7 @@ impl Assembler {
             }
             EventData::Heartbeat(heartbeat) => {
                 self.caught_up = true;
+                self.unproven = false;
                 // The source has nothing more up to here, or left out what the GTID set has.
                 if self.open.is_none()
                     && heartbeat.position.is_some()
@@ -537,6 +546,7 @@ impl Assembler {
         self.move_to(at.end);
         self.boundary.last_event_time = Some(committed_at);
         self.caught_up = false;
+        self.unproven = false;
         self.moved = true;
     }
 
@@ -569,7 +579,7 @@ impl Assembler {
 
     /// Takes what is pending, with a checkpoint when the stream has a new place to resume from.
     pub(crate) fn take(&mut self) -> Work {
-        let checkpoint = (self.moved || self.wanted).then(|| self.checkpoint());
+        let checkpoint = (!self.unproven && (self.moved || self.wanted)).then(|| self.checkpoint());
         self.moved = false;
         self.wanted = false;
         if let Some(open) = &mut self.open {
