@@ -335,6 +335,17 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_ssl_mode_is_refused_with_the_known_ones() {
+        let parse = |mode| {
+            Cli::try_parse_from(["bintrail", "tail", "--source-dsn", "d", "--ssl-mode", mode])
+        };
+        assert!(parse("verify-full").is_ok());
+        let error = parse("encrypted").unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("verify-identity"), "{error}");
+    }
+
+    #[test]
     fn a_dsn_in_the_wrong_place_is_not_echoed() {
         for args in [
             &["bintrail", "stream", "mysql://u:s3 cret@h/"][..],

@@ -63,25 +63,27 @@ fn a_password_from_a_file_turns_up_nowhere() {
         .stderr(log)
         .spawn()
         .unwrap();
-    let mut client = source.client().unwrap();
-    client.run("CREATE TABLE d.t (id INT PRIMARY KEY)").unwrap();
-    client.run("INSERT INTO d.t VALUES (1)").unwrap();
-
     let log = || fs::read_to_string(file("log")).unwrap();
     let started = Instant::now();
-    let status = loop {
+    let mut status_with = |word: &str| loop {
         let output = bintrail("status")
             .args(["--format", "json"])
             .output()
             .unwrap();
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        if text.contains(r#""events_indexed": 1"#) {
+        if text.contains(word) {
             break text;
         }
         assert!(child.try_wait().unwrap().is_none(), "{}", log());
         assert!(started.elapsed() < PATIENCE, "{text}\n{}", log());
         sleep(Duration::from_millis(200));
     };
+    // It starts where the source is then: only what comes later is its own.
+    status_with(r#""events_indexed": 0"#);
+    let mut client = source.client().unwrap();
+    client.run("CREATE TABLE d.t (id INT PRIMARY KEY)").unwrap();
+    client.run("INSERT INTO d.t VALUES (1)").unwrap();
+    let status = status_with(r#""events_indexed": 1"#);
     let threads = "SELECT COUNT(*) FROM performance_schema.threads WHERE PROCESSLIST_USER = 'capture' AND CONNECTION_TYPE = 'SSL/TLS'";
     assert_ne!(client.string(threads).unwrap(), "0");
     let arguments = fs::read(format!("/proc/{}/cmdline", child.id())).unwrap();
@@ -120,7 +122,6 @@ fn tls_that_cannot_be() {
         );
     };
     fails(&["--ssl-mode", "verify-full"], 12, &["ssl-ca"]);
-    fails(&["--ssl-mode", "encrypted"], 2, &["verify-identity"]);
     fails(
         &["--ssl-cert", "cert.pem"],
         2,
