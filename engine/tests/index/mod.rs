@@ -174,6 +174,7 @@ fn checkpoint(next_change_id: u64) -> Checkpoint {
         mode: Mode::Gtid,
         binlog_file: "mysql-bin.000001".into(),
         binlog_position: 5_000_000_000,
+        binlog_created: Some(u32::MAX),
         gtid_set: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-9".into(),
         next_change_id,
         events_indexed: next_change_id,
