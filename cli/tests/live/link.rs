@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use bintrail_testkit::check::same_events;
@@ -84,7 +84,10 @@ fn check(stream: &Stream, source: &Server, rows: u64) {
     let mut charsets = Charsets::new(client).unwrap();
     let oracle = Oracle::of(source).unwrap();
     let index = stream.index.open().unwrap();
-    assert_eq!(same_events(index, oracle, &catalog, &mut charsets).unwrap(), rows);
+    assert_eq!(
+        same_events(index, oracle, &catalog, &mut charsets).unwrap(),
+        rows
+    );
 }
 
 const TABLE: [&str; 2] = [
@@ -127,8 +130,10 @@ fn an_index_that_is_away_is_waited_for() {
     for _ in 0..8 {
         run(
             &source,
-            &["INSERT INTO d.t (x, pad) WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s \
-               WHERE n < 1000) SELECT n, REPEAT('x', 2000) FROM s"],
+            &[
+                "INSERT INTO d.t (x, pad) WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s \
+               WHERE n < 1000) SELECT n, REPEAT('x', 2000) FROM s",
+            ],
         );
     }
     // The first, second and fourth failure: the others say the same.
@@ -141,12 +146,15 @@ fn an_index_that_is_away_is_waited_for() {
     stream.terminate();
     let mut stream = stream.with(&["--write-timeout", "5"]);
     stream.start();
-    stream.catch_up(&source);
+    stream.says(" streaming ", 1);
     keeper.stop().unwrap();
     run(&source, &["INSERT INTO d.t (x) VALUES (1)"]);
     let (code, last) = stream.end();
     assert_eq!(code, Some(29), "{last}");
-    assert!(last.contains("nothing was written for 5s (--write-timeout)"), "{last}");
+    assert!(
+        last.contains("nothing was written for 5s (--write-timeout)"),
+        "{last}"
+    );
     keeper.restart().unwrap();
     stream.start();
     stream.catch_up(&source);

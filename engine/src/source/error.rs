@@ -125,6 +125,10 @@ impl Error {
             // ER_SOURCE_HAS_PURGED_REQUIRED_GTIDS
             1789 => Self::PositionPurged(error),
             1236 => Self::from_dump(error),
+            // MariaDB's ER_SLAVE_SAME_ID, a number that MySQL may give to something else.
+            4052 if error.message.contains("same server_uuid/server_id") => {
+                Self::ServerIdClash(error)
+            }
             _ => Self::Server(error),
         }
     }

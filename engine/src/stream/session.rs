@@ -78,8 +78,8 @@ impl<'a> Session<'a> {
         link.patience.bound(link.index.keep_alive()).await?;
         let mut server = Server::connect(host).await?;
         server.check()?;
-        if !link.introduced {
-            link.introduced = true;
+        let first = !std::mem::replace(&mut link.introduced, true);
+        if first {
             warn_of_retention(&server);
         }
         let server_id = server_id(link, &server)?;
@@ -94,6 +94,11 @@ impl<'a> Session<'a> {
             .await?;
         link.attached = Some(source_id);
         let (index, options, explicit) = (link.index, link.options, link.options.start.is_some());
+        if first && explicit && !link.reset && state.checkpoint.is_some() {
+            tracing::warn!(
+                "--start-… is without effect: the index has a checkpoint, and --reset would forget it"
+            );
+        }
         let from = start_from(link, &mut server, server_id, &state, took_over).await?;
         let checkpoint = from.checkpoint;
         let flavor = server.flavor();
@@ -486,11 +491,6 @@ async fn start_from(
             lost: None,
         });
     };
-    if options.start.is_some() {
-        tracing::warn!(
-            "--start-… is without effect: the index has a checkpoint, and --reset would forget it"
-        );
-    }
     let comparison = Comparison {
         checkpoint: &kept,
         server_id,

@@ -215,7 +215,9 @@ pub(crate) async fn opens(backend: &impl Backend, set_version: &str) {
         assert_eq!(index.statuses().await.unwrap(), []);
         index.close().await.unwrap();
     }
-    backend.query("SELECT binlog_created FROM stream_state").await;
+    backend
+        .query("SELECT binlog_created FROM stream_state")
+        .await;
     backend.query(set_version).await;
     for create in [true, false] {
         let error = Index::open(backend.dsn(), create).await.unwrap_err();
@@ -384,7 +386,10 @@ pub(crate) async fn moves(backend: &impl Backend) {
     other.close().await.unwrap();
     index.take_over(one, &next).await.unwrap();
     let attached = index.attach(&next).await.unwrap();
-    assert_eq!((attached.source_id, attached.state.next_change_id), (one, 2));
+    assert_eq!(
+        (attached.source_id, attached.state.next_change_id),
+        (one, 2)
+    );
     // File and position were the other server's.
     let moved = Checkpoint {
         binlog_file: String::new(),

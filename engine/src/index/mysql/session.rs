@@ -13,8 +13,8 @@ use super::super::convert::{
 };
 use super::super::error::{ErrorKind, IndexError};
 use super::super::record::{
-    Attached, Batch, Checkpoint, Micros, Source, SourceServer, SourceStatus, StreamState, TableVersion,
-    change_ids_of,
+    Attached, Batch, Checkpoint, Micros, Source, SourceServer, SourceStatus, StreamState,
+    TableVersion, change_ids_of,
 };
 use super::super::time::{now, timestamp};
 use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
@@ -168,7 +168,8 @@ impl Session {
 
     /// From version 1. Every step may have been done before, by one that was cut off.
     async fn upgrade(&mut self) -> Result<(), Fault> {
-        let add = "ALTER TABLE stream_state ADD COLUMN binlog_created INT UNSIGNED AFTER binlog_position";
+        let add =
+            "ALTER TABLE stream_state ADD COLUMN binlog_created INT UNSIGNED AFTER binlog_position";
         match self.conn.query_drop(add).await {
             // ER_DUP_FIELDNAME
             Err(Error::Server(error)) if error.code == 1060 => {}

@@ -14,8 +14,7 @@ use super::super::convert::{
 use super::super::error::{ErrorKind, IndexError};
 use super::super::record::{
     Attached, Batch, Checkpoint, Micros, Source, SourceServer, SourceStatus, StreamState,
-    TableVersion,
-    change_ids_of,
+    TableVersion, change_ids_of,
 };
 use super::super::time::now;
 use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
