@@ -199,10 +199,9 @@ impl Error {
                 _ => 17,
             },
             Self::SourceSetup { .. } => 14,
-            Self::Place { .. }
-            | Self::Rewound { .. }
-            | Self::Gap { .. }
-            | Self::Behind { .. } => 15,
+            Self::Place { .. } | Self::Rewound { .. } | Self::Gap { .. } | Self::Behind { .. } => {
+                15
+            }
             Self::Index(error) => match error.kind() {
                 ErrorKind::Unreachable | ErrorKind::Lost | ErrorKind::Busy => 20,
                 ErrorKind::AccessDenied => 21,

@@ -78,7 +78,8 @@ fn replicas_take_over_from_one_another() {
         .unwrap()
         .string("SELECT @@gtid_executed")
         .unwrap();
-    let mut stream = Stream::new("failover", &b, None, &scratch, &["--start-gtid", &start]).from(&dsn);
+    let mut stream =
+        Stream::new("failover", &b, None, &scratch, &["--start-gtid", &start]).from(&dsn);
     stream.start();
     stream.says("streaming", 1);
     let running = {
@@ -119,7 +120,13 @@ fn replicas_take_over_from_one_another() {
     let events: Vec<_> = index()
         .events()
         .map(|event| event.unwrap())
-        .map(|event| (event.gtid.unwrap(), event.event_type.clone(), event.table_name))
+        .map(|event| {
+            (
+                event.gtid.unwrap(),
+                event.event_type.clone(),
+                event.table_name,
+            )
+        })
         .collect();
     let expected: Vec<_> = expected(&source);
     assert_eq!(events.len(), expected.len());
@@ -188,7 +195,10 @@ fn a_new_name_on_the_same_data() {
     by_position.start();
     let (code, last) = by_position.end();
     assert_eq!(code, Some(14), "{last}");
-    assert!(last.contains("--start-file") && last.contains("--reset"), "{last}");
+    assert!(
+        last.contains("--start-file") && last.contains("--reset"),
+        "{last}"
+    );
 
     // Another history altogether.
     run("RESET BINARY LOGS AND GTIDS");

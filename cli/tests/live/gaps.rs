@@ -30,7 +30,11 @@ const IDS: &str = "SELECT pk_values FROM binlog_events WHERE table_name = 't' OR
 fn status(scratch: &Scratch, name: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let index = scratch.0.join(name).join("index.db");
     let output = Command::new(BINTRAIL)
-        .args(["status", "--index-dsn", &format!("sqlite:{}", index.display())])
+        .args([
+            "status",
+            "--index-dsn",
+            &format!("sqlite:{}", index.display()),
+        ])
         .args(arguments)
         .output()
         .unwrap();
@@ -66,22 +70,45 @@ fn purged_while_away(kind: &str, mode: &str) {
     stream.terminate();
     assert_eq!(status(&scratch, "gap", &["--fail-on-gap"]).0, Some(0));
     // Behind the checkpoint, but still there: no gap.
-    run(&source, &["INSERT INTO d.t VALUES (11)", "FLUSH LOGS", "INSERT INTO d.t VALUES (12)"]);
+    run(
+        &source,
+        &[
+            "INSERT INTO d.t VALUES (11)",
+            "FLUSH LOGS",
+            "INSERT INTO d.t VALUES (12)",
+        ],
+    );
     stream.start();
     stream.catch_up(&source);
     stream.terminate();
     assert_eq!(ask(&stream, IDS), ["1", "11", "12"], "{kind} {mode}");
-    let place = ask(&stream, "SELECT binlog_file || ':' || binlog_position FROM stream_state");
+    let place = ask(
+        &stream,
+        "SELECT binlog_file || ':' || binlog_position FROM stream_state",
+    );
 
-    run(&source, &["INSERT INTO d.t VALUES (2)", "FLUSH LOGS", "INSERT INTO d.t VALUES (3)"]);
+    run(
+        &source,
+        &[
+            "INSERT INTO d.t VALUES (2)",
+            "FLUSH LOGS",
+            "INSERT INTO d.t VALUES (3)",
+        ],
+    );
     let kept = source.position().unwrap().0;
     run(&source, &[&format!("PURGE BINARY LOGS TO '{kept}'")]);
     let mut stream = stream.with(&["--no-gap-fill"]);
     stream.start();
     let (code, last) = stream.end();
     assert_eq!(code, Some(15), "{kind} {mode}: {last}");
-    assert!(last.contains("purged") && last.contains("--no-gap-fill"), "{last}");
-    assert_eq!(ask(&stream, "SELECT gap_lost_detail FROM stream_state"), [""]);
+    assert!(
+        last.contains("purged") && last.contains("--no-gap-fill"),
+        "{last}"
+    );
+    assert_eq!(
+        ask(&stream, "SELECT gap_lost_detail FROM stream_state"),
+        [""]
+    );
 
     let mut stream = stream.with(&[]);
     stream.start();
@@ -89,10 +116,16 @@ fn purged_while_away(kind: &str, mode: &str) {
     stream.terminate();
     assert_eq!(ask(&stream, IDS), ["1", "11", "12", "3"], "{kind} {mode}");
     let lost = ask(&stream, "SELECT gap_lost_detail FROM stream_state").remove(0);
-    assert!(lost.contains(&place[0]) && lost.contains(&kept), "{kind} {mode}: {lost}");
+    assert!(
+        lost.contains(&place[0]) && lost.contains(&kept),
+        "{kind} {mode}: {lost}"
+    );
     if mode == "gtid" && base == "mysql-bin" {
         let uuid = source.client().unwrap().string("SELECT @@server_uuid");
-        assert!(lost.contains("1 transactions, ") && lost.contains(&uuid.unwrap()), "{lost}");
+        assert!(
+            lost.contains("1 transactions, ") && lost.contains(&uuid.unwrap()),
+            "{lost}"
+        );
     }
     for (arguments, code) in [(&[][..], 0), (&["--fail-on-gap"], 3)] {
         let (ended, text) = status(&scratch, "gap", arguments);
@@ -103,7 +136,14 @@ fn purged_while_away(kind: &str, mode: &str) {
     assert!(json.contains("\"gap_lost\": {"), "{json}");
 
     // A second one does not take the place of the first.
-    run(&source, &["INSERT INTO d.t VALUES (4)", "FLUSH LOGS", "INSERT INTO d.t VALUES (5)"]);
+    run(
+        &source,
+        &[
+            "INSERT INTO d.t VALUES (4)",
+            "FLUSH LOGS",
+            "INSERT INTO d.t VALUES (5)",
+        ],
+    );
     let kept = source.position().unwrap().0;
     run(&source, &[&format!("PURGE BINARY LOGS TO '{kept}'")]);
     stream.start();
@@ -196,7 +236,10 @@ fn logs_that_are_reset_under_a_stream() {
     let mut stream = Stream::new("under", &source, None, &scratch, &start);
     stream.start();
     stream.catch_up(&source);
-    run(&source, &["RESET BINARY LOGS AND GTIDS", "INSERT INTO d.t VALUES (2)"]);
+    run(
+        &source,
+        &["RESET BINARY LOGS AND GTIDS", "INSERT INTO d.t VALUES (2)"],
+    );
     let (code, last) = stream.end();
     assert_eq!(code, Some(15), "{last}");
     assert!(last.contains("reset") && last.contains("--reset"), "{last}");
@@ -219,7 +262,11 @@ fn a_source_that_was_restored_from_a_backup() {
     let scratch = Scratch::new();
     run(
         &source,
-        &["CREATE DATABASE d", "CREATE TABLE d.t (id INT PRIMARY KEY)", "INSERT INTO d.t VALUES (1)"],
+        &[
+            "CREATE DATABASE d",
+            "CREATE TABLE d.t (id INT PRIMARY KEY)",
+            "INSERT INTO d.t VALUES (1)",
+        ],
     );
     source.stop().unwrap();
     let backup = scratch.0.join("backup");
@@ -236,7 +283,10 @@ fn a_source_that_was_restored_from_a_backup() {
             Stream::new(id, &source, None, &scratch, start)
         })
         .collect();
-    run(&source, &["INSERT INTO d.t VALUES (2)", "INSERT INTO d.t VALUES (3)"]);
+    run(
+        &source,
+        &["INSERT INTO d.t VALUES (2)", "INSERT INTO d.t VALUES (3)"],
+    );
     for stream in &mut streams {
         stream.start();
         stream.catch_up(&source);

@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use bintrail_testkit::check::same_events;
@@ -84,7 +84,10 @@ fn check(stream: &Stream, source: &Server, rows: u64) {
     let mut charsets = Charsets::new(client).unwrap();
     let oracle = Oracle::of(source).unwrap();
     let index = stream.index.open().unwrap();
-    assert_eq!(same_events(index, oracle, &catalog, &mut charsets).unwrap(), rows);
+    assert_eq!(
+        same_events(index, oracle, &catalog, &mut charsets).unwrap(),
+        rows
+    );
 }
 
 const TABLE: [&str; 2] = [
@@ -101,7 +104,12 @@ fn a_half_open_link_is_noticed_and_made_anew() {
     let dsn = format!("mysql://capture:{PASSWORD}@127.0.0.1:{}/", proxy.port);
     for checkpoint in ["2", "60"] {
         let name = format!("half-{checkpoint}");
-        let arguments = ["--checkpoint", checkpoint, "--start-file", "mysql-bin.000001"];
+        let arguments = [
+            "--checkpoint",
+            checkpoint,
+            "--start-file",
+            "mysql-bin.000001",
+        ];
         let mut stream = Stream::new(&name, &source, None, &scratch, &arguments).from(&dsn);
         stream.start();
         stream.catch_up(&source);
@@ -131,8 +139,10 @@ fn an_index_that_is_away_is_waited_for() {
     for _ in 0..8 {
         run(
             &source,
-            &["INSERT INTO d.t (x) WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s \
-               WHERE n < 1000) SELECT a.n FROM s a, s b LIMIT 100000"],
+            &[
+                "INSERT INTO d.t (x) WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s \
+               WHERE n < 1000) SELECT a.n FROM s a, s b LIMIT 100000",
+            ],
         );
     }
     // The first, second and fourth failure: the others say the same.
@@ -150,7 +160,10 @@ fn an_index_that_is_away_is_waited_for() {
     run(&source, &["INSERT INTO d.t (x) VALUES (1)"]);
     let (code, last) = stream.end();
     assert_eq!(code, Some(29), "{last}");
-    assert!(last.contains("nothing was written for 5s (--write-timeout)"), "{last}");
+    assert!(
+        last.contains("nothing was written for 5s (--write-timeout)"),
+        "{last}"
+    );
     keeper.restart().unwrap();
     stream.start();
     stream.catch_up(&source);

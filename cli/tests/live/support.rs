@@ -224,7 +224,10 @@ impl Stream {
         let status = wait(self.child.as_mut().unwrap());
         self.child = None;
         let log = self.log();
-        (status.code(), log.lines().last().unwrap_or_default().to_owned())
+        (
+            status.code(),
+            log.lines().last().unwrap_or_default().to_owned(),
+        )
     }
 
     /// Waits until its log since it was started has `text`, as often as `times`.

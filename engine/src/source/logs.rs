@@ -59,9 +59,7 @@ impl Server {
     pub(crate) async fn held(&mut self, oldest: Option<&str>) -> Result<Held, Error> {
         let flavor = self.flavor();
         let sql = match (flavor, oldest) {
-            (Flavor::MySql, _) => {
-                "SELECT @@GLOBAL.gtid_executed, @@GLOBAL.gtid_purged".to_owned()
-            }
+            (Flavor::MySql, _) => "SELECT @@GLOBAL.gtid_executed, @@GLOBAL.gtid_purged".to_owned(),
             (Flavor::MariaDb, Some(oldest)) => format!(
                 "SELECT @@GLOBAL.gtid_binlog_pos, BINLOG_GTID_POS({}, 4)",
                 quote(oldest)

@@ -36,15 +36,20 @@ pub(super) struct Link<'a> {
 
 impl<'a> Link<'a> {
     fn new(options: &'a StreamOptions, index: &'a Index) -> Self {
-        let more = options.more_hosts.iter().map(|(host, port)| ConnectOptions {
-            host: host.clone(),
-            port: *port,
-            ..options.source.clone()
-        });
+        let more = options
+            .more_hosts
+            .iter()
+            .map(|(host, port)| ConnectOptions {
+                host: host.clone(),
+                port: *port,
+                ..options.source.clone()
+            });
         Self {
             options,
             index,
-            hosts: std::iter::once(options.source.clone()).chain(more).collect(),
+            hosts: std::iter::once(options.source.clone())
+                .chain(more)
+                .collect(),
             patience: Arc::new(Patience::new(options.write_timeout)),
             reset: options.reset,
             attached: None,
@@ -123,7 +128,9 @@ pub(super) async fn keep_streaming(
     let mut at = hosts.next().unwrap_or(0);
     loop {
         let Some(host) = link.hosts.get(at).cloned() else {
-            return Err(Error::Internal("there is no host to stream from".to_owned()));
+            return Err(Error::Internal(
+                "there is no host to stream from".to_owned(),
+            ));
         };
         let mut began = None;
         let Err(error) = link.session(&host, stop, &mut began).await else {
@@ -167,7 +174,11 @@ pub(super) async fn keep_streaming(
             continue;
         }
         if !streamed || !(may_pass || of_source && round.hopeful) {
-            return Err(if may_pass { round.worst.unwrap_or(error) } else { error });
+            return Err(if may_pass {
+                round.worst.unwrap_or(error)
+            } else {
+                error
+            });
         }
         let wait = backoff.wait();
         if let Some(times) = times {

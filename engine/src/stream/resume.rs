@@ -133,7 +133,8 @@ impl Comparison<'_> {
                 });
             }
             if Instant::now() >= until {
-                let evidence = format!("it no longer has the transactions {missing} that were read");
+                let evidence =
+                    format!("it no longer has the transactions {missing} that were read");
                 return Err(rewound(server, evidence));
             }
             sleep(UNCOUNTED / 10).await;
@@ -248,9 +249,9 @@ fn lost_gtids(
 }
 
 fn since(checkpoint: &Checkpoint) -> String {
-    checkpoint
-        .last_event_time
-        .map_or(String::new(), |time| format!(", committed after {}", rfc3339(time)))
+    checkpoint.last_event_time.map_or(String::new(), |time| {
+        format!(", committed after {}", rfc3339(time))
+    })
 }
 
 /// What of `read` is not in `executed`.
@@ -280,7 +281,12 @@ fn missing(read: &Gtids, executed: &Gtids) -> Option<String> {
 
 fn count(set: &GtidSet) -> u64 {
     set.intervals()
-        .map(|(_, _, interval)| interval.last.saturating_sub(interval.first).saturating_add(1))
+        .map(|(_, _, interval)| {
+            interval
+                .last
+                .saturating_sub(interval.first)
+                .saturating_add(1)
+        })
         .fold(0, u64::saturating_add)
 }
 
@@ -394,7 +400,8 @@ mod tests {
         let lost = lost_files(&checkpoint, &logs(&[("log.1000000", 9)])).unwrap();
         assert_eq!(lost.go_on, Start::Position("log.1000000".to_owned(), 4));
         assert!(
-            lost.detail.contains("from log.000007:1000 to log.1000000:4"),
+            lost.detail
+                .contains("from log.000007:1000 to log.1000000:4"),
             "{lost:?}"
         );
     }
@@ -435,7 +442,9 @@ mod tests {
         assert_eq!(of("0-1-100,7-2-4"), None);
         let (detail, go_on) = of("0-1-90,3-1-9,7-3-6").unwrap();
         assert!(
-            detail.contains("domain 3 behind the beginning up to 3-1-9, domain 7 behind 7-2-5 up to 7-3-6"),
+            detail.contains(
+                "domain 3 behind the beginning up to 3-1-9, domain 7 behind 7-2-5 up to 7-3-6"
+            ),
             "{detail}"
         );
         assert_eq!(go_on, "0-1-100,3-1-9,7-3-6");
