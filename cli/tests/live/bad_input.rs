@@ -148,6 +148,13 @@ fn a_source_that_refuses() {
         15,
         &["--reset"],
     );
+    let foreign = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5";
+    stream(
+        &dsn,
+        &["--start-gtid", foreign],
+        15,
+        &["3e11fa47", "--start-gtid"],
+    );
     stream(&dsn, &["--start-gtid", "nonsense"], 2, &["nonsense"]);
 
     let unreachable = format!("mysql://u:{PASSWORD}@127.0.0.1:1/index");

@@ -107,6 +107,16 @@ impl Server {
                     Flavor::MariaDb => "0-1-5",
                 }
             )),
+            Some(Start::Gtids(set)) => {
+                let executed = parse_set(&self.gtids().await?, flavor)?;
+                match set.missing_in(&executed) {
+                    Some(missing) => Err(Error::Uncommitted {
+                        address: address(&self.options),
+                        missing,
+                    }),
+                    None => Ok(Start::Gtids(set.clone())),
+                }
+            }
             Some(start) => Ok(start.clone()),
             None if has_gtids => {
                 let set = self.gtids().await?;
