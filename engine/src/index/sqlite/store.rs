@@ -104,7 +104,7 @@ impl Store {
     fn create(&mut self) -> Result<(), Fault> {
         self.connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-             PRAGMA foreign_keys = OFF; PRAGMA cache_size = -65536;
+             PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384;
              PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
         )?;
         // Immediate: of two that start at once, the second sees what the first has made.
