@@ -23,6 +23,7 @@ use crate::index::record::{
 use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
 use crate::pipeline::assemble::{Assembler, Entry, Need, Work};
 use crate::resolve::resolve;
+use crate::source;
 use crate::source::connection::ConnectOptions;
 use crate::source::replication::ReplicationStream;
 use crate::source::server::{self, Server, log_order};
@@ -83,6 +84,12 @@ impl<'a> Session<'a> {
             warn_of_retention(&server);
         }
         let server_id = server_id(link, &server)?;
+        if link.hung_up && server.serves_another(server_id).await? {
+            let error = source::Error::ServerIdClash(format!(
+                "SHOW SLAVE HOSTS has {server_id}, which took this stream's place"
+            ));
+            return Err(server::source_error(host, error));
+        }
         let took_over = take_over(link, &mut server, server_id).await?;
         let Attached {
             source_id,
