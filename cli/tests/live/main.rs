@@ -13,6 +13,7 @@
 mod bad_input;
 mod failover;
 mod gaps;
+mod huge;
 mod link;
 mod other_servers;
 mod secrets;
