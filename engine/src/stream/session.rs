@@ -18,7 +18,7 @@ use crate::clock;
 use crate::error::Error;
 use crate::gtids::Gtids;
 use crate::index::record::{
-    Attached, Batch, CaptureSkips, Checkpoint, Flavor, Micros, Mode, SourceStatus, StreamState,
+    Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, SourceStatus, StreamState,
 };
 use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
 use crate::pipeline::assemble::{Assembler, Entry, Need, Work};
@@ -53,6 +53,8 @@ pub(super) struct Session<'a> {
     decoder: Decoder,
     assembler: Assembler,
     passed: Option<Passed>,
+    /// What a reset leaves out, to be recorded with the checkpoint that makes it true.
+    left_out: Option<String>,
     in_flight: Arc<InFlight>,
     pool: Arc<Pool>,
 }
@@ -93,6 +95,13 @@ impl<'a> Session<'a> {
             .bound(link.index.attach(&server.identity()))
             .await?;
         link.attached = Some(source_id);
+        if link
+            .forgotten
+            .as_ref()
+            .is_some_and(|forgotten| *forgotten != state.checkpoint)
+        {
+            link.reset = false;
+        }
         let (index, options, explicit) = (link.index, link.options, link.options.start.is_some());
         let from = start_from(link, &mut server, server_id, &state, took_over).await?;
         let checkpoint = from.checkpoint;
@@ -110,14 +119,18 @@ impl<'a> Session<'a> {
             let detail = with_earlier(earlier, &lost.detail);
             index.save_gap(source_id, clock::now(), &detail).await?;
         }
+        let mut left_out = None;
         if link.reset {
-            if let Some(old) = from.forgotten {
-                tell_of_reset(explicit, index, source_id, earlier, &old, &start, flavor).await?;
+            if let Some(old) = &from.forgotten {
+                left_out = tell_of_reset(explicit, old, &start, flavor)?
+                    .map(|detail| with_earlier(earlier, &detail));
             }
-            index.reset(source_id).await?;
-            link.reset = false;
+            link.forgotten = Some(from.forgotten);
         }
         if !from.fresh || !explicit {
+            if let Some(detail) = left_out.take() {
+                index.save_gap(source_id, clock::now(), &detail).await?;
+            }
             // A crash before the first event must not move the start.
             let checkpoint = Some(checkpoint.clone());
             let batch = Batch {
@@ -152,6 +165,7 @@ impl<'a> Session<'a> {
             decoder: Decoder::for_dump(checksum),
             assembler,
             passed,
+            left_out,
             in_flight: Arc::default(),
             pool: Arc::default(),
         };
@@ -224,10 +238,10 @@ impl<'a> Session<'a> {
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break Ok(()),
-                () = in_flight.idle(), if pending => self.hand_on(&queue).await,
+                () = in_flight.idle(), if pending => self.hand_on(&queue).await?,
                 _ = tick.tick() => {
                     self.assembler.want_checkpoint();
-                    self.hand_on(&queue).await;
+                    self.hand_on(&queue).await?;
                 }
                 result = read(&mut self.events, &mut frames, &self.host, &self.start) => {
                     if result.is_err() {
@@ -292,16 +306,24 @@ impl<'a> Session<'a> {
             let full = pending.row_count >= self.options.batch_size && queue.capacity() > 0;
             let large = pending.bytes >= MAX_BATCH_BYTES || pending.names >= MAX_BATCH_NAMES;
             if full || large {
-                self.hand_on(queue).await;
+                self.hand_on(queue).await?;
             }
         }
         Ok(())
     }
 
     /// Hands on what is pending; waits while as many batches as there may be are under way.
-    async fn hand_on(&mut self, queue: &mpsc::Sender<Job>) {
+    async fn hand_on(&mut self, queue: &mpsc::Sender<Job>) -> Result<(), Error> {
         let work = self.assembler.take();
+        if work.batch.checkpoint.is_some()
+            && let Some(detail) = self.left_out.take()
+        {
+            self.index
+                .save_gap(self.source_id, clock::now(), &detail)
+                .await?;
+        }
         self.encode(work, queue).await;
+        Ok(())
     }
 
     async fn encode(&self, work: Work, queue: &mpsc::Sender<Job>) {
@@ -524,16 +546,13 @@ async fn start_from(
     })
 }
 
-/// Says, in the log and in the index, what a reset leaves out, or reads again.
-async fn tell_of_reset(
+/// Logs what a reset leaves out, or reads again; and says what is to be recorded of it.
+fn tell_of_reset(
     explicit: bool,
-    index: &Index,
-    source_id: u32,
-    earlier: Option<&(Micros, String)>,
     old: &Checkpoint,
     new: &Start,
     flavor: Flavor,
-) -> Result<(), Error> {
+) -> Result<Option<String>, Error> {
     let from = Start::of(old, flavor)?;
     let (left_out, again) = match (&from, new) {
         (Start::Gtids(Gtids::MySql(old)), Start::Gtids(Gtids::MySql(new))) => {
@@ -552,12 +571,9 @@ async fn tell_of_reset(
     };
     // Where the source is now lies behind what was read only when its binary logs were reset: then nobody
     // knows what they held.
-    if left_out || again && !explicit {
+    let left_out = left_out || again && !explicit;
+    if left_out {
         tracing::warn!(%from, to = %new, "reset: what lies between is left out");
-        let detail = format!("reset: left out from {from} to {new}");
-        index
-            .save_gap(source_id, clock::now(), &with_earlier(earlier, &detail))
-            .await?;
     }
     if again {
         tracing::warn!(
@@ -565,7 +581,7 @@ async fn tell_of_reset(
             "reset: what lies between comes into the index again, unless the source's binary logs were reset"
         );
     }
-    Ok(())
+    Ok(left_out.then(|| format!("reset: left out from {from} to {new}")))
 }
 
 /// The checkpoint of a stream that begins.
