@@ -36,6 +36,8 @@ pub(super) struct Link<'a> {
     pub(super) attached: Option<u32>,
     /// What is only said once has been said.
     pub(super) introduced: bool,
+    /// The source itself closed the connection, and did not say why.
+    pub(super) hung_up: bool,
 }
 
 impl<'a> Link<'a> {
@@ -59,6 +61,7 @@ impl<'a> Link<'a> {
             forgotten: None,
             attached: None,
             introduced: false,
+            hung_up: false,
         }
     }
 
@@ -150,6 +153,7 @@ pub(super) async fn keep_streaming(
             }
         }
         let of_source = error.is_of_source();
+        link.hung_up = began.is_some() && error.is_hang_up();
         if of_source {
             // While it waits for the source, it does not wait for the index.
             link.patience.rewarded();

@@ -23,6 +23,7 @@ use crate::index::record::{
 use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
 use crate::pipeline::assemble::{Assembler, Entry, Need, Work};
 use crate::resolve::resolve;
+use crate::source;
 use crate::source::connection::ConnectOptions;
 use crate::source::replication::ReplicationStream;
 use crate::source::server::{self, Server, log_order};
@@ -80,11 +81,17 @@ impl<'a> Session<'a> {
         link.patience.bound(link.index.keep_alive()).await?;
         let mut server = Server::connect(host).await?;
         server.check()?;
-        if !link.introduced {
-            link.introduced = true;
+        let first = !std::mem::replace(&mut link.introduced, true);
+        if first {
             warn_of_retention(&server);
         }
         let server_id = server_id(link, &server)?;
+        if link.hung_up && server.serves_another(server_id).await? {
+            let error = source::Error::ServerIdClash(format!(
+                "SHOW SLAVE HOSTS has {server_id}, which took this stream's place"
+            ));
+            return Err(server::source_error(host, error));
+        }
         let took_over = take_over(link, &mut server, server_id).await?;
         let Attached {
             source_id,
@@ -103,6 +110,11 @@ impl<'a> Session<'a> {
             link.reset = false;
         }
         let (index, options, explicit) = (link.index, link.options, link.options.start.is_some());
+        if first && explicit && !link.reset && state.checkpoint.is_some() {
+            tracing::warn!(
+                "--start-… is without effect: the index has a checkpoint, and --reset would forget it"
+            );
+        }
         let from = start_from(link, &mut server, server_id, &state, took_over).await?;
         let checkpoint = from.checkpoint;
         let flavor = server.flavor();
@@ -508,11 +520,6 @@ async fn start_from(
             lost: None,
         });
     };
-    if options.start.is_some() {
-        tracing::warn!(
-            "--start-… is without effect: the index has a checkpoint, and --reset would forget it"
-        );
-    }
     let comparison = Comparison {
         checkpoint: &kept,
         server_id,
