@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bintrail_proto::binlog::decoder::{Decoder, EventData};
+use bintrail_proto::binlog::decoder::{Decoder, Event, EventData};
+use bintrail_proto::binlog::transaction_payload::Unpacker;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -183,6 +184,11 @@ const MAX_DAMAGED: u32 = 5;
 /// How long the index may take for what is under way when the stream is told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(30);
 
+const BEHIND_THE_END: bintrail_proto::Error = bintrail_proto::Error::new(
+    "TRANSACTION_PAYLOAD_EVENT",
+    bintrail_proto::Kind::Invalid("an event behind the end of its transaction"),
+);
+
 /// A stream from one connection to the end of it.
 struct Session<'a> {
     options: &'a StreamOptions,
@@ -192,6 +198,7 @@ struct Session<'a> {
     server: Server,
     events: ReplicationStream,
     decoder: Decoder,
+    unpacker: Unpacker,
     assembler: Assembler,
     in_flight: Arc<InFlight>,
     pool: Arc<Pool>,
@@ -313,6 +320,7 @@ impl<'a> Session<'a> {
             server,
             events,
             decoder: Decoder::for_dump(checksum),
+            unpacker: Unpacker::default(),
             assembler,
             in_flight: Arc::default(),
             pool: Arc::default(),
@@ -401,47 +409,83 @@ impl<'a> Session<'a> {
         frames: &mut Vec<Bytes>,
         queue: &mpsc::Sender<Job>,
     ) -> Result<(), Error> {
+        // Back in its place unless the session ends here.
+        let mut unpacker = std::mem::take(&mut self.unpacker);
         for frame in frames.drain(..) {
             let position = self.decoder.position();
-            let file = self.assembler.file();
-            let damaged = |error| Error::Binlog {
-                file: file.to_owned(),
-                position,
-                error,
-                remedy: "it is read again from the source",
-            };
-            let plain;
-            let mut event = self.decoder.decode(&frame).map_err(damaged)?;
-            let mut body = &frame;
-            if let EventData::Compressed(compressed) = &event.data {
-                let mut inflated = Vec::new();
-                compressed.inflate(&mut inflated).map_err(damaged)?;
-                plain = Bytes::from(inflated);
-                body = &plain;
-                event = event
-                    .with_body(compressed.event_type, &plain)
-                    .map_err(damaged)?;
-            }
-            if let Need::Table(map) = self.assembler.handle(&event, body) {
-                let valid_from = (self.assembler.file().to_owned(), event.start);
-                let server_table_id = map.table_id;
-                let table = resolve(map, valid_from, &mut self.server).await?;
-                let table_id = self
-                    .index
-                    .register_table(self.source_id, &table.version)
-                    .await?;
-                let table = Arc::new(table);
-                self.assembler
-                    .define(event.body, server_table_id, Entry::Kept { table, table_id });
-            }
-            let pending = self.assembler.pending();
-            let full = pending.row_count >= self.options.batch_size && queue.capacity() > 0;
-            let large = pending.bytes >= MAX_BATCH_BYTES || pending.names >= MAX_BATCH_NAMES;
-            if full || large {
-                self.hand_on(queue).await;
+            let event = self.decoder.decode(&frame);
+            let event = event.map_err(|error| self.damaged(position, error))?;
+            match &event.data {
+                EventData::Compressed(compressed) => {
+                    let mut inflated = Vec::new();
+                    let inflate = compressed.inflate(&mut inflated);
+                    inflate.map_err(|error| self.damaged(position, error))?;
+                    let body = Bytes::from(inflated);
+                    let plain = event.with_body(compressed.event_type, &body);
+                    let plain = plain.map_err(|error| self.damaged(position, error))?;
+                    self.take_event(&plain, Some(&body), queue).await?;
+                }
+                EventData::TransactionPayload(payload) => {
+                    let events = unpacker.events(payload);
+                    let mut events = events.map_err(|error| self.damaged(position, error))?;
+                    let mut begun = false;
+                    loop {
+                        let packed = events
+                            .next()
+                            .map_err(|error| self.damaged(position, error))?;
+                        let Some(packed) = packed else { break };
+                        // A checkpoint behind a transaction stands behind its payload, and would leave these out.
+                        if begun && !self.assembler.in_transaction() {
+                            return Err(self.damaged(position, BEHIND_THE_END));
+                        }
+                        let packed = self.decoder.decode_packed(packed, &event);
+                        let packed = packed.map_err(|error| self.damaged(position, error))?;
+                        self.take_event(&packed, None, queue).await?;
+                        begun = true;
+                    }
+                }
+                _ => self.take_event(&event, Some(&frame), queue).await?,
             }
         }
+        self.unpacker = unpacker;
         Ok(())
+    }
+
+    async fn take_event(
+        &mut self,
+        event: &Event<'_>,
+        frame: Option<&Bytes>,
+        queue: &mpsc::Sender<Job>,
+    ) -> Result<(), Error> {
+        if let Need::Table(map) = self.assembler.handle(event, frame) {
+            let valid_from = (self.assembler.file().to_owned(), event.start);
+            let server_table_id = map.table_id;
+            let table = resolve(map, valid_from, &mut self.server).await?;
+            let table_id = self
+                .index
+                .register_table(self.source_id, &table.version)
+                .await?;
+            let table = Arc::new(table);
+            self.assembler
+                .define(event.body, server_table_id, Entry::Kept { table, table_id });
+        }
+        let pending = self.assembler.pending();
+        let full = pending.row_count >= self.options.batch_size && queue.capacity() > 0;
+        let large = pending.bytes >= MAX_BATCH_BYTES || pending.names >= MAX_BATCH_NAMES;
+        if full || large {
+            self.hand_on(queue).await;
+        }
+        Ok(())
+    }
+
+    /// The event at `position` cannot be read.
+    fn damaged(&self, position: u64, error: bintrail_proto::Error) -> Error {
+        Error::Binlog {
+            file: self.assembler.file().to_owned(),
+            position,
+            error,
+            remedy: "it is read again from the source",
+        }
     }
 
     /// Hands on what is pending; waits while as many batches as there may be are under way.
@@ -567,6 +611,8 @@ struct Encoded {
     room: OwnedSemaphorePermit,
     /// Values in it that were kept as raw bytes.
     undecodable: u64,
+    /// Documents that it leaves out, their changes being all that was logged.
+    unpatched: u64,
 }
 
 /// Writes the batches in the order in which they were handed on.
@@ -577,24 +623,27 @@ async fn write_all(
     in_flight: &InFlight,
     pool: &Pool,
 ) -> Result<(), Error> {
-    let mut undecodable = 0_u64;
+    let mut skipped = [("undecodable_value", 0_u64), ("partial_json_update", 0)];
     while let Some(job) = jobs.recv().await {
         // Every event was read through once before, so neither can happen.
         let Encoded {
             mut batch,
             room,
-            undecodable: more,
+            undecodable,
+            unpatched,
         } = job
             .await
             .map_err(|panic| Error::Internal(panic.to_string()))?
             .map_err(|error| Error::Internal(error.to_string()))?;
-        undecodable = undecodable.saturating_add(more);
-        if let Some(checkpoint) = &mut batch.checkpoint
-            && undecodable > 0
-        {
-            let skips = &mut checkpoint.capture_skips.0;
-            let skip = skips.entry("undecodable_value".to_owned()).or_default();
-            skip.count = skip.count.saturating_add(undecodable);
+        for ((_, count), more) in skipped.iter_mut().zip([undecodable, unpatched]) {
+            *count = count.saturating_add(more);
+        }
+        if let Some(checkpoint) = &mut batch.checkpoint {
+            for (reason, count) in skipped.iter().filter(|(_, count)| *count > 0) {
+                let skips = &mut checkpoint.capture_skips.0;
+                let skip = skips.entry((*reason).to_owned()).or_default();
+                skip.count = skip.count.saturating_add(*count);
+            }
         }
         let batch = Arc::new(batch);
         index.write(source_id, Arc::clone(&batch)).await?;
@@ -668,11 +717,13 @@ impl Pool {
             encoder.encode(rows, &mut batch)?;
         }
         let undecodable = encoder.take_undecodable();
+        let unpatched = encoder.take_unpatched();
         lock(&self.encoders).push(encoder);
         Ok(Encoded {
             batch,
             room,
             undecodable,
+            unpatched,
         })
     }
 

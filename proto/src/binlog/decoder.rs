@@ -388,22 +388,24 @@ impl Decoder {
 
 /// Can an event of this type be in a transaction behind its GTID, and so in its payload?
 const fn may_be_packed(event_type: EventType) -> bool {
-    !matches!(
-        event_type,
-        EventType::FORMAT_DESCRIPTION_EVENT
-            | EventType::ROTATE_EVENT
-            | EventType::STOP_EVENT
-            | EventType::HEARTBEAT_LOG_EVENT
-            | EventType::HEARTBEAT_LOG_EVENT_V2
-            | EventType::PREVIOUS_GTIDS_LOG_EVENT
-            | EventType::GTID_LOG_EVENT
-            | EventType::ANONYMOUS_GTID_LOG_EVENT
-            | EventType::GTID_TAGGED_LOG_EVENT
-            | EventType::GTID_EVENT
-            | EventType::GTID_LIST_EVENT
-            | EventType::START_ENCRYPTION_EVENT
-            | EventType::TRANSACTION_PAYLOAD_EVENT
-    )
+    Compressed::plain(event_type).is_none()
+        && !matches!(
+            event_type,
+            EventType::FORMAT_DESCRIPTION_EVENT
+                | EventType::ROTATE_EVENT
+                | EventType::STOP_EVENT
+                | EventType::BINLOG_CHECKPOINT_EVENT
+                | EventType::HEARTBEAT_LOG_EVENT
+                | EventType::HEARTBEAT_LOG_EVENT_V2
+                | EventType::PREVIOUS_GTIDS_LOG_EVENT
+                | EventType::GTID_LOG_EVENT
+                | EventType::ANONYMOUS_GTID_LOG_EVENT
+                | EventType::GTID_TAGGED_LOG_EVENT
+                | EventType::GTID_EVENT
+                | EventType::GTID_LIST_EVENT
+                | EventType::START_ENCRYPTION_EVENT
+                | EventType::TRANSACTION_PAYLOAD_EVENT
+        )
 }
 
 /// The least position at or behind `before` whose low 32 bits are `log_pos`.

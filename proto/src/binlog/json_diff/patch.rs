@@ -1,8 +1,6 @@
 //! Diffs, applied to the document that they were made from.
 
-use crate::binlog::jsonb::{
-    Jsonb, Part, is_container, is_inlined, is_object, parts, take_part,
-};
+use crate::binlog::jsonb::{Jsonb, Part, is_container, is_inlined, is_object, parts, take_part};
 use crate::error::{Error, Kind};
 
 use super::path::{Leg, unescape};
@@ -326,12 +324,7 @@ impl Patcher {
     }
 
     /// Appends an object or array in binary JSON, without its type.
-    fn write(
-        &self,
-        sources: Sources<'_>,
-        opened: &Opened,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Error> {
+    fn write(&self, sources: Sources<'_>, opened: &Opened, out: &mut Vec<u8>) -> Result<(), Error> {
         let Opened { large, members, .. } = opened;
         let mut offset = opened.header(*large);
         push_number(out, *large, members.len())?;
@@ -414,7 +407,10 @@ impl Opened {
     /// Bytes up to the end of the value entries.
     const fn header(&self, large: bool) -> usize {
         let key_entry = if self.object { width(large) + 2 } else { 0 };
-        let entries = self.members.len().saturating_mul(key_entry + 1 + width(large));
+        let entries = self
+            .members
+            .len()
+            .saturating_mul(key_entry + 1 + width(large));
         entries.saturating_add(2 * width(large))
     }
 
@@ -443,7 +439,9 @@ const fn width(large: bool) -> usize {
 fn push_number(out: &mut Vec<u8>, large: bool, number: usize) -> Result<(), Error> {
     let number = u32::try_from(number).map_err(|_| invalid(TOO_LARGE))?;
     let bytes = number.to_le_bytes();
-    let (low, _) = bytes.split_at_checked(width(large)).unwrap_or((&bytes, &[]));
+    let (low, _) = bytes
+        .split_at_checked(width(large))
+        .unwrap_or((&bytes, &[]));
     out.extend_from_slice(low);
     Ok(())
 }

@@ -154,11 +154,14 @@ pub(super) fn unescape(escaped: &str, out: &mut Vec<u8>) -> Result<(), Error> {
                         let low = behind.strip_prefix("\\u").ok_or(BAD)?;
                         let (digits, behind) = low.split_at_checked(4).ok_or(BAD)?;
                         characters = behind.chars();
-                        let low = hex(digits).filter(|low| low & 0xFC00 == 0xDC00).ok_or(BAD)?;
+                        let low = hex(digits)
+                            .filter(|low| low & 0xFC00 == 0xDC00)
+                            .ok_or(BAD)?;
                         if high & 0xFC00 != 0xD800 {
                             return Err(BAD);
                         }
-                        char::from_u32(0x1_0000 + ((high & 0x3FF) << 10 | low & 0x3FF)).ok_or(BAD)?
+                        char::from_u32(0x1_0000 + ((high & 0x3FF) << 10 | low & 0x3FF))
+                            .ok_or(BAD)?
                     }
                 }
             }
@@ -243,7 +246,15 @@ mod tests {
             "\"\\/\u{8}\u{C}\n\r\t\u{1}ä😀ü"
         );
         for bad in [
-            r"\", r"\x", r"\u12", r"\u12g4", r"\ud83d", r"\ud83d\n", r"\ude00\ud83d", r"\u+123", r"\ud83d\u0041",
+            r"\",
+            r"\x",
+            r"\u12",
+            r"\u12g4",
+            r"\ud83d",
+            r"\ud83d\n",
+            r"\ude00\ud83d",
+            r"\u+123",
+            r"\ud83d\u0041",
         ] {
             assert!(of(bad).is_err(), "{bad}");
         }

@@ -43,7 +43,12 @@ impl Unpacker {
     /// # Errors
     /// When there is no memory for the compression's context.
     pub fn events<'u>(&'u mut self, payload: &TransactionPayload<'u>) -> Result<Events<'u>, Error> {
-        let no_memory = |_| fault(0, Kind::Unsupported("a payload without memory to unpack it"));
+        let no_memory = |_| {
+            fault(
+                0,
+                Kind::Unsupported("a payload without memory to unpack it"),
+            )
+        };
         if self.buffer.len() > MAX_KEPT {
             self.buffer.truncate(CHUNK);
             self.buffer.shrink_to_fit();
@@ -116,7 +121,8 @@ impl Events<'_> {
     /// Where the next event starts among the unpacked bytes.
     #[must_use]
     pub const fn offset(&self) -> u64 {
-        self.unpacked.saturating_sub((self.filled.saturating_sub(self.start)) as u64)
+        self.unpacked
+            .saturating_sub((self.filled.saturating_sub(self.start)) as u64)
     }
 
     /// The next event of a payload that is not compressed.
@@ -160,7 +166,10 @@ impl Events<'_> {
             };
             let left = self.size.map(|size| size.saturating_sub(offset));
             if left.is_some_and(|left| left > 0 && (wanted as u64) > left) {
-                return Err(fault(offset, Kind::Invalid("an event that passes the payload's size")));
+                return Err(fault(
+                    offset,
+                    Kind::Invalid("an event that passes the payload's size"),
+                ));
             }
             if self.packed.is_empty() && self.frame_ended {
                 return match unread {
