@@ -22,7 +22,7 @@ use bintrail_proto::binlog::decoder::{Decoder, Event, EventData};
 use bintrail_proto::binlog::file::event_len;
 use bintrail_proto::binlog::jsonb::Style;
 use bintrail_proto::binlog::rows::{Image, RowBuf};
-use bintrail_proto::binlog::transaction_payload::Unpacker;
+use bintrail_proto::binlog::transaction_payload::{TransactionPayload, Unpacker};
 use bintrail_proto::binlog::value::{Value, float};
 use bytes::Bytes;
 
@@ -212,6 +212,32 @@ fn encoding_for_the_index() {
             }
             batch.rows.len()
         });
+    }
+}
+
+/// A payload takes the memory of a chunk of it, and no more than once, however large it is.
+#[test]
+fn unpacking() {
+    let mut event = vec![0; 1000];
+    event[4] = 2;
+    event[9..13].copy_from_slice(&1000_u32.to_le_bytes());
+    for count in [10_000, 100_000] {
+        let packed = zstd::bulk::compress(&event.repeat(count), 1).unwrap();
+        let len = u32::try_from(packed.len()).unwrap().to_le_bytes();
+        let body = [&[2, 1, 0, 1, 9, 0xFE][..], &len, &[0; 5], &packed].concat();
+        let payload = TransactionPayload::parse(&body).unwrap();
+        let mut unpacker = Unpacker::default();
+        let mut pass = || {
+            let mut found = 0;
+            let mut events = unpacker.events(&payload).unwrap();
+            while let Some(packed) = events.next().unwrap() {
+                assert_eq!(packed.len(), event.len());
+                found += 1;
+            }
+            assert_eq!(found, count);
+        };
+        assert!(measure(&mut pass).bytes_max < 200_000);
+        assert_eq!(measure(&mut pass).count_total, 0);
     }
 }
 

@@ -175,10 +175,11 @@
 //!     server_id: 77,
 //! };
 //! let mut wire = Vec::new();
-//! packet::write(&dump.to_payload()?, 0, &mut wire);
+//! let sequence = packet::write(&dump.to_payload()?, 0, &mut wire);
 //! server.write_all(&wire)?;
 //!
 //! let (mut framer, mut decoder) = (Framer::new(1 << 30), Decoder::for_dump(Checksum::Crc32));
+//! framer.set_sequence(sequence);
 //! let mut events = 0;
 //! loop {
 //!     let packet = next_packet(&mut server, &mut framer, &mut input)?;

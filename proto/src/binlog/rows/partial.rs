@@ -15,7 +15,7 @@ pub struct DocumentChange<'r> {
     /// The changes.
     pub diffs: JsonDiffs<'r>,
     /// Does the image have the changed document? Not so when the changes do not fit the document before them, or
-    /// when the before image leaves that out (`binlog_row_image` MINIMAL or NOBLOB).
+    /// when the before image leaves that out (`binlog_row_image=MINIMAL`).
     pub applied: Result<(), Error>,
 }
 
