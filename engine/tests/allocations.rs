@@ -3,7 +3,12 @@
 //! Each test goes through a whole binlog a few times, so that every buffer has the size it needs, and then
 //! once more with the allocations counted: there must be none at all, not for a row, an event or a file.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 use std::collections::HashMap;
 use std::fs;

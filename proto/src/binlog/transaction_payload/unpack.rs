@@ -193,9 +193,11 @@ impl Events<'_> {
         let Some(zstd) = self.zstd.as_deref_mut() else {
             return Ok(());
         };
-        self.buffer.copy_within(self.start..self.filled, 0);
-        self.filled = self.filled.saturating_sub(self.start);
-        self.start = 0;
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.filled, 0);
+            self.filled = self.filled.saturating_sub(self.start);
+            self.start = 0;
+        }
         if self.buffer.len() <= self.filled {
             let room = wanted.min(self.filled.saturating_mul(2)).max(CHUNK);
             self.buffer.resize(room, 0);
