@@ -1,9 +1,12 @@
 //! One session: from a connection to the source to the end of it.
 
+mod take;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use bintrail_proto::binlog::decoder::{Decoder, EventData};
+use bintrail_proto::binlog::decoder::Decoder;
+use bintrail_proto::binlog::transaction_payload::Unpacker;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
@@ -13,7 +16,7 @@ use super::link::Link;
 use super::patience::Patience;
 use super::resume::{Comparison, Lost, predecessor, with_earlier};
 use super::write::{InFlight, Job, MAX_BYTES_IN_FLIGHT, Pool, write_all};
-use super::{MAX_BATCH_BYTES, Start, StreamOptions, derived_server_id, place_of, read};
+use super::{Start, StreamOptions, derived_server_id, place_of, read};
 use crate::clock;
 use crate::error::Error;
 use crate::gtids::Gtids;
@@ -21,8 +24,7 @@ use crate::index::record::{
     Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, SourceStatus, StreamState,
 };
 use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
-use crate::pipeline::assemble::{Assembler, Entry, Need, Work};
-use crate::resolve::resolve;
+use crate::pipeline::assemble::{Assembler, Work};
 use crate::source;
 use crate::source::connection::ConnectOptions;
 use crate::source::replication::ReplicationStream;
@@ -30,9 +32,6 @@ use crate::source::server::{self, Server, log_order};
 
 /// Batches between the reader and the index: enough for encoding and writing to overlap.
 const BATCHES_IN_FLIGHT: usize = 4;
-
-/// Bytes that the names of columns may take in what is encoded from a batch, about.
-const MAX_BATCH_NAMES: u64 = 8 << 20;
 
 /// How long the index may take for what is under way when the stream is told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(30);
@@ -52,6 +51,7 @@ pub(super) struct Session<'a> {
     server: Server,
     events: ReplicationStream,
     decoder: Decoder,
+    unpacker: Unpacker,
     assembler: Assembler,
     passed: Option<Passed>,
     /// What a reset leaves out, to be recorded with the checkpoint that makes it true.
@@ -175,6 +175,7 @@ impl<'a> Session<'a> {
             server,
             events,
             decoder: Decoder::for_dump(checksum),
+            unpacker: Unpacker::default(),
             assembler,
             passed,
             left_out,
@@ -265,63 +266,6 @@ impl<'a> Session<'a> {
         let last = self.assembler.take_last();
         self.encode(last, &queue).await;
         result
-    }
-
-    /// Takes in the events of `frames`, and empties it.
-    async fn take(
-        &mut self,
-        frames: &mut Vec<Bytes>,
-        queue: &mpsc::Sender<Job>,
-    ) -> Result<(), Error> {
-        for frame in frames.drain(..) {
-            let position = self.decoder.position();
-            let file = self.assembler.file();
-            let damaged = |error| Error::Binlog {
-                file: file.to_owned(),
-                position,
-                error,
-                remedy: "it is read again from the source",
-            };
-            let plain;
-            let mut event = self.decoder.decode(&frame).map_err(damaged)?;
-            if let Some(passed) = &self.passed {
-                if passed.holds(&event) {
-                    continue;
-                }
-                if passed.ends_with(&event) {
-                    self.passed = None;
-                }
-            }
-            let mut body = &frame;
-            if let EventData::Compressed(compressed) = &event.data {
-                let mut inflated = Vec::new();
-                compressed.inflate(&mut inflated).map_err(damaged)?;
-                plain = Bytes::from(inflated);
-                body = &plain;
-                event = event
-                    .with_body(compressed.event_type, &plain)
-                    .map_err(damaged)?;
-            }
-            if let Need::Table(map) = self.assembler.handle(&event, body) {
-                let valid_from = (self.assembler.file().to_owned(), event.start);
-                let server_table_id = map.table_id;
-                let table = resolve(map, valid_from, &mut self.server).await?;
-                let table_id = self
-                    .index
-                    .register_table(self.source_id, &table.version)
-                    .await?;
-                let table = Arc::new(table);
-                self.assembler
-                    .define(event.body, server_table_id, Entry::Kept { table, table_id });
-            }
-            let pending = self.assembler.pending();
-            let full = pending.row_count >= self.options.batch_size && queue.capacity() > 0;
-            let large = pending.bytes >= MAX_BATCH_BYTES || pending.names >= MAX_BATCH_NAMES;
-            if full || large {
-                self.hand_on(queue).await?;
-            }
-        }
-        Ok(())
     }
 
     /// Hands on what is pending; waits while as many batches as there may be are under way.
