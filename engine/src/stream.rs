@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::clock;
+use crate::doctor;
 use crate::dsn::IndexDsn;
 use crate::error::Error;
 use crate::filter::Filter;
@@ -207,6 +208,9 @@ impl<'a> Session<'a> {
     ) -> Result<(Self, Vec<Bytes>), Error> {
         let mut server = Server::connect(&options.source).await?;
         server.check()?;
+        if attached.is_none() {
+            doctor::warn_before_stream(&mut server, &options.filter).await;
+        }
         let server_id = options
             .server_id
             .unwrap_or_else(|| derived_server_id(&options.source, &place_of(&options.index)));
@@ -740,7 +744,7 @@ fn first_checkpoint(from: Start, server_id: u32, next_change_id: u64) -> Checkpo
 }
 
 /// Where an index is, for telling it from others.
-fn place_of(index: &IndexDsn) -> String {
+pub(crate) fn place_of(index: &IndexDsn) -> String {
     match index {
         IndexDsn::Sqlite(path) => {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());

@@ -7,5 +7,6 @@ pub mod replication;
 mod rsa;
 pub(crate) mod server;
 mod transport;
+pub(crate) mod variables;
 
 pub use error::Error;
