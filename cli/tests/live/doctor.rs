@@ -477,7 +477,10 @@ fn server_ids_that_clash() {
             .unwrap()
             .string("SELECT @@server_id")
             .unwrap();
-        let mut stream = Stream::new("first", &server, None, &scratch, &["--server-id", "7001"]);
+        // An older source tells where it is only with an event.
+        let file = server.position().unwrap().0;
+        let arguments = ["--server-id", "7001", "--start-file", &file];
+        let mut stream = Stream::new("first", &server, None, &scratch, &arguments);
         stream.start();
         stream.catch_up(&server);
         for id in [own.as_str(), "7001"] {
