@@ -4,12 +4,15 @@ use crate::filter::Filter;
 
 use super::finding::{Finding, Fix};
 
+/// The name of the check that [`filters`] is.
+pub(super) const FILTERS: &str = "binlog_filters";
+
 /// The name of the check that [`replicated`] is.
 pub(super) const REPLICATED: &str = "log_replica_updates";
 
 /// `binlog-do-db` and `binlog-ignore-db`, as the status of the binary log lists them.
 pub(super) fn filters(only: &str, ignored: &str, filter: &Filter) -> Finding {
-    const CHECK: &str = "binlog_filters";
+    const CHECK: &str = FILTERS;
     if only.is_empty() && ignored.is_empty() {
         return Finding::ok(CHECK, "none");
     }

@@ -71,10 +71,9 @@ fn replication_client(grants: &Grants, account: &str, variables: &Variables) -> 
     .sql(format!("GRANT REPLICATION CLIENT ON *.* TO {account};"))
 }
 
-fn select(grants: &Grants, account: &str, variables: &Variables, filter: &Filter) -> Finding {
-    const CHECK: &str = "select";
-    // What is kept and cannot be read, as a GRANT names it.
-    let missing: Vec<String> = match filter.kept_by_name() {
+/// What is kept and cannot be read, as a GRANT names it.
+pub(super) fn unseen(grants: &Grants, filter: &Filter) -> Vec<String> {
+    match filter.kept_by_name() {
         Some(kept) => kept
             .into_iter()
             .filter(|(schema, table)| match table {
@@ -92,7 +91,12 @@ fn select(grants: &Grants, account: &str, variables: &Variables, filter: &Filter
             .map(|schema| format!("{}.*", identifier(schema)))
             .collect(),
         None => vec!["*.*".to_owned()],
-    };
+    }
+}
+
+fn select(grants: &Grants, account: &str, variables: &Variables, filter: &Filter) -> Finding {
+    const CHECK: &str = "select";
+    let missing = unseen(grants, filter);
     if missing.is_empty() {
         return Finding::ok(CHECK, "granted");
     }

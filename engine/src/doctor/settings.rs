@@ -88,9 +88,14 @@ fn binlog_format(variables: &Variables) -> Finding {
     if format.eq_ignore_ascii_case("ROW") {
         return Finding::ok(CHECK, "ROW");
     }
+    let what = if format.eq_ignore_ascii_case("MIXED") {
+        "some changes"
+    } else {
+        "changes"
+    };
     Finding::error(
         CHECK,
-        format!("{format}, so changes are logged without their rows"),
+        format!("{format}, so {what} are logged without their rows"),
     )
     .fixes(set(variables, "binlog_format", "ROW"))
     .fix(Fix::Advice(

@@ -60,11 +60,11 @@ pub(super) async fn examine(options: &DoctorOptions) -> (Part, Option<About>) {
         .push(tls::judge(server.is_tls(), tls.mode(), host, ""));
     limit_questions(&mut server).await;
 
-    part.findings
-        .extend(quick(&mut server, &options.filter).await);
+    let (findings, sees_all) = quick(&mut server, &options.filter).await;
+    part.findings.extend(findings);
     part.findings.push(retention(&mut server).await);
     part.findings
-        .push(without_key(&mut server, &options.filter).await);
+        .push(without_key(&mut server, &options.filter, sees_all).await);
     part.findings.push(clock(&mut server).await);
     let about = About {
         identity: server.identity(),
@@ -78,7 +78,7 @@ pub(super) async fn examine(options: &DoctorOptions) -> (Part, Option<About>) {
 
 /// Logs, in a line each, what a stream from this source puts at risk. It takes no long time, and never fails.
 pub(crate) async fn warn_before_stream(server: &mut Server, filter: &Filter) {
-    let Ok(findings) = tokio::time::timeout(PATIENCE_AT_START, quick(server, filter)).await else {
+    let Ok((findings, _)) = tokio::time::timeout(PATIENCE_AT_START, quick(server, filter)).await else {
         return;
     };
     let retention = settings::retention(&server.settings.variables, None);
@@ -89,15 +89,17 @@ pub(crate) async fn warn_before_stream(server: &mut Server, filter: &Filter) {
     }
 }
 
-/// What is known from the source's variables and from a handful of short questions.
-async fn quick(server: &mut Server, filter: &Filter) -> Vec<Finding> {
+/// What is known from the source's variables and from a handful of short questions; and whether the account sees all
+/// the tables that are kept.
+async fn quick(server: &mut Server, filter: &Filter) -> (Vec<Finding>, bool) {
     let mut findings = settings::judge(&server.settings.variables);
     if server.settings.log_bin {
         findings.extend(logged_schemas(server, filter).await);
         findings.extend(replicated_changes(server).await);
     }
-    findings.extend(account(server, filter).await);
-    findings
+    let (privileges, sees_all) = account(server, filter).await;
+    findings.extend(privileges);
+    (findings, sees_all)
 }
 
 fn unreachable(error: &Error) -> Finding {
@@ -150,7 +152,7 @@ fn unknown(check: &'static str, what: &str, error: &str) -> Finding {
     Finding::info(check, format!("{what} cannot be seen: {error}"))
 }
 
-async fn account(server: &mut Server, filter: &Filter) -> Vec<Finding> {
+async fn account(server: &mut Server, filter: &Filter) -> (Vec<Finding>, bool) {
     let asked = async {
         let user = ask(server, "SELECT CURRENT_USER()").await?;
         let user = user.rows.first().and_then(|row| text(row, 0));
@@ -159,20 +161,28 @@ async fn account(server: &mut Server, filter: &Filter) -> Vec<Finding> {
     };
     let (user, lines) = match asked.await {
         Ok(answers) => answers,
-        Err(error) => return vec![unknown("privileges", "the account's privileges", &error)],
+        Err(error) => {
+            let finding = unknown("privileges", "the account's privileges", &error);
+            return (vec![finding], false);
+        }
     };
     let lines: Vec<String> = lines.rows.iter().filter_map(|row| text(row, 0)).collect();
     let variables = &server.settings.variables;
     let literal = variables.is("partial_revokes", "ON");
     let grants = Grants::parse(lines.iter().map(String::as_str), literal);
-    privileges::judge(&grants, &privileges::account(&user), variables, filter)
+    let account = privileges::account(&user);
+    (
+        privileges::judge(&grants, &account, variables, filter),
+        privileges::unseen(&grants, filter).is_empty(),
+    )
 }
 
 async fn logged_schemas(server: &mut Server, filter: &Filter) -> Option<Finding> {
-    // Without the privilege another check has it already.
-    let rows = ask_either(server, "SHOW BINARY LOG STATUS", "SHOW MASTER STATUS")
-        .await
-        .ok()?;
+    let asked = ask_either(server, "SHOW BINARY LOG STATUS", "SHOW MASTER STATUS").await;
+    let rows = match asked {
+        Ok(rows) => rows,
+        Err(error) => return Some(unknown(logs::FILTERS, "binlog-do-db and -ignore-db", &error)),
+    };
     let row = rows.rows.first()?;
     let names = |column| text(row, column).unwrap_or_default();
     Some(logs::filters(&names(2), &names(3), filter))
@@ -212,7 +222,7 @@ async fn retention(server: &mut Server) -> Finding {
     settings::retention(&server.settings.variables, logs)
 }
 
-async fn without_key(server: &mut Server, filter: &Filter) -> Finding {
+async fn without_key(server: &mut Server, filter: &Filter, sees_all: bool) -> Finding {
     match ask(server, &tables::question(filter)).await {
         Err(error) => unknown(tables::CHECK, "tables without a primary key", &error),
         Ok(rows) => {
@@ -220,7 +230,7 @@ async fn without_key(server: &mut Server, filter: &Filter) -> Finding {
                 .rows
                 .iter()
                 .filter_map(|row| Some((text(row, 0)?, text(row, 1)?)));
-            tables::judge(names, filter, &server.settings.variables)
+            tables::judge(names, filter, sees_all, &server.settings.variables)
         }
     }
 }

@@ -48,6 +48,7 @@ pub(super) fn question(filter: &Filter) -> String {
 pub(super) fn judge(
     names: impl Iterator<Item = (String, String)>,
     filter: &Filter,
+    sees_all: bool,
     variables: &Variables,
 ) -> Finding {
     let mut rows = 0_usize;
@@ -56,7 +57,14 @@ pub(super) fn judge(
         .filter(|(schema, table)| filter.keeps(schema, table))
         .collect();
     if tables.is_empty() {
-        return Finding::ok(CHECK, "every table that is kept has one");
+        return if sees_all {
+            Finding::ok(CHECK, "every table that is kept has one")
+        } else {
+            Finding::info(
+                CHECK,
+                "every table that this account can see has one; it lacks SELECT on others",
+            )
+        };
     }
     let named: Vec<String> = tables
         .iter()
