@@ -443,7 +443,13 @@ fn tables_that_are_not_kept_need_no_key() {
     );
     assert_eq!(finding.fix.len(), 10);
     // What cannot be seen is not said to be well.
-    run(&server, &["REVOKE SELECT ON *.* FROM capture", "GRANT SELECT ON b.* TO capture"]);
+    run(
+        &server,
+        &[
+            "REVOKE SELECT ON *.* FROM capture",
+            "GRANT SELECT ON b.* TO capture",
+        ],
+    );
     patient.is("source", "primary_keys", "info");
     run(&server, &["GRANT SELECT ON *.* TO capture"]);
     for (flag, severity) in [

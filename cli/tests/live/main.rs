@@ -12,6 +12,9 @@
 
 mod bad_input;
 mod doctor;
+mod failover;
+mod gaps;
+mod link;
 mod other_servers;
 mod secrets;
 mod stream;

@@ -17,6 +17,7 @@ mod tables;
 mod tls;
 
 pub use finding::{Finding, Fix, Severity};
+pub(crate) use replicas::own_server_id;
 pub(crate) use source::warn_before_stream;
 
 use crate::dsn::IndexDsn;

@@ -19,7 +19,7 @@ pub(super) struct Replica {
 /// `server_id` is the one that the stream would use; `streaming` whether one writes this source into the index now.
 pub(super) fn judge(server_id: u32, about: &About, streaming: bool) -> Finding {
     if server_id == about.server_id {
-        return own(server_id).fix(another(server_id, about));
+        return own(server_id, another(server_id, about));
     }
     let Some(replicas) = &about.replicas else {
         return Finding::info(
@@ -67,8 +67,14 @@ pub(super) fn judge(server_id: u32, about: &About, streaming: bool) -> Finding {
 }
 
 /// The source's own id.
-pub(crate) fn own(server_id: u32) -> Finding {
-    Finding::error(CHECK, format!("{server_id} is the source's own"))
+fn own(server_id: u32, fix: Fix) -> Finding {
+    Finding::error(CHECK, format!("{server_id} is the source's own")).fix(fix)
+}
+
+/// The same, when nothing is known of other replicas.
+pub(crate) fn own_server_id(server_id: u32) -> Finding {
+    let next = server_id.checked_add(1).unwrap_or(1);
+    own(server_id, Fix::Flag(format!("--server-id={next}")))
 }
 
 fn another(server_id: u32, about: &About) -> Fix {

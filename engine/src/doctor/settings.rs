@@ -238,8 +238,11 @@ pub(super) fn retention(variables: &Variables, logs: Option<(u64, u64)>) -> Find
         let s = if files == 1 { "" } else { "s" };
         format!("; now {} in {files} file{s}", bytes(size))
     });
-    let size = variables.number("max_binlog_total_size").unwrap_or(0);
-    if size > 0 {
+    // MariaDB's name, and Percona's.
+    let limit = ["max_binlog_total_size", "binlog_space_limit"]
+        .into_iter()
+        .find_map(|name| Some((name, variables.number(name).filter(|size| *size > 0)?)));
+    if let Some((name, size)) = limit {
         return Finding::warning(
             CHECK,
             format!(
@@ -248,7 +251,7 @@ pub(super) fn retention(variables: &Variables, logs: Option<(u64, u64)>) -> Find
                 bytes(size)
             ),
         )
-        .fixes(set(variables, "max_binlog_total_size", "0"));
+        .fixes(set(variables, name, "0"));
     }
     let seconds = variables
         .number("binlog_expire_logs_seconds")

@@ -78,7 +78,8 @@ pub(super) async fn examine(options: &DoctorOptions) -> (Part, Option<About>) {
 
 /// Logs, in a line each, what a stream from this source puts at risk. It takes no long time, and never fails.
 pub(crate) async fn warn_before_stream(server: &mut Server, filter: &Filter) {
-    let Ok((findings, _)) = tokio::time::timeout(PATIENCE_AT_START, quick(server, filter)).await else {
+    let Ok((findings, _)) = tokio::time::timeout(PATIENCE_AT_START, quick(server, filter)).await
+    else {
         return;
     };
     let retention = settings::retention(&server.settings.variables, None);
@@ -181,7 +182,13 @@ async fn logged_schemas(server: &mut Server, filter: &Filter) -> Option<Finding>
     let asked = ask_either(server, "SHOW BINARY LOG STATUS", "SHOW MASTER STATUS").await;
     let rows = match asked {
         Ok(rows) => rows,
-        Err(error) => return Some(unknown(logs::FILTERS, "binlog-do-db and -ignore-db", &error)),
+        Err(error) => {
+            return Some(unknown(
+                logs::FILTERS,
+                "binlog-do-db and -ignore-db",
+                &error,
+            ));
+        }
     };
     let row = rows.rows.first()?;
     let names = |column| text(row, column).unwrap_or_default();

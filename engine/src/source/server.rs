@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::doctor;
 use crate::error::Error;
 use crate::gtids::Gtids;
-use crate::index::record::{Checkpoint, Flavor, Source};
+use crate::index::record::{Flavor, Source};
 use crate::source::connection::{ConnectOptions, Connection};
 use crate::source::replication::ReplicationStream;
 use crate::source::variables::Variables;
@@ -59,12 +59,22 @@ impl Server {
 
     /// Checks that row changes can be captured at all.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        match doctor::settings::refusal(&self.settings.variables) {
-            None => Ok(()),
-            Some(finding) => Err(Error::SourceSetup {
-                address: address(&self.options),
-                problem: format!("{}: {finding}", finding.check),
-            }),
+        doctor::settings::refusal(&self.settings.variables)
+            .map_or(Ok(()), |finding| Err(self.refused(&finding)))
+    }
+
+    /// Checks that a replica may have this id.
+    pub(crate) fn check_server_id(&self, server_id: u32) -> Result<(), Error> {
+        if server_id == self.settings.server_id {
+            return Err(self.refused(&doctor::own_server_id(server_id)));
+        }
+        Ok(())
+    }
+
+    fn refused(&self, finding: &doctor::Finding) -> Error {
+        Error::SourceSetup {
+            address: address(&self.options),
+            problem: format!("{}: {finding}", finding.check),
         }
     }
 
@@ -72,11 +82,7 @@ impl Server {
     /// `gtid_mode` is ON, so that every transaction has one, else by file and position.
     pub(crate) async fn start(&mut self, wanted: Option<&Start>) -> Result<Start, Error> {
         let flavor = self.flavor();
-        let has_gtids = match flavor {
-            Flavor::MySql => self.settings.gtid_mode.eq_ignore_ascii_case("ON"),
-            // Every transaction has one since 10.0.
-            Flavor::MariaDb => true,
-        };
+        let has_gtids = self.has_gtids();
         let refused = |problem: String| {
             Err(Error::SourceSetup {
                 address: address(&self.options),
@@ -107,34 +113,18 @@ impl Server {
         }
     }
 
-    /// Checks that the binlog has not gone back behind `checkpoint`, as RESET BINARY LOGS, or a restored backup,
-    /// has it do. The source would count its GTIDs, and name its files, from the first again: once it has
-    /// passed the checkpoint, new transactions would be taken for old ones and left out.
-    ///
-    /// # Errors
-    /// [`Error::Rewound`], and a broken connection.
-    pub(crate) async fn check_not_rewound(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        let (file, position) = match self.current_place().await {
-            Err(Error::Source {
-                error: super::Error::PrivilegeMissing(error),
-                ..
-            }) => {
-                tracing::warn!(%error, "cannot see whether the source's binary logs were reset");
-                return Ok(());
-            }
-            place => place?,
-        };
-        let base = |file: &str| file.rsplit_once('.').map(|(base, _)| base.to_owned());
-        let (old, at) = (&checkpoint.binlog_file, checkpoint.binlog_position);
-        // Under another name (`log_bin` was changed) files are counted anew.
-        if base(&file) == base(old) && log_order(&file, position) < log_order(old, at) {
-            return Err(Error::Rewound {
-                address: address(&self.options),
-                read: format!("{old}:{at}"),
-                now: format!("{file}:{position}"),
-            });
+    /// How it is reached.
+    pub(crate) const fn options(&self) -> &ConnectOptions {
+        &self.options
+    }
+
+    /// Has every one of its transactions a GTID?
+    pub(crate) fn has_gtids(&self) -> bool {
+        match self.flavor() {
+            Flavor::MySql => self.settings.gtid_mode.eq_ignore_ascii_case("ON"),
+            // Since 10.0.
+            Flavor::MariaDb => true,
         }
-        Ok(())
     }
 
     /// Which family it belongs to.

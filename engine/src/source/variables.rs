@@ -10,12 +10,13 @@ use super::connection::Connection;
 pub(crate) struct Variables(HashMap<String, String>);
 
 /// What is asked of a source.
-const NAMES: [&str; 28] = [
+const NAMES: [&str; 29] = [
     "binlog_checksum",
     "binlog_expire_logs_auto_purge",
     "binlog_expire_logs_seconds",
     "binlog_format",
     "binlog_row_image",
+    "binlog_space_limit",
     "binlog_row_metadata",
     "binlog_row_value_options",
     "binlog_transaction_compression",
