@@ -17,6 +17,7 @@ pub(crate) async fn run(args: &DoctorArgs) -> Result<ExitCode, Error> {
     let options = DoctorOptions {
         index: super::index_dsn(&args.index)?,
         source: super::connect_options(&args.server)?,
+        more_hosts: super::source_dsn(&args.server)?.more_hosts,
         server_id: args.server.server_id,
         filter: super::filter(&args.server),
     };
@@ -60,7 +61,7 @@ fn as_json(report: &Report) -> Value {
         "ready": report.count(Severity::Error) == 0,
         "errors": report.count(Severity::Error),
         "warnings": report.count(Severity::Warning),
-        "source": part(&report.source),
+        "sources": report.sources.iter().map(part).collect::<Vec<_>>(),
         "index": part(&report.index),
     })
 }
@@ -86,7 +87,8 @@ const fn colour(severity: Severity) -> &'static str {
 
 fn as_text(report: &Report, colours: bool) -> String {
     let mut out = String::new();
-    for (title, part) in [("Source", &report.source), ("Index", &report.index)] {
+    let sources = report.sources.iter().map(|part| ("Source", part));
+    for (title, part) in sources.chain([("Index", &report.index)]) {
         let version = part
             .version
             .as_ref()
@@ -149,7 +151,7 @@ mod tests {
             fix: fix.to_vec(),
         };
         Report {
-            source: part(vec![
+            sources: vec![part(vec![
                 finding("log_bin", Severity::Ok, &[]),
                 finding(
                     "binlog_row_image",
@@ -159,7 +161,7 @@ mod tests {
                         Fix::Flag("--server-id=7".to_owned()),
                     ],
                 ),
-            ]),
+            ])],
             index: part(vec![finding("disk", Severity::Info, &[])]),
         }
     }
@@ -198,7 +200,7 @@ mod tests {
             (&json["ready"], &json["errors"]),
             (&json!(false), &json!(1))
         );
-        let finding = &json["source"]["findings"][1];
+        let finding = &json["sources"][0]["findings"][1];
         assert_eq!(finding["severity"], "error");
         assert_eq!(
             finding["fix"][1],

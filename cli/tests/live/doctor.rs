@@ -105,7 +105,11 @@ impl Patient {
 }
 
 fn findings<'a>(report: &'a Value, part: &str) -> impl Iterator<Item = &'a Value> {
-    report[part]["findings"].as_array().unwrap().iter()
+    let part = match part {
+        "source" => &report["sources"][0],
+        part => &report[part],
+    };
+    part["findings"].as_array().unwrap().iter()
 }
 
 /// Nothing but what is as it should be.
@@ -200,19 +204,15 @@ fn settings_and_privileges_of_mysql_97() {
                 "warning",
             ),
             (
-                "SET GLOBAL binlog_row_value_options = PARTIAL_JSON",
+                "SET GLOBAL binlog_row_image = MINIMAL; SET GLOBAL binlog_row_value_options = PARTIAL_JSON",
                 "binlog_row_value_options",
-                "error",
+                "warning",
             ),
+            ("DO 0", "binlog_row_image", "warning"),
             (
                 "SET GLOBAL binlog_checksum = NONE",
                 "binlog_checksum",
                 "warning",
-            ),
-            (
-                "SET GLOBAL binlog_transaction_compression = ON",
-                "binlog_transaction_compression",
-                "error",
             ),
             (
                 "SET GLOBAL gtid_mode = ON_PERMISSIVE",
@@ -366,6 +366,41 @@ fn settings_and_privileges_of_mariadb() {
         )],
     ];
     settings_of("mariadb11", &[], &eleven.concat());
+}
+
+#[test]
+fn what_is_only_worth_knowing() {
+    let server = source(&[
+        "--binlog-row-value-options=PARTIAL_JSON",
+        "--binlog-transaction-compression=ON",
+    ]);
+    let patient = Patient::new(&server, "sqlite:unused.db");
+    for check in ["binlog_row_value_options", "binlog_transaction_compression"] {
+        patient.is("source", check, "info");
+    }
+    assert_eq!(patient.report()["ready"], true);
+}
+
+#[test]
+fn each_host_is_examined() {
+    let [good, bad] = [&[][..], &["--skip-log-bin"]].map(source);
+    let mut patient = Patient::new(&good, "sqlite:unused.db");
+    patient.source = format!(
+        "mysql://capture:{PASSWORD}@127.0.0.1:1,127.0.0.1:{},127.0.0.1:{}/",
+        good.port, bad.port
+    );
+    let report = patient.report();
+    let worst = |at: usize| {
+        let findings = report["sources"][at]["findings"].as_array().unwrap();
+        let errors = findings.iter().filter(|one| one["severity"] == "error");
+        errors
+            .map(|one| one["check"].as_str().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        [worst(0), worst(1), worst(2)],
+        [vec!["connection"], vec![], vec!["log_bin"]]
+    );
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub struct DoctorOptions {
     pub index: IndexDsn,
     /// How to reach the source.
     pub source: ConnectOptions,
+    /// The hosts and ports of other servers that the source may be on.
+    pub more_hosts: Vec<(String, u16)>,
     /// The server id to replicate under; derived from host and source when `None`.
     pub server_id: Option<u32>,
     /// Which tables are kept.
@@ -41,8 +43,8 @@ pub struct DoctorOptions {
 /// What was found.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// At the source.
-    pub source: Part,
+    /// At each server that the source may be on.
+    pub sources: Vec<Part>,
     /// At the index.
     pub index: Part,
 }
@@ -62,8 +64,10 @@ impl Report {
     /// How many findings there are of a severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
-        let findings = self.source.findings.iter().chain(&self.index.findings);
-        findings
+        self.sources
+            .iter()
+            .chain([&self.index])
+            .flat_map(|part| &part.findings)
             .filter(|finding| finding.severity == severity)
             .count()
     }
@@ -71,17 +75,33 @@ impl Report {
 
 /// Examines source and index. What goes wrong is a finding, and the one does not keep the other from being examined.
 pub async fn doctor(options: &DoctorOptions) -> Report {
-    let (mut source, about) = source::examine(options).await;
-    let (index, streaming) = index::examine(&options.index, about.as_ref()).await;
-    if let Some(about) = about {
-        let server_id = options
-            .server_id
-            .unwrap_or_else(|| derived_server_id(&options.source, &place_of(&options.index)));
-        source
-            .findings
-            .push(replicas::judge(server_id, &about, streaming));
+    let hosts = options
+        .more_hosts
+        .iter()
+        .map(|(host, port)| ConnectOptions {
+            host: host.clone(),
+            port: *port,
+            ..options.source.clone()
+        });
+    let mut examined = Vec::new();
+    for host in [options.source.clone()].into_iter().chain(hosts) {
+        examined.push(source::examine(&host, &options.filter).await);
     }
-    Report { source, index }
+    // The index knows the source as one of them.
+    let reached = examined.iter().find_map(|(_, about)| about.as_ref());
+    let (index, streaming) = index::examine(&options.index, reached).await;
+    let server_id = options
+        .server_id
+        .unwrap_or_else(|| derived_server_id(&options.source, &place_of(&options.index)));
+    let sources = examined.into_iter().map(|(mut part, about)| {
+        let finding = about.map(|about| replicas::judge(server_id, &about, streaming));
+        part.findings.extend(finding);
+        part
+    });
+    Report {
+        sources: sources.collect(),
+        index,
+    }
 }
 
 /// A size for people.

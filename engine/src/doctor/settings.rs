@@ -143,9 +143,19 @@ fn partial_json(variables: &Variables) -> Finding {
     if !variables.text(CHECK).contains("PARTIAL_JSON") {
         return Finding::ok(CHECK, "whole JSON values");
     }
-    Finding::error(
+    let image = variables.get("binlog_row_image").unwrap_or("FULL");
+    if image.eq_ignore_ascii_case("FULL") {
+        return Finding::info(
+            CHECK,
+            "PARTIAL_JSON: of a JSON document only what changes is logged, and bintrail puts it into the document before",
+        );
+    }
+    Finding::warning(
         CHECK,
-        "PARTIAL_JSON: updates of JSON columns are logged as differences, and such updates are counted but not captured",
+        format!(
+            "PARTIAL_JSON: of a JSON document only what changes is logged, and with binlog_row_image={image} not the \
+             document before, so that what it became is not known"
+        ),
     )
     .fixes(set(variables, CHECK, "''"))
 }
@@ -164,15 +174,10 @@ fn checksum(variables: &Variables) -> Finding {
 
 fn compression(variables: &Variables) -> Finding {
     const CHECK: &str = "binlog_transaction_compression";
-    if variables.is(CHECK, "ON") {
-        return Finding::error(
-            CHECK,
-            "ON: compressed transactions are counted but not captured",
-        )
-        .fixes(set(variables, CHECK, "OFF"));
-    }
-    if variables.is("log_bin_compress", "ON") {
-        return Finding::info(CHECK, "log_bin_compress is ON, and bintrail inflates it");
+    for name in [CHECK, "log_bin_compress"] {
+        if variables.is(name, "ON") {
+            return Finding::info(CHECK, format!("{name} is ON, and bintrail inflates it"));
+        }
     }
     Finding::ok(CHECK, "OFF")
 }
@@ -421,8 +426,8 @@ mod tests {
                 MYSQL97,
                 "binlog_row_value_options",
                 "PARTIAL_JSON",
-                Error,
-                persist("binlog_row_value_options", "''"),
+                Info,
+                vec![],
             ),
             (
                 MYSQL97,
@@ -435,8 +440,8 @@ mod tests {
                 MYSQL97,
                 "binlog_transaction_compression",
                 "ON",
-                Error,
-                persist("binlog_transaction_compression", "OFF"),
+                Info,
+                vec![],
             ),
             (MARIADB, "log_bin_compress", "ON", Info, vec![]),
             (
@@ -473,6 +478,17 @@ mod tests {
             let fixes: Vec<String> = bad.fix.iter().map(ToString::to_string).collect();
             assert_eq!(fixes, fix, "{name}");
         }
+    }
+
+    #[test]
+    fn changes_to_a_document_that_is_not_logged() {
+        let minimal = [MYSQL97, &[("binlog_row_image", "MINIMAL")]].concat();
+        let finding = partial_json(&with(&minimal, "binlog_row_value_options", "PARTIAL_JSON"));
+        assert_eq!(finding.severity, Severity::Warning);
+        assert_eq!(
+            finding.fix[0].text(),
+            "SET PERSIST binlog_row_value_options = '';"
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::clock::{self, Clocks};
 use super::finding::{Finding, Fix, Severity};
 use super::grants::Grants;
 use super::replicas::Replica;
-use super::{DoctorOptions, Part, logs, privileges, settings, tables, tls};
+use super::{Part, logs, privileges, settings, tables, tls};
 
 /// The longest that one question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,13 +33,13 @@ pub(super) struct About {
     pub(super) max_allowed_packet: Option<u64>,
 }
 
-pub(super) async fn examine(options: &DoctorOptions) -> (Part, Option<About>) {
+pub(super) async fn examine(host: &ConnectOptions, filter: &Filter) -> (Part, Option<About>) {
     let mut part = Part {
-        place: address(&options.source),
+        place: address(host),
         version: None,
         findings: Vec::new(),
     };
-    let mut server = match Server::connect(&options.source).await {
+    let mut server = match Server::connect(host).await {
         Ok(server) => server,
         Err(error) => {
             part.findings.push(unreachable(&error));
@@ -55,16 +55,16 @@ pub(super) async fn examine(options: &DoctorOptions) -> (Part, Option<About>) {
         .push(Finding::ok("connection", "the account may log in"));
     part.findings
         .push(settings::version(&server.settings.variables));
-    let ConnectOptions { tls, host, .. } = &options.source;
+    let mode = host.tls.mode();
     part.findings
-        .push(tls::judge(server.is_tls(), tls.mode(), host, ""));
+        .push(tls::judge(server.is_tls(), mode, &host.host, ""));
     limit_questions(&mut server).await;
 
-    let (findings, sees_all) = quick(&mut server, &options.filter).await;
+    let (findings, sees_all) = quick(&mut server, filter).await;
     part.findings.extend(findings);
     part.findings.push(retention(&mut server).await);
     part.findings
-        .push(without_key(&mut server, &options.filter, sees_all).await);
+        .push(without_key(&mut server, filter, sees_all).await);
     part.findings.push(clock(&mut server).await);
     let about = About {
         identity: server.identity(),
