@@ -85,7 +85,7 @@ pub(crate) async fn warn_before_stream(server: &mut Server, filter: &Filter) {
     let retention = settings::retention(&server.settings.variables, None);
     for finding in findings.iter().chain([&retention]) {
         if finding.severity >= Severity::Warning {
-            tracing::warn!(check = finding.check, "{finding}");
+            tracing::warn!("{}: {finding}", finding.check);
         }
     }
 }

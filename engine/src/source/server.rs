@@ -22,6 +22,13 @@ use crate::table::SchemaColumn;
 /// How often the source says that it is alive while it has no events.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
 
+/// What its answers depend on, so that no setting of the server changes them.
+const SESSION: [&str; 2] = [
+    "SET NAMES utf8mb4",
+    "SET SESSION sql_mode = '', sql_select_limit = 18446744073709551615, sql_big_selects = 1 \
+     /*!80030 , show_gipk_in_create_table_and_information_schema = 1 */",
+];
+
 /// A connection for questions to the source.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -45,10 +52,9 @@ impl Server {
     pub(crate) async fn connect(options: &ConnectOptions) -> Result<Self, Error> {
         let wrap = |error| source_error(options, error);
         let mut connection = Connection::connect(options).await.map_err(wrap)?;
-        connection
-            .execute("SET NAMES utf8mb4")
-            .await
-            .map_err(wrap)?;
+        for statement in SESSION {
+            connection.execute(statement).await.map_err(wrap)?;
+        }
         let settings = Settings::read(&mut connection).await.map_err(wrap)?;
         Ok(Self {
             options: options.clone(),
@@ -101,6 +107,16 @@ impl Server {
                     Flavor::MariaDb => "0-1-5",
                 }
             )),
+            Some(Start::Gtids(set)) => {
+                let executed = parse_set(&self.gtids().await?, flavor)?;
+                match set.missing_in(&executed) {
+                    Some(missing) => Err(Error::Uncommitted {
+                        address: address(&self.options),
+                        missing,
+                    }),
+                    None => Ok(Start::Gtids(set.clone())),
+                }
+            }
             Some(start) => Ok(start.clone()),
             None if has_gtids => {
                 let set = self.gtids().await?;

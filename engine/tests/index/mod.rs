@@ -223,6 +223,17 @@ pub(crate) async fn opens(backend: &impl Backend, set_version: &str) {
         let error = Index::open(backend.dsn(), create).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Newer, "{error}");
     }
+    // Another program's tables are left alone.
+    for sql in [
+        "DROP TABLE index_version",
+        "DROP TABLE sources",
+        "CREATE TABLE sources (name VARCHAR(10))",
+    ] {
+        backend.query(sql).await;
+    }
+    let error = Index::open(backend.dsn(), true).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unfit, "{error}");
+    assert!(error.to_string().contains("a table sources"), "{error}");
 }
 
 /// A crash leaves what the checkpoint covers, and nothing else is seen before or after.
