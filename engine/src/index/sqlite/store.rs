@@ -370,13 +370,6 @@ impl Store {
         )
     }
 
-    pub(super) fn reset(&self, source_id: u32) -> Result<(), Fault> {
-        self.update(
-            "UPDATE stream_state SET mode = NULL WHERE source_id = ?1",
-            params![source_id],
-        )
-    }
-
     fn update(&self, sql: &str, params: &[&dyn ToSql]) -> Result<(), Fault> {
         match self.connection.prepare_cached(sql)?.execute(params)? {
             1 => Ok(()),
