@@ -143,7 +143,7 @@ pub enum Error {
 }
 
 /// What to do about a failure of the source link.
-fn remedy(error: &source::Error) -> &'static str {
+pub(crate) fn remedy(error: &source::Error) -> &'static str {
     use source::Error as E;
     match error {
         E::UnknownHost { .. } => "; check the host in --source-dsn",

@@ -12,6 +12,7 @@
 
 mod bad_input;
 mod compressed;
+mod doctor;
 mod failover;
 mod gaps;
 mod huge;

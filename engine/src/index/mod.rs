@@ -12,9 +12,9 @@
 
 mod convert;
 mod error;
-mod mysql;
+pub(crate) mod mysql;
 pub mod record;
-mod sqlite;
+pub(crate) mod sqlite;
 pub(crate) mod time;
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::dsn::IndexDsn;
 use record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
 
 /// The version of the tables that this bintrail makes and understands.
-const SCHEMA_VERSION: u32 = 2;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
 
 /// The last source whose change ids are not negative where integers are signed.
 const MAX_SOURCES: u32 = 1 << 15;

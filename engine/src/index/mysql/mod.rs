@@ -4,6 +4,7 @@
 //! more. A broken connection is made anew by the next call; the sources must then be attached again.
 
 mod connect;
+pub(crate) mod facts;
 mod fault;
 mod load;
 mod partitions;

@@ -7,6 +7,7 @@
 //! index of some seconds earlier, and the stream repeats those seconds from the binlog.
 //! `FULL` would cost one disk flush a batch and save only that.
 
+pub(crate) mod facts;
 mod fault;
 mod store;
 mod write;
