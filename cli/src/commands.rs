@@ -1,5 +1,7 @@
 //! The commands: arguments to engine options, and results to output.
 
+mod filter;
+mod query;
 mod status;
 
 use std::io::{self, BufWriter};
@@ -26,6 +28,7 @@ use crate::stop;
 pub(crate) async fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Stream(args) => run_stream(args, stop::listen()?).await,
+        Command::Query(args) => unless_closed(query::run(args).await),
         Command::Status(args) => status::run(&args).await,
         Command::Init(args) => init(&args).await,
         Command::Decode(args) => unless_closed(decode(args)),

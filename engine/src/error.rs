@@ -173,6 +173,7 @@ impl Error {
                 ErrorKind::ReadOnly => 26,
                 ErrorKind::Batch | ErrorKind::Other => 27,
                 ErrorKind::Tls => 28,
+                ErrorKind::NoSuchColumn => 2,
             },
             Self::Binlog { .. } => 30,
             Self::File { .. } => 31,

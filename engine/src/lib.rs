@@ -12,6 +12,7 @@ pub mod index;
 mod json;
 pub mod pipeline;
 pub mod print;
+pub mod query;
 pub mod render;
 mod resolve;
 pub mod secret;

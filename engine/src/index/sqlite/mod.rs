@@ -8,6 +8,7 @@
 //! `FULL` would cost one disk flush a batch and save only that.
 
 mod fault;
+mod read;
 mod store;
 mod write;
 
@@ -18,6 +19,7 @@ use std::thread;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::{ErrorKind, IndexError, Result};
+use super::read::{Rows, Select};
 use super::record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
 use fault::Fault;
 use store::Store;
@@ -127,6 +129,10 @@ impl SqliteIndex {
 
     pub(super) async fn statuses(&self) -> Result<Vec<SourceStatus>> {
         self.call(|store| store.statuses()).await
+    }
+
+    pub(super) async fn read(&self, select: Select, room: usize) -> Result<Rows> {
+        self.call(move |store| store.read(&select, room)).await
     }
 
     pub(super) async fn close(self) -> Result<()> {
