@@ -252,7 +252,7 @@ fn every_question_is_answered_as_the_view_answers_it() {
             &[&start[..], &["4100"]].concat(),
         ),
         Stream::new(
-            "mysql",
+            "query-mysql",
             &source,
             Some(&keeper),
             &scratch,
@@ -292,7 +292,7 @@ fn answers_come_in_every_form_and_a_reader_may_leave() {
     for sql in [
         "CREATE DATABASE shop",
         "CREATE TABLE shop.orders (id INT, part INT, status VARCHAR(20), note TEXT, PRIMARY KEY (id, part))",
-        "INSERT INTO shop.orders VALUES (-42, 2, 'new', 'a,\"b\"\\n\\x1b[31m')",
+        "INSERT INTO shop.orders VALUES (-42, 2, 'new', 'a,\"b\"\\n\x1b[31m')",
         "UPDATE shop.orders SET status = 'paid' WHERE id = -42",
         "DELETE FROM shop.orders",
         "INSERT INTO shop.orders WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 900)
