@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Stream(StreamArgs),
     /// Print the row changes that fit a question
     Query(QueryArgs),
+    /// Write the SQL that undoes row changes
+    Recover(RecoverArgs),
     /// Show every source's stream: where it is, how far behind, what it covers
     Status(StatusArgs),
     /// Make the index's tables where they are missing
@@ -232,6 +234,9 @@ pub(crate) enum StatusFormat {
 /// Which row changes: those that fit everything given.
 #[derive(Debug, Args)]
 pub(crate) struct FilterArgs {
+    /// Source, where the index holds several: its number in `bintrail status`
+    #[arg(long, env = "BINTRAIL_SOURCE_ID", value_name = "ID")]
+    pub(crate) source_id: Option<u32>,
     /// Schema, as it is written on the source, case included
     #[arg(long, env = "BINTRAIL_SCHEMA", value_name = "NAME")]
     pub(crate) schema: Option<String>,
@@ -368,6 +373,47 @@ pub(crate) enum QueryFormat {
     Ndjson,
     /// Comma-separated, with a line of names
     Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArgs {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Do the row changes again, in place of undoing them
+    #[arg(long, env = "BINTRAIL_REDO")]
+    pub(crate) redo: bool,
+    /// What the SQL does about a row that is not as it should be
+    #[arg(
+        long,
+        env = "BINTRAIL_ON_CONFLICT",
+        value_name = "WHAT",
+        default_value = "stop"
+    )]
+    pub(crate) on_conflict: Conflict,
+    /// Row changes a transaction [default: all in one]
+    #[arg(long, env = "BINTRAIL_BATCH", value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) batch: Option<u64>,
+    /// Do not let the server check foreign keys
+    #[arg(long, env = "BINTRAIL_NO_FOREIGN_KEY_CHECKS")]
+    pub(crate) no_foreign_key_checks: bool,
+    /// File to write to [default: standard output]
+    #[arg(long, env = "BINTRAIL_OUTPUT", value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Tell what would be undone, in place of writing SQL
+    #[arg(long, env = "BINTRAIL_DRY_RUN")]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Conflict {
+    /// End with an error, and nothing done
+    Stop,
+    /// Leave the row alone and print it
+    Skip,
+    /// Find the row by its key alone, and overwrite it
+    Force,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod filter;
 mod query;
+mod recover;
 mod status;
 
 use std::io::{self, BufWriter};
@@ -29,6 +30,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Stream(args) => run_stream(args, stop::listen()?).await,
         Command::Query(args) => unless_closed(query::run(args).await),
+        Command::Recover(args) => unless_closed(recover::run(args).await),
         Command::Status(args) => status::run(&args).await,
         Command::Init(args) => init(&args).await,
         Command::Decode(args) => unless_closed(decode(args)),

@@ -87,6 +87,9 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// What is asked for cannot be done exactly.
+    #[error("refused: {0}")]
+    Refused(String),
     /// A fault of bintrail itself.
     #[error("internal error: {0}; please report it")]
     Internal(String),
@@ -178,6 +181,7 @@ impl Error {
             Self::Binlog { .. } => 30,
             Self::File { .. } => 31,
             Self::Output(_) => 32,
+            Self::Refused(_) => 40,
         }
     }
 

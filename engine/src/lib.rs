@@ -13,6 +13,7 @@ mod json;
 pub mod pipeline;
 pub mod print;
 pub mod query;
+pub mod recover;
 pub mod render;
 mod resolve;
 pub mod secret;

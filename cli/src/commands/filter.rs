@@ -11,6 +11,7 @@ pub(crate) fn question(args: FilterArgs) -> Question {
     keys.sort_unstable();
     keys.dedup();
     Question {
+        source_id: args.source_id,
         schema: args.schema,
         table: args.table,
         keys,

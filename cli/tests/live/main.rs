@@ -13,6 +13,7 @@
 mod bad_input;
 mod other_servers;
 mod query;
+mod recover;
 mod secrets;
 mod stream;
 mod support;

@@ -26,6 +26,8 @@ use statements::Statements;
 /// Which row changes are asked for: those that fit everything that is given.
 #[derive(Debug, Clone, Default)]
 pub struct Question {
+    /// Of this source.
+    pub source_id: Option<u32>,
     /// Of tables in this schema.
     pub schema: Option<String>,
     /// Of tables of this name.

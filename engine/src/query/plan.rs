@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::find;
-use super::statements::{Statements, select};
+use super::statements::{Statements, select, source_of};
 use super::{Question, Segment, no_such_column};
 use crate::index::convert::parse_columns;
 use crate::index::read::Value;
@@ -50,6 +50,12 @@ pub(super) async fn plan(
     let tables = tables(index, question).await?;
     let mut all = Vec::new();
     for covered in covered(index).await? {
+        if question
+            .source_id
+            .is_some_and(|id| id != source_of(covered.from))
+        {
+            continue;
+        }
         let mut segment = covered;
         if let Some(gtid) = &question.gtid {
             segment = find::gtid(index, *statements, covered, gtid, MANY).await?;
