@@ -86,11 +86,9 @@ impl Table {
     pub(crate) fn with_generated(mut self, schema: &[SchemaColumn]) -> Self {
         let columns = &mut self.version.columns;
         let same = columns.len() == schema.len()
-            && columns
-                .iter()
-                .zip(self.map.columns.iter())
-                .zip(schema)
-                .all(|((column, of_event), known)| column.name == known.name && fits(of_event, known));
+            && columns.iter().zip(self.map.columns.iter()).zip(schema).all(
+                |((column, of_event), known)| column.name == known.name && fits(of_event, known),
+            );
         if same {
             for (column, known) in columns.iter_mut().zip(schema) {
                 column.generated = Some(known.generated);
