@@ -18,6 +18,8 @@ mod gaps;
 mod huge;
 mod link;
 mod other_servers;
+mod query;
+mod recover;
 mod secrets;
 mod stream;
 mod support;
