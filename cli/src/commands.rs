@@ -1,6 +1,9 @@
 //! The commands: arguments to engine options, and results to output.
 
 mod doctor;
+mod filter;
+mod query;
+mod recover;
 mod status;
 
 use std::io::{self, BufWriter};
@@ -30,6 +33,8 @@ use crate::stop;
 pub(crate) async fn run(command: Command) -> Result<ExitCode, Error> {
     let done = match command {
         Command::Stream(args) => run_stream(args, stop::listen()?).await,
+        Command::Query(args) => unless_closed(query::run(args).await),
+        Command::Recover(args) => unless_closed(recover::run(args).await),
         Command::Status(args) => unless_closed(status::run(&args).await),
         Command::Init(args) => init(&args).await,
         Command::Decode(args) => unless_closed(decode(args)),

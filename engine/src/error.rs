@@ -134,6 +134,9 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// What is asked for cannot be done exactly.
+    #[error("refused: {0}")]
+    Refused(String),
     /// A fault of bintrail itself.
     #[error("internal error: {0}; please report it")]
     Internal(String),
@@ -225,11 +228,13 @@ impl Error {
                 ErrorKind::ReadOnly => 26,
                 ErrorKind::Batch | ErrorKind::Other => 27,
                 ErrorKind::Tls => 28,
+                ErrorKind::NoSuchColumn => 2,
             },
             Self::WriteTimeout { .. } => 29,
             Self::Binlog { .. } => 30,
             Self::File { .. } => 31,
             Self::Output(_) => 32,
+            Self::Refused(_) => 41,
         }
     }
 

@@ -13,6 +13,8 @@ pub mod index;
 mod json;
 pub mod pipeline;
 pub mod print;
+pub mod query;
+pub mod recover;
 pub mod render;
 mod resolve;
 pub mod secret;

@@ -146,9 +146,13 @@ impl<'a> Session<'a> {
                 checkpoint,
                 ..Batch::default()
             };
-            index.write(source_id, Arc::new(batch)).await?;
+            link.patience
+                .bound(index.write(source_id, Arc::new(batch)))
+                .await?;
         }
-        index.save_error(source_id, None).await?;
+        link.patience
+            .bound(index.save_error(source_id, None))
+            .await?;
 
         let set = match &start {
             Start::Gtids(set) => set.clone(),

@@ -46,7 +46,7 @@ pub(super) struct Ghost {
 
 #[derive(Debug)]
 pub(super) struct Session {
-    conn: Conn,
+    pub(super) conn: Conn,
     ghost: Ghost,
     /// The sources whose locks it has and whose rows are what the checkpoint says.
     attached: HashSet<u32>,

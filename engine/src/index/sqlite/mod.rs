@@ -9,6 +9,7 @@
 
 pub(crate) mod facts;
 mod fault;
+mod read;
 mod store;
 mod write;
 
@@ -19,6 +20,7 @@ use std::thread;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::{ErrorKind, IndexError, Result};
+use super::read::{Rows, Select};
 use super::record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
 use fault::Fault;
 use store::Store;
@@ -130,6 +132,10 @@ impl SqliteIndex {
 
     pub(super) async fn statuses(&self) -> Result<Vec<SourceStatus>> {
         self.call(|store| store.statuses()).await
+    }
+
+    pub(super) async fn read(&self, select: Select, room: usize) -> Result<Rows> {
+        self.call(move |store| store.read(&select, room)).await
     }
 
     pub(super) async fn close(self) -> Result<()> {

@@ -33,7 +33,7 @@ const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_i
    gap_lost_at, gap_lost_detail, capture_skips, binlog_created";
 
 pub(super) struct Store {
-    connection: Connection,
+    pub(super) connection: Connection,
     path: PathBuf,
     locks: HashMap<u32, File>,
     /// The sources whose rows are what the checkpoint says.
