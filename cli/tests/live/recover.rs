@@ -743,6 +743,7 @@ fn one_transaction_is_undone_and_what_changed_since_is_told() {
         .run("INSERT INTO shop.later VALUES (1, 'a', 'b'), (2, 'c', 'd')")
         .unwrap();
     client.run("DELETE FROM shop.later WHERE id = 1").unwrap();
+    stream.catch_up(&server);
     client
         .run("ALTER TABLE shop.later ADD c INT DEFAULT 7 FIRST")
         .unwrap();

@@ -120,8 +120,8 @@ pub(super) async fn time(
     question: &Question,
     alone: bool,
 ) -> Result<Segment> {
-    let select = statements.ends_of_time((!alone).then_some(covered), question);
-    let Some(mut cells) = index.read_again(select, usize::MAX).await?.rows.pop() else {
+    let ends = statements.ends_of_time((!alone).then_some(covered), question);
+    let Some(mut cells) = index.read_again(ends, usize::MAX).await?.rows.pop() else {
         return Ok(NONE);
     };
     let (Some(first), Some(last)) = (cells.number::<u64>(0)?, cells.number::<u64>(1)?) else {
