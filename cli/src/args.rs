@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Decode(DecodeArgs),
     /// Print a live source's row changes as they are committed
     Tail(TailArgs),
+    /// Look for what stands in the way of a stream, or puts it at risk, and say what mends it
+    Doctor(DoctorArgs),
 }
 
 #[derive(Debug, Args)]
@@ -88,7 +90,7 @@ pub(crate) struct IndexArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct SourceArgs {
+pub(crate) struct ServerArgs {
     /// Source: user:password@tcp(host:3306)/ or mysql://user:password@host:3306/. Of several hosts
     /// (host1:3306,host2:3306) stream goes on with the next when it loses one
     #[arg(
@@ -120,6 +122,14 @@ pub(crate) struct SourceArgs {
         value_delimiter = ','
     )]
     pub(crate) tables: Vec<String>,
+    #[command(flatten)]
+    pub(crate) tls: SourceTlsArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SourceArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     /// Binlog file to start in
     #[arg(
         long,
@@ -140,8 +150,6 @@ pub(crate) struct SourceArgs {
     /// GTID set to start behind: MySQL's, or a position of MariaDB's such as 0-1-100
     #[arg(long, env = "BINTRAIL_START_GTID", value_name = "GTIDS")]
     pub(crate) start_gtid: Option<String>,
-    #[command(flatten)]
-    pub(crate) tls: SourceTlsArgs,
 }
 
 /// TLS to the source. Each beats the parameter of the same name in the DSN.
@@ -457,6 +465,22 @@ pub(crate) struct DecodeArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Form of the output
+    #[arg(
+        long,
+        env = "BINTRAIL_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub(crate) format: StatusFormat,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct TailArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
@@ -596,7 +620,10 @@ mod tests {
         };
         let defaults = stream(parse(&["bintrail", "stream"]).unwrap());
         assert_eq!(
-            (defaults.source.source_dsn.as_str(), defaults.batch_size),
+            (
+                defaults.source.server.source_dsn.as_str(),
+                defaults.batch_size
+            ),
             ("mysql://u:p@h/", 7)
         );
         let flags = stream(parse(&["bintrail", "stream", "--batch-size", "9"]).unwrap());

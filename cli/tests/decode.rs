@@ -48,7 +48,7 @@ fn rows(case: &str) -> Vec<Value> {
 /// Byte for byte, on every column type at its limits.
 #[test]
 fn as_mysqlbinlog_prints_it() {
-    for case in ["types", "full-metadata"] {
+    for case in ["types", "full-metadata", "compressed", "partial-json"] {
         let output = decode("mysqlbinlog", &[data(case, "binlog")]);
         assert!(output.status.success());
         let expected = std::fs::read(data(case, "expected")).unwrap();
@@ -113,6 +113,37 @@ fn a_file_that_is_cut_off_gives_its_rows_and_an_error() {
         error.contains("cut-off") && error.trim_end().lines().count() == 1,
         "{error}"
     );
+}
+
+/// A script that sees only the exit code must see that something is missing.
+#[test]
+fn rows_that_are_left_out_are_an_error_at_the_end() {
+    let whole = std::fs::read(data("types", "binlog")).unwrap();
+    let mut kept = whole[..4].to_vec();
+    let (mut at, mut left_out) = (4, 0);
+    while at < whole.len() {
+        let len = usize::try_from(u32::from_le_bytes(
+            whole[at + 9..at + 13].try_into().unwrap(),
+        ))
+        .unwrap();
+        // The first table's rows have lost their TABLE_MAP_EVENT.
+        if whole[at + 4] == 19 && left_out == 0 {
+            left_out += 1;
+        } else {
+            kept.extend_from_slice(&whole[at..at + len]);
+        }
+        at += len;
+    }
+    assert_eq!(left_out, 1);
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("left-out");
+    std::fs::write(&path, &kept).unwrap();
+    for format in ["json", "mysqlbinlog"] {
+        let output = decode(format, std::slice::from_ref(&path));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(30), "{error}");
+        assert!(error.contains("left out"), "{error}");
+        assert!(!output.stdout.is_empty());
+    }
 }
 
 #[test]

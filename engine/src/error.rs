@@ -122,6 +122,14 @@ pub enum Error {
         /// The system's error.
         error: io::Error,
     },
+    /// What could be printed was.
+    #[error(
+        "row changes of {events} events are left out, or parts of them; the warnings say which, and why"
+    )]
+    LeftOut {
+        /// How many events.
+        events: u64,
+    },
     /// Bytes that are no binlog, or a damaged one.
     #[error("{file} at position {position}: {error}; {remedy}")]
     Binlog {
@@ -146,7 +154,7 @@ pub enum Error {
 }
 
 /// What to do about a failure of the source link.
-fn remedy(error: &source::Error) -> &'static str {
+pub(crate) fn remedy(error: &source::Error) -> &'static str {
     use source::Error as E;
     match error {
         E::UnknownHost { .. } => "; check the host in --source-dsn",
@@ -231,10 +239,10 @@ impl Error {
                 ErrorKind::NoSuchColumn => 2,
             },
             Self::WriteTimeout { .. } => 29,
-            Self::Binlog { .. } => 30,
+            Self::Binlog { .. } | Self::LeftOut { .. } => 30,
             Self::File { .. } => 31,
             Self::Output(_) => 32,
-            Self::Refused(_) => 40,
+            Self::Refused(_) => 41,
         }
     }
 
@@ -250,6 +258,12 @@ impl Error {
                 | Self::Behind { .. }
                 | Self::Uncommitted { .. }
         )
+    }
+
+    /// Did the source close the connection without a word?
+    pub(crate) fn is_hang_up(&self) -> bool {
+        matches!(self, Self::Source { error: source::Error::Lost(error), .. }
+            if error.kind() == io::ErrorKind::UnexpectedEof)
     }
 
     /// May it go away by itself, so that the stream goes on from its checkpoint?

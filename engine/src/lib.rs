@@ -2,6 +2,7 @@
 
 pub mod clock;
 mod described;
+pub mod doctor;
 pub mod dsn;
 pub mod error;
 pub mod files;

@@ -11,8 +11,11 @@
 )]
 
 mod bad_input;
+mod compressed;
+mod doctor;
 mod failover;
 mod gaps;
+mod huge;
 mod link;
 mod other_servers;
 mod query;

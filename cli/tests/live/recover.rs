@@ -730,7 +730,7 @@ fn one_transaction_is_undone_and_what_changed_since_is_told() {
             .command(&[&["recover"], table].concat())
             .output()
             .unwrap();
-        assert_eq!(output.status.code(), Some(40));
+        assert_eq!(output.status.code(), Some(41));
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(error.contains(why) && error.lines().count() == 1, "{error}");
         assert!(output.stdout.is_empty());

@@ -12,10 +12,10 @@
 
 pub(crate) mod convert;
 mod error;
-mod mysql;
+pub(crate) mod mysql;
 pub(crate) mod read;
 pub mod record;
-mod sqlite;
+pub(crate) mod sqlite;
 pub(crate) mod time;
 
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use read::{Rows, Select};
 use record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
 
 /// The version of the tables that this bintrail makes and understands.
-const SCHEMA_VERSION: u32 = 2;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
 
 /// The last source whose change ids are not negative where integers are signed.
 const MAX_SOURCES: u32 = 1 << 15;
@@ -139,16 +139,6 @@ impl Index {
     /// When the index cannot be written.
     pub async fn save_gap(&self, source_id: u32, at: Micros, detail: &str) -> Result<()> {
         each!(self, index => index.save_gap(source_id, at, detail).await)
-    }
-
-    /// Clears the checkpoint of an attached source. The rows it covers stay, and their ids are
-    /// never given out again.
-    ///
-    /// # Errors
-    ///
-    /// When the index cannot be written.
-    pub async fn reset(&self, source_id: u32) -> Result<()> {
-        each!(self, index => index.reset(source_id).await)
     }
 
     /// Shows the index that this writer lives, so that a server does not end an idle connection

@@ -4,6 +4,7 @@
 //! more. A broken connection is made anew by the next call; the sources must then be attached again.
 
 mod connect;
+pub(crate) mod facts;
 mod fault;
 mod load;
 mod partitions;
@@ -144,12 +145,6 @@ impl MySqlIndex {
     pub(super) async fn save_gap(&self, source_id: u32, at: Micros, detail: &str) -> Result<()> {
         let (state, mut session) = self.session().await?;
         let result = timed(session.save_gap(source_id, at, detail)).await;
-        self.done(state, session, result)
-    }
-
-    pub(super) async fn reset(&self, source_id: u32) -> Result<()> {
-        let (state, mut session) = self.session().await?;
-        let result = timed(session.reset(source_id)).await;
         self.done(state, session, result)
     }
 

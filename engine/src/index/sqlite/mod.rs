@@ -7,6 +7,7 @@
 //! index of some seconds earlier, and the stream repeats those seconds from the binlog.
 //! `FULL` would cost one disk flush a batch and save only that.
 
+pub(crate) mod facts;
 mod fault;
 mod read;
 mod store;
@@ -127,10 +128,6 @@ impl SqliteIndex {
         let detail = detail.to_owned();
         self.call(move |store| store.save_gap(source_id, at, &detail))
             .await
-    }
-
-    pub(super) async fn reset(&self, source_id: u32) -> Result<()> {
-        self.call(move |store| store.reset(source_id)).await
     }
 
     pub(super) async fn statuses(&self) -> Result<Vec<SourceStatus>> {

@@ -86,6 +86,10 @@ impl Store {
         &self.path
     }
 
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     fn refuse_newer(&self) -> Result<(), Fault> {
         match version(&self.connection)? {
             Some(found) if found > SCHEMA_VERSION => Err(IndexError::new(
@@ -104,7 +108,7 @@ impl Store {
     fn create(&mut self) -> Result<(), Fault> {
         self.connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-             PRAGMA foreign_keys = OFF; PRAGMA cache_size = -65536;
+             PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384;
              PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
         )?;
         // Immediate: of two that start at once, the second sees what the first has made.
@@ -235,9 +239,7 @@ impl Store {
         if self.locks.contains_key(&source_id) {
             return Ok(());
         }
-        let mut path = self.path.clone().into_os_string();
-        path.push(format!(".source-{source_id}.lock"));
-        let path = PathBuf::from(path);
+        let path = lock_path(&self.path, source_id);
         match take_lock(&path).map_err(|error| cannot_lock(&path, &error))? {
             Ok(file) => {
                 self.locks.insert(source_id, file);
@@ -365,13 +367,6 @@ impl Store {
         self.update(
             "UPDATE stream_state SET gap_lost_at = ?2, gap_lost_detail = ?3 WHERE source_id = ?1",
             params![source_id, at, detail],
-        )
-    }
-
-    pub(super) fn reset(&self, source_id: u32) -> Result<(), Fault> {
-        self.update(
-            "UPDATE stream_state SET mode = NULL WHERE source_id = ?1",
-            params![source_id],
         )
     }
 
@@ -526,6 +521,13 @@ fn missing(path: &Path) -> IndexError {
             path.display()
         ),
     )
+}
+
+/// The file whose lock the one writer for a source has.
+pub(super) fn lock_path(path: &Path, source_id: u32) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(format!(".source-{source_id}.lock"));
+    path.into()
 }
 
 /// Takes the lock of a file, or says who has it. The file stays when the lock goes: deleting it
