@@ -15,6 +15,7 @@ mod other_servers;
 mod secrets;
 mod stream;
 mod support;
+mod torture;
 mod trouble;
 
 use bintrail_testkit::oracle::{Cell, Oracle};

@@ -1,0 +1,356 @@
+//! A TCP proxy between a client and a MySQL server that does to their connections what networks do.
+//!
+//! It listens on loopback and knows the packets that pass, so that a fault can strike at a chosen one. What is random
+//! follows from a seed.
+
+mod wire;
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use wire::Kind;
+use wire::{HEAD, HEADER, Phase, Side};
+
+use crate::Result;
+use crate::client::{block_on, runtime};
+use crate::workload::Rng;
+
+/// How a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Break {
+    /// Both sides are told, in order.
+    Fin,
+    /// Both sides are told by a reset.
+    Reset,
+    /// The client is told, by a reset; the server keeps the connection, with its locks.
+    Ghost,
+    /// Neither is told, and no byte comes through any more.
+    HalfOpen,
+}
+
+/// Where in a packet a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Before its first byte.
+    Before,
+    /// Behind one of its bytes, but not the last.
+    Within,
+    /// Behind its last byte.
+    Behind,
+}
+
+/// Breaks one connection at a packet.
+#[derive(Debug, Clone, Copy)]
+pub struct Trap {
+    /// The packet's kind.
+    pub kind: Kind,
+    /// How many of this kind pass before it.
+    pub skip: u64,
+    /// Where in it.
+    pub part: Part,
+    /// How.
+    pub how: Break,
+}
+
+/// How bytes pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Flow {
+    /// At once.
+    Pass,
+    /// One by one.
+    Dribble,
+    /// This much later.
+    Late(Duration),
+    /// Not at all, though connections are accepted.
+    Stall,
+    /// Not at all, and new connections are reset.
+    Refuse,
+}
+
+/// A running proxy. Its connections are reset when it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
+    link: Arc<Link>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Link {
+    target: u16,
+    flow: watch::Sender<Flow>,
+    /// Counts the breaks of all connections, with the last one's kind.
+    breaks: watch::Sender<(u64, Break)>,
+    /// Counts the times that what hangs was let go.
+    healed: watch::Sender<u64>,
+    trap: Mutex<Option<Trap>>,
+    rng: Mutex<Rng>,
+    accepted: AtomicU64,
+    struck: AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Proxy {
+    /// Starts to listen, for the server on port `target`.
+    pub fn start(target: u16, seed: u64) -> Result<Proxy> {
+        let listener = block_on(TcpListener::bind("127.0.0.1:0"))?;
+        let port = listener.local_addr()?.port();
+        let link = Arc::new(Link {
+            target,
+            flow: watch::Sender::new(Flow::Pass),
+            breaks: watch::Sender::new((0, Break::Fin)),
+            healed: watch::Sender::new(0),
+            trap: Mutex::new(None),
+            rng: Mutex::new(Rng::new(seed)),
+            accepted: AtomicU64::new(0),
+            struck: AtomicU64::new(0),
+        });
+        let task = runtime().spawn(accept(listener, Arc::clone(&link)));
+        Ok(Proxy { port, link, task })
+    }
+
+    /// Lays a trap, in place of the one there is.
+    pub fn trap(&self, trap: Trap) {
+        *lock(&self.link.trap) = Some(trap);
+    }
+
+    /// Connections that traps have broken.
+    #[must_use]
+    pub fn struck(&self) -> u64 {
+        self.link.struck.load(Ordering::Acquire)
+    }
+
+    /// Connections accepted.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.link.accepted.load(Ordering::Acquire)
+    }
+
+    /// How bytes pass from now on, in connections that are there too.
+    pub fn flow(&self, flow: Flow) {
+        self.link.flow.send_replace(flow);
+    }
+
+    /// Breaks every connection there is.
+    pub fn break_all(&self, how: Break) {
+        self.link
+            .breaks
+            .send_modify(|last| *last = (last.0 + 1, how));
+    }
+
+    /// No fault any more: bytes pass, there is no trap, and what hangs is reset.
+    pub fn heal(&self) {
+        *lock(&self.link.trap) = None;
+        self.flow(Flow::Pass);
+        self.link.healed.send_modify(|count| *count += 1);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.break_all(Break::Reset);
+        self.heal();
+    }
+}
+
+async fn accept(listener: TcpListener, link: Arc<Link>) {
+    while let Ok((client, _)) = listener.accept().await {
+        link.accepted.fetch_add(1, Ordering::AcqRel);
+        if *link.flow.borrow() == Flow::Refuse {
+            reset(client);
+        } else {
+            tokio::spawn(serve(client, Arc::clone(&link)));
+        }
+    }
+}
+
+fn reset(stream: TcpStream) {
+    // An error means that it is gone already.
+    stream.set_zero_linger().ok();
+}
+
+async fn serve(mut client: TcpStream, link: Arc<Link>) {
+    let mut breaks = link.breaks.subscribe();
+    let mut healed = link.healed.subscribe();
+    let Ok(mut server) = TcpStream::connect(("127.0.0.1", link.target)).await else {
+        return reset(client);
+    };
+    client.set_nodelay(true).ok();
+    server.set_nodelay(true).ok();
+    let how = {
+        let phase = Mutex::new(Phase::default());
+        let (from_client, to_client) = client.split();
+        let (from_server, to_server) = server.split();
+        let pump = |side, from, to| Pump {
+            link: &link,
+            phase: &phase,
+            side,
+            from,
+            to,
+            held: Vec::new(),
+            left: 0,
+            cut: None,
+        };
+        tokio::select! {
+            how = pump(Side::Client, from_client, to_server).run() => how,
+            how = pump(Side::Server, from_server, to_client).run() => how,
+            // The sender is in `link`, so it is there.
+            _ = breaks.changed() => breaks.borrow().1,
+        }
+    };
+    match how {
+        Break::Fin => {}
+        Break::Reset => {
+            reset(client);
+            reset(server);
+        }
+        Break::Ghost => {
+            reset(client);
+            healed.changed().await.ok();
+            reset(server);
+        }
+        Break::HalfOpen => {
+            healed.changed().await.ok();
+            reset(client);
+            reset(server);
+        }
+    }
+}
+
+/// One direction of a connection.
+struct Pump<'a> {
+    link: &'a Link,
+    phase: &'a Mutex<Phase>,
+    side: Side,
+    from: ReadHalf<'a>,
+    to: WriteHalf<'a>,
+    /// Read, and not sent on.
+    held: Vec<u8>,
+    /// Bytes to come of the packet that is under way.
+    left: usize,
+    /// The connection ends behind so many bytes of it.
+    cut: Option<(usize, Break)>,
+}
+
+impl Pump<'_> {
+    /// Until one end closes, or a trap strikes.
+    async fn run(mut self) -> Break {
+        let mut block = vec![0; 64 << 10];
+        loop {
+            match self.from.read(&mut block).await {
+                Ok(0) => return Break::Fin,
+                Ok(len) => self.held.extend_from_slice(&block[..len]),
+                Err(_) => return Break::Reset,
+            }
+            match self.pass().await {
+                Ok(None) => {}
+                Ok(Some(how)) => return how,
+                Err(_) => return Break::Reset,
+            }
+        }
+    }
+
+    /// Sends on what is held, but for a packet's head of which too little is there.
+    async fn pass(&mut self) -> io::Result<Option<Break>> {
+        while !self.held.is_empty() {
+            if self.left == 0 && !self.begin() {
+                break;
+            }
+            let len = self.left.min(self.held.len());
+            let cut = self.cut.filter(|(at, _)| *at <= len);
+            let bytes: Vec<u8> = self.held.drain(..cut.map_or(len, |(at, _)| at)).collect();
+            self.send(&bytes).await?;
+            if let Some((_, how)) = cut {
+                self.link.struck.fetch_add(1, Ordering::AcqRel);
+                return Ok(Some(how));
+            }
+            self.left -= len;
+            self.cut = self.cut.map(|(at, how)| (at - len, how));
+        }
+        Ok(None)
+    }
+
+    /// Takes in the head of a packet, if it is there.
+    fn begin(&mut self) -> bool {
+        let mut phase = lock(self.phase);
+        let kind = if *phase == Phase::Tls {
+            self.left = self.held.len();
+            Kind::Tls
+        } else {
+            let [a, b, c, sequence, ref payload @ ..] = self.held[..] else {
+                return false;
+            };
+            let len = u32::from_le_bytes([a, b, c, 0]) as usize;
+            if payload.len() < len.min(HEAD) {
+                return false;
+            }
+            self.left = HEADER + len;
+            phase.packet(self.side, sequence, len, &payload[..len.min(HEAD)])
+        };
+        drop(phase);
+        self.cut = self.link.strikes(kind, self.left);
+        true
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let flow = *self.link.flow.borrow();
+            let len = match flow {
+                Flow::Pass => rest.len(),
+                Flow::Dribble => 1,
+                Flow::Late(time) => {
+                    tokio::time::sleep(time).await;
+                    rest.len()
+                }
+                Flow::Stall | Flow::Refuse => {
+                    let moving = |flow: &Flow| !matches!(flow, Flow::Stall | Flow::Refuse);
+                    let mut flow = self.link.flow.subscribe();
+                    flow.wait_for(moving).await.ok();
+                    continue;
+                }
+            };
+            let (now, later) = rest.split_at(len);
+            self.to.write_all(now).await?;
+            rest = later;
+            // So that the other side reads bytes, not blocks; a sleep for each would take hours.
+            if flow == Flow::Dribble && rest.len().is_multiple_of(16) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Link {
+    /// Behind how many bytes of this packet the connection ends, if a trap is for it.
+    fn strikes(&self, kind: Kind, len: usize) -> Option<(usize, Break)> {
+        let mut place = lock(&self.trap);
+        let trap = place.as_mut().filter(|trap| trap.kind == kind)?;
+        if let Some(less) = trap.skip.checked_sub(1) {
+            trap.skip = less;
+            return None;
+        }
+        let Trap { part, how, .. } = *trap;
+        *place = None;
+        let at = match part {
+            Part::Before => 0,
+            Part::Within => 1 + lock(&self.rng).below(len.max(2) as u64 - 1) as usize,
+            Part::Behind => len,
+        };
+        Some((at, how))
+    }
+}
