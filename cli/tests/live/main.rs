@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod faults;
 mod other_servers;
 mod secrets;
 mod stream;

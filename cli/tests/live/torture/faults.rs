@@ -5,7 +5,6 @@ use std::thread::{self, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use bintrail_testkit::Result;
-use bintrail_testkit::client::Client;
 use bintrail_testkit::proxy::{Break, Flow, Kind, Part, Proxy, Trap};
 use bintrail_testkit::server::Server;
 use bintrail_testkit::workload::Rng;
@@ -51,9 +50,9 @@ enum Undo {
     Link(usize, bool),
     /// A trap on it, the packet's kind, and how many had struck before.
     Trap(usize, bool, Kind, u64),
-    /// Statements for the source, or for the index.
-    Source(Vec<String>),
-    Index(Vec<String>),
+    /// A statement for the source, or for the index.
+    Source(&'static str),
+    Index(&'static str),
     /// A server that comes back, or something that ends by itself.
     Thread(Option<JoinHandle<Result<()>>>, bool),
     Nothing,
@@ -67,11 +66,8 @@ fn link(subject: &Subject, index: bool) -> &Proxy {
         .unwrap_or(&subject.source)
 }
 
-fn run(client: Result<Client>, statements: &[String]) -> Result<()> {
-    let mut client = client?;
-    statements
-        .iter()
-        .try_for_each(|sql| client.run(sql).map(drop))
+fn run(server: &Server, sql: &str) -> Result<()> {
+    server.client()?.run(sql).map(drop)
 }
 
 /// Ends the connections of an account, one of them or all.
@@ -222,35 +218,40 @@ impl Faults {
                 tally.fault(&format!("{place} link: {name}"));
             }
             74..79 => {
-                run(scene.source.client(), &["FLUSH BINARY LOGS".to_owned()])?;
-                tally.fault("FLUSH BINARY LOGS");
+                if run(&scene.source, "FLUSH BINARY LOGS").is_ok() {
+                    tally.fault("FLUSH BINARY LOGS");
+                }
             }
             79..83 => {
-                end_sessions(&scene.source, "capture", rng.chance(50))?;
+                if end_sessions(&scene.source, "capture", rng.chance(50)).is_ok() {
+                    tally.fault("KILL on the source");
+                }
                 self.begin(SOURCE_AWAY, true, Duration::ZERO, Undo::Nothing);
-                tally.fault("KILL on the source");
             }
             83..86 => {
-                let (take, give) = rng.pick(&[
-                    (
-                        "REVOKE REPLICATION SLAVE ON *.* FROM capture",
-                        "GRANT REPLICATION SLAVE ON *.* TO capture",
-                    ),
+                let lock = scene.locks_accounts && rng.chance(50);
+                let (take, give) = if lock {
                     (
                         "ALTER USER capture ACCOUNT LOCK",
                         "ALTER USER capture ACCOUNT UNLOCK",
-                    ),
-                ]);
-                let undo = Undo::Source(vec![give.to_owned()]);
-                self.begin(&[10, 11, 13, 17], false, millis(rng, 500, 5_000), undo);
-                run(scene.source.client(), &[take.to_owned()])?;
-                end_sessions(&scene.source, "capture", true)?;
-                tally.fault("privileges revoked on the source");
+                    )
+                } else {
+                    (
+                        "REVOKE REPLICATION SLAVE ON *.* FROM capture",
+                        "GRANT REPLICATION SLAVE ON *.* TO capture",
+                    )
+                };
+                if run(&scene.source, take).is_ok() {
+                    end_sessions(&scene.source, "capture", true).ok();
+                    tally.fault("privileges revoked on the source");
+                }
+                let lasts = millis(rng, 500, 5_000);
+                self.begin(&[10, 11, 13, 17], false, lasts, Undo::Source(give));
             }
             86.. => {
                 if let Some(keeper) = keeper {
                     let subject = &scene.subjects[number];
-                    self.at_index(keeper, subject, rng, tally)?;
+                    self.at_index(keeper, subject, rng, tally);
                 } else {
                     self.hold(subject, rng, tally);
                 }
@@ -293,64 +294,54 @@ impl Faults {
         tally.fault("the index locked by another");
     }
 
-    fn at_index(
-        &mut self,
-        keeper: &Server,
-        subject: &Subject,
-        rng: &mut Rng,
-        tally: &mut Tally,
-    ) -> Result<()> {
-        let lasts = millis(rng, 500, 5_000);
-        let ((codes, name), take, give): ((&'static [i32], _), _, _) = match rng.below(5) {
-            0 => {
-                self.hold(subject, rng, tally);
-                return Ok(());
-            }
-            1 => {
-                end_sessions(keeper, "keeper", rng.chance(50))?;
-                self.begin(INDEX_AWAY, true, Duration::ZERO, Undo::Nothing);
-                tally.fault("KILL on the index");
-                return Ok(());
-            }
-            2 => (
-                (&[20, 24, 26], "index read-only"),
-                "SET GLOBAL super_read_only = ON".to_owned(),
-                "SET GLOBAL super_read_only = OFF, GLOBAL read_only = OFF".to_owned(),
+    fn at_index(&mut self, keeper: &Server, subject: &Subject, rng: &mut Rng, tally: &mut Tally) {
+        type Fault = (&'static str, &'static [i32], &'static str, &'static str);
+        const FAULTS: [Fault; 6] = [
+            (
+                "index read-only",
+                &[20, 24, 26],
+                "SET GLOBAL super_read_only = ON",
+                "SET GLOBAL super_read_only = OFF, GLOBAL read_only = OFF",
             ),
-            3 => {
-                let bytes = rng.pick(&[16 << 10, 128 << 10, 1 << 20]);
-                (
-                    (&[20, 24, 25], "max_allowed_packet small on the index"),
-                    format!("SET GLOBAL max_allowed_packet = {bytes}"),
-                    "SET GLOBAL max_allowed_packet = DEFAULT".to_owned(),
-                )
-            }
-            _ => {
-                let (take, give) = rng.pick(&[
-                    (
-                        "REVOKE INSERT ON *.* FROM keeper",
-                        "GRANT INSERT ON *.* TO keeper",
-                    ),
-                    (
-                        "ALTER USER keeper ACCOUNT LOCK",
-                        "ALTER USER keeper ACCOUNT UNLOCK",
-                    ),
-                ]);
-                (
-                    (&[20, 21, 24], "privileges revoked on the index"),
-                    take.to_owned(),
-                    give.to_owned(),
-                )
-            }
-        };
-        self.begin(codes, false, lasts, Undo::Index(vec![give]));
-        run(keeper.client(), &[take])?;
-        // New sessions feel it, and some of what is under way too.
-        if rng.chance(70) {
-            end_sessions(keeper, "keeper", true)?;
+            (
+                "max_allowed_packet small on the index",
+                &[20, 24, 25],
+                "SET GLOBAL max_allowed_packet = 16384",
+                "SET GLOBAL max_allowed_packet = DEFAULT",
+            ),
+            (
+                "max_allowed_packet small on the index",
+                &[20, 24, 25],
+                "SET GLOBAL max_allowed_packet = 262144",
+                "SET GLOBAL max_allowed_packet = DEFAULT",
+            ),
+            (
+                "privileges revoked on the index",
+                &[20, 21, 24],
+                "REVOKE INSERT ON *.* FROM keeper",
+                "GRANT INSERT ON *.* TO keeper",
+            ),
+            (
+                "privileges revoked on the index",
+                &[20, 21, 24],
+                "ALTER USER keeper ACCOUNT LOCK",
+                "ALTER USER keeper ACCOUNT UNLOCK",
+            ),
+            ("KILL on the index", INDEX_AWAY, "DO 0", "DO 0"),
+        ];
+        if rng.chance(20) {
+            return self.hold(subject, rng, tally);
         }
-        tally.fault(name);
-        Ok(())
+        let (name, codes, take, give) = rng.pick(&FAULTS);
+        if run(keeper, take).is_ok() {
+            // New sessions feel it, and some of what is under way too.
+            if take == give || rng.chance(70) {
+                end_sessions(keeper, "keeper", rng.chance(70)).ok();
+            }
+            tally.fault(name);
+        }
+        let lasts = millis(rng, 500, 5_000);
+        self.begin(codes, take == give, lasts, Undo::Index(give));
     }
 
     /// Undoes the faults whose time is over.
@@ -382,11 +373,8 @@ impl Faults {
                     true
                 }
                 // A server that is away gets them when it is back.
-                Undo::Source(statements) => run(scene.source.client(), statements).is_ok(),
-                Undo::Index(statements) => {
-                    let keeper = scene.keeper.as_ref().ok_or("no index server")?;
-                    run(keeper.client(), statements).is_ok()
-                }
+                Undo::Source(sql) => run(&scene.source, sql).is_ok(),
+                Undo::Index(sql) => scene.keeper.as_ref().is_none_or(|at| run(at, sql).is_ok()),
                 Undo::Thread(thread, _) => {
                     let ended = thread.take_if(|thread| thread.is_finished());
                     let over = ended.is_some();

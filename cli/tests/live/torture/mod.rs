@@ -2,10 +2,12 @@
 //! a workload of every shape runs. After each round the faults stop, and every index has to equal the binlog one for one.
 
 mod faults;
+mod load;
 mod scene;
 mod subject;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -64,21 +66,23 @@ fn torture() {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let seed = setting("BINTRAIL_TORTURE_SEED", now);
     let seconds = setting("BINTRAIL_TORTURE_SECONDS", 60);
-    let choice = |name: &str| std::env::var(name).unwrap_or_else(|_| "all".to_owned());
-    let (mode, backend) = (
-        choice("BINTRAIL_TORTURE_MODE"),
-        choice("BINTRAIL_TORTURE_BACKEND"),
-    );
+    let choice = |name: &str, usual: &str| std::env::var(name).unwrap_or_else(|_| usual.to_owned());
+    let kind = choice("BINTRAIL_TORTURE_SOURCE", "mysql97");
+    let mode = choice("BINTRAIL_TORTURE_MODE", "all");
+    let backend = choice("BINTRAIL_TORTURE_BACKEND", "all");
     println!("seed {seed}, {seconds} s");
     let started = Instant::now();
     let over = || started.elapsed() >= Duration::from_secs(seconds);
     let mut tally = Tally::default();
     for epoch in 0.. {
         let mut rng = Rng::new(seed ^ epoch << 32);
-        let mut scene = Scene::set(&mut rng, &mode, &backend).unwrap();
+        let mut scene = Scene::set(&mut rng, &kind, &mode, &backend).unwrap();
         println!("epoch {epoch}: {}", scene.about);
         for round in 0..ROUNDS {
-            let ran = self::round(&mut scene, &mut rng, &mut tally);
+            let ran = catch_unwind(AssertUnwindSafe(|| {
+                self::round(&mut scene, &mut rng, &mut tally)
+            }));
+            let ran = ran.unwrap_or_else(|_| Err("see the panic above".into()));
             if let Err(error) = ran {
                 tally.print(started);
                 let kept = scene.keep();
@@ -107,11 +111,10 @@ fn round(scene: &mut Scene, rng: &mut Rng, tally: &mut Tally) -> Result<()> {
     let mut faults = Faults::default();
     let ran = under_faults(scene, &mut faults, rng, tally);
     let ended = faults.end(scene, tally);
-    scene.workload.stop();
-    let (_, catalog) = work.join().map_err(|_| "the workload panicked")??;
+    scene.load.stop(work)?;
     ran.and(ended)?;
     scene.settle(&faults.excuses, tally)?;
-    scene.check(&catalog, tally)
+    scene.check(tally)
 }
 
 fn under_faults(

@@ -1,21 +1,18 @@
 //! A source under load, an index server, and the streams between them.
 
 use std::sync::Arc;
-use std::thread::{self, JoinHandle, sleep};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use bintrail_testkit::Result;
-use bintrail_testkit::check::{Replay, same_events};
-use bintrail_testkit::oracle::Oracle;
 use bintrail_testkit::proxy::Proxy;
-use bintrail_testkit::schema::Catalog;
 use bintrail_testkit::server::Server;
-use bintrail_testkit::value::Charsets;
-use bintrail_testkit::workload::{Plan, Report, Rng, Workload, schemas};
+use bintrail_testkit::workload::{Plan, Rng};
 
 use super::Tally;
+use super::load::{Load, Working};
 use super::subject::{Excuse, Subject};
-use crate::support::{Scratch, Stream, index_server, source};
+use crate::support::{Scratch, Stream, index_server, source_of};
 
 /// Longest wait for the streams once the faults are over.
 const PATIENCE: Duration = Duration::from_secs(200);
@@ -24,19 +21,22 @@ pub(super) struct Scene {
     pub(super) about: String,
     pub(super) source: Arc<Server>,
     pub(super) keeper: Option<Arc<Server>>,
-    pub(super) workload: Arc<Workload>,
+    pub(super) load: Load,
+    /// Does the source know ACCOUNT LOCK?
+    pub(super) locks_accounts: bool,
     pub(super) subjects: Vec<Subject>,
     scratch: Scratch,
 }
 
 impl Scene {
     /// Servers with settings drawn from `rng`, and a stream of each of the modes and backends.
-    pub(super) fn set(rng: &mut Rng, mode: &str, backend: &str) -> Result<Scene> {
+    pub(super) fn set(rng: &mut Rng, kind: &str, mode: &str, backend: &str) -> Result<Scene> {
+        let newest = kind == "mysql97";
         let full = rng.chance(60);
         // A kill -9 must not lose what the source has sent: that needs it written, not synced.
         let mut options = vec!["--innodb-flush-log-at-trx-commit=2"];
         options.push(rng.pick(&["--max-binlog-size=256K", "--max-binlog-size=16M"]));
-        if full {
+        if full && newest {
             options.push("--binlog-row-metadata=FULL");
         }
         let mysql = ["all", "mysql"].contains(&backend);
@@ -45,23 +45,36 @@ impl Scene {
             "--innodb-flush-log-at-trx-commit=0",
             "--innodb-flush-log-at-trx-commit=2",
         ]);
-        let mut about = format!("source {}", options.join(" "));
+        let mut about = format!("{kind} {}", options.join(" "));
         let keeper = if mysql {
             about += &format!(", index {load} {flush}");
             Some(Arc::new(index_server(&[load, flush])))
         } else {
             None
         };
-        let source = Arc::new(source(&options));
+        let source = Arc::new(source_of(kind, &options));
         let scratch = Scratch::new();
-        let gtids = source.client()?.string("SELECT @@gtid_executed")?;
+        let load = if newest {
+            let plan = Plan {
+                sessions: 6,
+                ddl: full,
+                rate: Some(1_000),
+                bulk_rows: 4_000,
+                bulks: 1,
+                outages: true,
+                ..Plan::mixed(rng.word(), u64::MAX)
+            };
+            Load::full(&source, plan)?
+        } else {
+            Load::plain(&source, kind, rng.word())?
+        };
+        let file = source.binlog_files()?.remove(0);
+        let file = file.file_name().unwrap_or_default().to_string_lossy();
         let mut subjects = Vec::new();
-        for (at, kind, keeper) in [("sqlite", None), ("mysql", keeper.as_ref())]
+        for (at, by, keeper) in [("sqlite", None), ("mysql", keeper.as_ref())]
             .into_iter()
             .flat_map(|(at, keeper)| [(at, "gtid", keeper), (at, "position", keeper)])
-            .filter(|(at, kind, _)| {
-                [*at, "all"].contains(&backend) && [*kind, "all"].contains(&mode)
-            })
+            .filter(|(at, by, _)| [*at, "all"].contains(&backend) && [*by, "all"].contains(&mode))
         {
             let id = (5_000 + subjects.len()).to_string();
             let batch = rng.pick(&[1, 100, 1_000, 5_000]).to_string();
@@ -73,9 +86,9 @@ impl Scene {
                 }
             };
             let (tls, index_tls) = (tls(rng), tls(rng));
-            let start = match kind {
-                "gtid" => ["--start-gtid", &gtids],
-                _ => ["--start-file", "mysql-bin.000001"],
+            let start = match by {
+                "gtid" => ["--start-gtid", ""],
+                _ => ["--start-file", &file],
             };
             let mut arguments = vec![
                 "--server-id",
@@ -89,7 +102,7 @@ impl Scene {
             if keeper.is_some() {
                 arguments.extend(["--index-ssl-mode", index_tls]);
             }
-            let name = format!("{at}-{kind}");
+            let name = format!("{at}-{by}");
             about += &format!(", {name} (batch {batch}, TLS {tls}, index {index_tls})");
             let stream = Stream::new(
                 &name,
@@ -102,29 +115,19 @@ impl Scene {
             let index_link = keeper.map(|keeper| Proxy::start(keeper.port, rng.word()));
             subjects.push(Subject::new(stream, link, index_link.transpose()?));
         }
-        let plan = Plan {
-            sessions: 6,
-            ddl: full,
-            rate: Some(1_000),
-            bulk_rows: 4_000,
-            bulks: 1,
-            outages: true,
-            ..Plan::mixed(rng.word(), u64::MAX)
-        };
-        let workload = Arc::new(Workload::create(&source, plan)?);
         Ok(Scene {
             about,
             source,
             keeper,
-            workload,
+            load,
+            locks_accounts: newest,
             subjects,
             scratch,
         })
     }
 
-    pub(super) fn work(&self) -> JoinHandle<Result<(Report, Catalog)>> {
-        let workload = Arc::clone(&self.workload);
-        thread::spawn(move || workload.run())
+    pub(super) fn work(&self) -> Working {
+        self.load.start(&self.source)
     }
 
     /// Starts what ended again.
@@ -136,10 +139,7 @@ impl Scene {
 
     /// Waits until every stream has all that the source has.
     pub(super) fn settle(&mut self, excuses: &[Excuse], tally: &mut Tally) -> Result<()> {
-        // The last thing in the binlog is a transaction, behind which every stream comes to stand.
-        self.source.client()?.run(
-            "INSERT INTO `shop`.`parted` (`id`, `n`) SELECT MIN(`id`) - 1, 0 FROM `shop`.`parted`",
-        )?;
+        self.load.last(&mut self.source.client()?)?;
         let position = self.source.position()?;
         let started = Instant::now();
         loop {
@@ -169,28 +169,16 @@ impl Scene {
     }
 
     /// Compares every index with the binlog, and what it rebuilds with the source's tables.
-    pub(super) fn check(&mut self, catalog: &Catalog, tally: &mut Tally) -> Result<()> {
-        let mut charsets = Charsets::new(self.source.client()?)?;
+    pub(super) fn check(&mut self, tally: &mut Tally) -> Result<()> {
         for subject in &mut self.subjects {
-            let Stream { name, index, .. } = &subject.stream;
-            let about = |error| format!("{name}: {error}");
-            let oracle = Oracle::of(&self.source)?;
-            let count =
-                same_events(index.open()?, oracle, catalog, &mut charsets).map_err(about)?;
-            let mut replay = Replay::new(catalog, false);
-            replay.index(index.open()?).map_err(about)?;
-            tally.rows += replay
-                .same_tables(&mut self.source.client()?, &schemas())
-                .map_err(about)?;
-            let skips = index
-                .open()?
-                .string("SELECT capture_skips FROM stream_state")?;
-            if skips.as_deref() != Some("{}") {
-                return Err(format!("{name}: skipped {skips:?}").into());
-            }
-            tally.compared += count;
-            tally.fresh += count - subject.compared;
-            subject.compared = count;
+            let (events, rows) = self
+                .load
+                .check(&subject.stream, &self.source)
+                .map_err(|error| format!("{}: {error}", subject.stream.name))?;
+            tally.compared += events;
+            tally.fresh += events - subject.compared;
+            tally.rows += rows;
+            subject.compared = events;
         }
         Ok(())
     }
