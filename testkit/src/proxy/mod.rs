@@ -354,3 +354,110 @@ impl Link {
         Some((at, how))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{ErrorKind, Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// A client and a server with a proxy between them, the server's greeting sent and received.
+    fn pair() -> (Proxy, TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = Proxy::start(listener.local_addr().unwrap().port(), 1).unwrap();
+        let mut client = TcpStream::connect(("127.0.0.1", proxy.port)).unwrap();
+        let mut server = listener.accept().unwrap().0;
+        for stream in [&client, &server] {
+            stream
+                .set_read_timeout(Some(Duration::from_millis(300)))
+                .unwrap();
+        }
+        server.write_all(&packet(0, b"\x0a9.7.0")).unwrap();
+        assert_eq!(read(&mut client, 10), packet(0, b"\x0a9.7.0"));
+        (proxy, client, server)
+    }
+
+    fn packet(sequence: u8, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![payload.len() as u8, 0, 0, sequence];
+        packet.extend_from_slice(payload);
+        packet
+    }
+
+    fn read(stream: &mut TcpStream, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        stream.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// What ends a connection: 0 bytes, or an error.
+    fn end(stream: &mut TcpStream) -> std::result::Result<usize, ErrorKind> {
+        stream.read(&mut [0; 64]).map_err(|error| error.kind())
+    }
+
+    fn trap(kind: Kind, part: Part, how: Break) -> Trap {
+        Trap {
+            kind,
+            skip: 1,
+            part,
+            how,
+        }
+    }
+
+    #[test]
+    fn a_trap_cuts_at_its_packet() {
+        for (part, passes) in [
+            (Part::Before, 0..1),
+            (Part::Within, 1..6),
+            (Part::Behind, 6..7),
+        ] {
+            let (proxy, mut client, mut server) = pair();
+            client.write_all(&packet(1, b"login")).unwrap();
+            server.write_all(&packet(2, b"\0ok")).unwrap();
+            read(&mut client, 7);
+            proxy.trap(trap(Kind::Command(3), part, Break::Fin));
+            client.write_all(&packet(0, b"\x03a")).unwrap();
+            client.write_all(&packet(0, b"\x03b")).unwrap();
+            read(&mut server, 4 + 5 + 6);
+            let mut rest = Vec::new();
+            server.read_to_end(&mut rest).unwrap();
+            assert!(passes.contains(&rest.len()), "{part:?}: {rest:?}");
+            assert_eq!(end(&mut client), Ok(0));
+            assert_eq!(proxy.struck(), 1);
+        }
+    }
+
+    #[test]
+    fn each_break_is_told_to_those_it_says() {
+        let silent = Err(ErrorKind::WouldBlock);
+        let reset = Err(ErrorKind::ConnectionReset);
+        for (how, at_client, at_server) in [
+            (Break::Fin, Ok(0), Ok(0)),
+            (Break::Reset, reset, reset),
+            (Break::Ghost, reset, silent),
+            (Break::HalfOpen, silent, silent),
+        ] {
+            let (proxy, mut client, mut server) = pair();
+            proxy.break_all(how);
+            assert_eq!(end(&mut client), at_client, "{how:?}");
+            assert_eq!(end(&mut server), at_server, "{how:?}");
+            proxy.heal();
+            if at_server == silent {
+                assert_eq!(end(&mut server), reset, "{how:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_held_up_come_later() {
+        let (proxy, mut client, mut server) = pair();
+        proxy.flow(Flow::Stall);
+        client.write_all(&packet(1, b"login")).unwrap();
+        assert_eq!(end(&mut server), Err(ErrorKind::WouldBlock));
+        proxy.flow(Flow::Dribble);
+        assert_eq!(read(&mut server, 9), packet(1, b"login"));
+        proxy.flow(Flow::Refuse);
+        let mut other = TcpStream::connect(("127.0.0.1", proxy.port)).unwrap();
+        assert_eq!(end(&mut other), Err(ErrorKind::ConnectionReset));
+    }
+}
