@@ -11,7 +11,10 @@
 )]
 
 mod bad_input;
+mod failover;
 mod faults;
+mod gaps;
+mod link;
 mod other_servers;
 mod secrets;
 mod stream;

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::gtids::Gtids;
-use crate::index::record::{Checkpoint, Flavor, Source};
+use crate::index::record::{Flavor, Source};
 use crate::source::connection::{ConnectOptions, Connection};
 use crate::source::replication::ReplicationStream;
 use crate::stream::Start;
@@ -19,6 +19,13 @@ use crate::table::SchemaColumn;
 
 /// How often the source says that it is alive while it has no events.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// What its answers depend on, so that no setting of the server changes them.
+const SESSION: [&str; 2] = [
+    "SET NAMES utf8mb4",
+    "SET SESSION sql_mode = '', sql_select_limit = 18446744073709551615, sql_big_selects = 1 \
+     /*!80030 , show_gipk_in_create_table_and_information_schema = 1 */",
+];
 
 /// A connection for questions to the source.
 #[derive(Debug)]
@@ -37,16 +44,19 @@ pub(crate) struct Settings {
     pub(crate) log_bin: bool,
     pub(crate) binlog_format: String,
     pub(crate) gtid_mode: String,
+    pub(super) expire_seconds: Option<f64>,
+    pub(super) expire_days: Option<f64>,
+    pub(super) auto_purge: bool,
+    pub(super) max_total_size: Option<u64>,
 }
 
 impl Server {
     pub(crate) async fn connect(options: &ConnectOptions) -> Result<Self, Error> {
         let wrap = |error| source_error(options, error);
         let mut connection = Connection::connect(options).await.map_err(wrap)?;
-        connection
-            .execute("SET NAMES utf8mb4")
-            .await
-            .map_err(wrap)?;
+        for statement in SESSION {
+            connection.execute(statement).await.map_err(wrap)?;
+        }
         let settings = Settings::read(&mut connection).await.map_err(wrap)?;
         Ok(Self {
             options: options.clone(),
@@ -78,11 +88,7 @@ impl Server {
     /// `gtid_mode` is ON, so that every transaction has one, else by file and position.
     pub(crate) async fn start(&mut self, wanted: Option<&Start>) -> Result<Start, Error> {
         let flavor = self.flavor();
-        let has_gtids = match flavor {
-            Flavor::MySql => self.settings.gtid_mode.eq_ignore_ascii_case("ON"),
-            // Every transaction has one since 10.0.
-            Flavor::MariaDb => true,
-        };
+        let has_gtids = self.has_gtids();
         let refused = |problem: String| {
             Err(Error::SourceSetup {
                 address: address(&self.options),
@@ -101,6 +107,16 @@ impl Server {
                     Flavor::MariaDb => "0-1-5",
                 }
             )),
+            Some(Start::Gtids(set)) => {
+                let executed = parse_set(&self.gtids().await?, flavor)?;
+                match set.missing_in(&executed) {
+                    Some(missing) => Err(Error::Uncommitted {
+                        address: address(&self.options),
+                        missing,
+                    }),
+                    None => Ok(Start::Gtids(set.clone())),
+                }
+            }
             Some(start) => Ok(start.clone()),
             None if has_gtids => {
                 let set = self.gtids().await?;
@@ -113,34 +129,18 @@ impl Server {
         }
     }
 
-    /// Checks that the binlog has not gone back behind `checkpoint`, as RESET BINARY LOGS, or a restored backup,
-    /// has it do. The source would count its GTIDs, and name its files, from the first again: once it has
-    /// passed the checkpoint, new transactions would be taken for old ones and left out.
-    ///
-    /// # Errors
-    /// [`Error::Rewound`], and a broken connection.
-    pub(crate) async fn check_not_rewound(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        let (file, position) = match self.current_place().await {
-            Err(Error::Source {
-                error: super::Error::PrivilegeMissing(error),
-                ..
-            }) => {
-                tracing::warn!(%error, "cannot see whether the source's binary logs were reset");
-                return Ok(());
-            }
-            place => place?,
-        };
-        let base = |file: &str| file.rsplit_once('.').map(|(base, _)| base.to_owned());
-        let (old, at) = (&checkpoint.binlog_file, checkpoint.binlog_position);
-        // Under another name (`log_bin` was changed) files are counted anew.
-        if base(&file) == base(old) && log_order(&file, position) < log_order(old, at) {
-            return Err(Error::Rewound {
-                address: address(&self.options),
-                read: format!("{old}:{at}"),
-                now: format!("{file}:{position}"),
-            });
+    /// How it is reached.
+    pub(crate) const fn options(&self) -> &ConnectOptions {
+        &self.options
+    }
+
+    /// Has every one of its transactions a GTID?
+    pub(crate) fn has_gtids(&self) -> bool {
+        match self.flavor() {
+            Flavor::MySql => self.settings.gtid_mode.eq_ignore_ascii_case("ON"),
+            // Since 10.0.
+            Flavor::MariaDb => true,
         }
-        Ok(())
     }
 
     /// Which family it belongs to.
@@ -243,7 +243,7 @@ impl Server {
     }
 
     /// Runs a question; on a connection that idled for too long, on a new one.
-    async fn query(&mut self, sql: &str) -> Result<ResultSet, Error> {
+    pub(super) async fn query(&mut self, sql: &str) -> Result<ResultSet, Error> {
         let first = self.connection.query(sql).await;
         let answer = match first {
             Err(
@@ -268,7 +268,9 @@ impl Settings {
         let rows = connection
             .query(
                 "SHOW GLOBAL VARIABLES WHERE Variable_name IN \
-                 ('version', 'server_uuid', 'server_id', 'log_bin', 'binlog_format', 'gtid_mode')",
+                 ('version', 'server_uuid', 'server_id', 'log_bin', 'binlog_format', 'gtid_mode', \
+                 'binlog_expire_logs_seconds', 'expire_logs_days', 'binlog_expire_logs_auto_purge', \
+                 'max_binlog_total_size', 'binlog_space_limit')",
             )
             .await?;
         let value = |name: &str| {
@@ -288,6 +290,13 @@ impl Settings {
             // Gone from servers that can log rows only.
             binlog_format: value("binlog_format").unwrap_or_else(|| "ROW".to_owned()),
             gtid_mode: value("gtid_mode").unwrap_or_else(|| "OFF".to_owned()),
+            expire_seconds: value("binlog_expire_logs_seconds").and_then(|time| time.parse().ok()),
+            expire_days: value("expire_logs_days").and_then(|days| days.parse().ok()),
+            auto_purge: value("binlog_expire_logs_auto_purge").as_deref() != Some("OFF"),
+            // MariaDB's name, and Percona's.
+            max_total_size: value("max_binlog_total_size")
+                .or_else(|| value("binlog_space_limit"))
+                .and_then(|size| size.parse().ok()),
         })
     }
 }
@@ -427,13 +436,13 @@ pub(crate) fn source_error(options: &ConnectOptions, error: super::Error) -> Err
     }
 }
 
-fn text(row: &[Option<bytes::Bytes>], column: usize) -> Option<String> {
+pub(super) fn text(row: &[Option<bytes::Bytes>], column: usize) -> Option<String> {
     let bytes = row.get(column)?.as_ref()?;
     Some(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// `name` as an SQL string that no `sql_mode` reads otherwise.
-fn quote(name: &str) -> String {
+pub(super) fn quote(name: &str) -> String {
     let mut hex = String::with_capacity(name.len().saturating_mul(2).saturating_add(16));
     hex.push_str("_utf8mb4 x'");
     for byte in name.bytes() {
