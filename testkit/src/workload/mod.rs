@@ -162,9 +162,8 @@ impl Workload {
     /// at any time, in this and earlier runs.
     pub fn run(self: &Arc<Workload>) -> Result<(Report, Catalog)> {
         self.stop.store(false, Ordering::Relaxed);
-        let mut client = Client::connect(self.opts.clone())?;
         let mut catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
-        catalog.refresh(&mut client, &schemas())?;
+        let mut client = self.client(&mut catalog)?;
         let pace = Pace {
             run: self.runs.fetch_add(1, Ordering::Relaxed),
             started: Instant::now(),
@@ -174,8 +173,14 @@ impl Workload {
         for number in 0..self.plan.sessions {
             let workload = Arc::clone(self);
             sessions.push(crate::client::runtime().spawn(async move {
-                let mut session = Session::connect(&workload, number, pace).await?;
-                session.run().await
+                loop {
+                    match Session::connect(&workload, number, pace).await {
+                        Ok(mut session) => return session.run().await,
+                        Err(_) if workload.finished() => return Ok(()),
+                        Err(_) if workload.plan.outages => tokio::time::sleep(AGAIN).await,
+                        Err(error) => return Err(error),
+                    }
+                }
             }));
         }
         let mut outcome = Ok(());
@@ -196,8 +201,7 @@ impl Workload {
         }
         outcome?;
         if self.plan.outages {
-            client = Client::connect(self.opts.clone())?;
-            catalog.refresh(&mut client, &schemas())?;
+            self.client(&mut catalog)?;
         }
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let report = Report {
@@ -295,12 +299,23 @@ impl Workload {
                     });
                 }
             }
-            std::thread::sleep(AGAIN);
-            if let Ok(mut again) = Client::connect(self.opts.clone())
-                && catalog.refresh(&mut again, &schemas()).is_ok()
-            {
-                *client = again;
+            *client = self.client(catalog)?;
+        }
+    }
+
+    /// A connection, and what the tables look like now. Waits through an outage.
+    fn client(&self, catalog: &mut Catalog) -> Result<Client> {
+        let started = Instant::now();
+        loop {
+            let connected = Client::connect(self.opts.clone()).and_then(|mut client| {
+                catalog.refresh(&mut client, &schemas())?;
+                Ok(client)
+            });
+            let enough = started.elapsed() > Duration::from_secs(60);
+            if connected.is_ok() || !self.plan.outages || enough {
+                return connected;
             }
+            std::thread::sleep(AGAIN);
         }
     }
 }
@@ -386,19 +401,21 @@ impl<'a> Session<'a> {
 
     /// Works until the plan is fulfilled, through outages if it speaks of them.
     async fn run(&mut self) -> Result<()> {
-        if self.workload.plan.outages {
-            self.decide_left_over().await?;
-        }
         loop {
-            match self.work().await {
+            let mut worked = Ok(());
+            if self.workload.plan.outages {
+                worked = self.decide_left_over().await;
+            }
+            if worked.is_ok() {
+                worked = self.work().await;
+            }
+            match worked {
                 Err(error) if self.workload.plan.outages && error.is::<Away>() => {}
                 done => return done,
             }
             while !self.workload.finished() {
                 tokio::time::sleep(AGAIN).await;
-                if let Ok(mut again) = Session::connect(self.workload, self.number, self.pace).await
-                    && again.decide_left_over().await.is_ok()
-                {
+                if let Ok(again) = Session::connect(self.workload, self.number, self.pace).await {
                     self.conn = again.conn;
                     break;
                 }
@@ -412,7 +429,14 @@ impl<'a> Session<'a> {
     /// Ends the XA transaction that this session had prepared when the server went away, if there is one:
     /// its locks would stay.
     async fn decide_left_over(&mut self) -> Result<()> {
-        let rows: Vec<(i64, i64, i64, String)> = self.conn.query("XA RECOVER CONVERT XID").await?;
+        let rows = self.conn.query("XA RECOVER CONVERT XID").await;
+        let rows: Vec<(i64, i64, i64, String)> = rows.map_err(|error| -> crate::Error {
+            if away(&error) {
+                Away(error).into()
+            } else {
+                error.into()
+            }
+        })?;
         let own = format!("s{}", self.number);
         let own: String = own.bytes().map(|byte| format!("{byte:02X}")).collect();
         for (format, gtrid, _, data) in rows {
@@ -421,7 +445,7 @@ impl<'a> Session<'a> {
             if first == own {
                 let end = ["COMMIT", "ROLLBACK"][self.rng.below(2) as usize];
                 let sql = format!("XA {end} X'{first}',X'{second}',{format}");
-                self.conn.query_drop(sql).await?;
+                self.execute(&sql).await?;
             }
         }
         Ok(())
