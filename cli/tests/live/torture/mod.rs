@@ -111,8 +111,8 @@ fn round(scene: &mut Scene, rng: &mut Rng, tally: &mut Tally) -> Result<()> {
     let mut faults = Faults::default();
     let ran = under_faults(scene, &mut faults, rng, tally);
     let ended = faults.end(scene, tally);
-    scene.load.stop(work)?;
-    ran.and(ended)?;
+    let worked = scene.load.stop(work);
+    ran.and(ended).and(worked)?;
     scene.settle(&faults.excuses, tally)?;
     scene.check(tally)
 }
