@@ -247,6 +247,12 @@ impl Error {
         )
     }
 
+    /// Did the source close the connection without a word?
+    pub(crate) fn is_hang_up(&self) -> bool {
+        matches!(self, Self::Source { error: source::Error::Lost(error), .. }
+            if error.kind() == io::ErrorKind::UnexpectedEof)
+    }
+
     /// May it go away by itself, so that the stream goes on from its checkpoint?
     pub(crate) fn is_retriable(&self) -> bool {
         use source::Error as E;

@@ -20,11 +20,13 @@ pub struct ImageWriter {
     inflated: Vec<u8>,
     /// Values that could not be read as their column's type and were kept as raw bytes instead.
     pub undecodable: u64,
+    /// Documents left out because their changes, which are all that was logged, could not be applied.
+    pub unpatched: u64,
 }
 
 impl ImageWriter {
     /// Appends `image` as a JSON object: column name to value, in column order. A column that the image
-    /// leaves out is left out.
+    /// leaves out is left out, and so is a document whose changes cannot be applied.
     pub fn write_image(&mut self, out: &mut Vec<u8>, table: &Table, image: Image<'_>) {
         let start = out.len();
         out.push(b'{');
@@ -41,6 +43,11 @@ impl ImageWriter {
                 }
             }
             out.push(b',');
+        }
+        for change in image.changes() {
+            self.unpatched = self
+                .unpatched
+                .saturating_add(u64::from(change.applied.is_err()));
         }
         // The comma behind the last column, or the brace when there is none.
         if out.len() > start.saturating_add(1) {

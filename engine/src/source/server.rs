@@ -1,5 +1,7 @@
 //! A source server: what it is, how it is set up, where its binlog is, and what its tables are.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bintrail_proto::binlog::checksum::Checksum;
@@ -351,7 +353,7 @@ async fn open_dump(
         _ => Checksum::None,
     };
     connection
-        .register_replica(server_id, "", 0)
+        .register_replica(server_id, "", process_mark())
         .await
         .map_err(|error| match error {
             // Logged in it is: what it lacks is the privilege.
@@ -394,6 +396,18 @@ async fn open_dump(
         }
     };
     Ok((stream, checksum))
+}
+
+/// The port that this process says it has as a replica. Nobody connects there; it tells this process's dumps from
+/// another one's under the same server id.
+pub(super) fn process_mark() -> u16 {
+    static MARK: OnceLock<u16> = OnceLock::new();
+    *MARK.get_or_init(|| {
+        let [a, b, ..] = RandomState::new()
+            .hash_one(std::process::id())
+            .to_ne_bytes();
+        u16::from_ne_bytes([a, b])
+    })
 }
 
 /// The uuid that a replica of this server id goes by. It is the same after a restart, so that the

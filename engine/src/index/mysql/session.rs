@@ -634,14 +634,6 @@ impl Session {
         .await
     }
 
-    pub(super) async fn reset(&mut self, source_id: u32) -> Result<(), Fault> {
-        self.update(
-            "UPDATE stream_state SET mode = NULL WHERE source_id = ?",
-            (source_id,).into(),
-        )
-        .await
-    }
-
     /// Updates the one row of `stream_state`. The driver asks for rows found, not rows changed.
     async fn update(&mut self, sql: &str, params: Params) -> Result<(), Fault> {
         self.conn.exec_drop(sql, params).await?;

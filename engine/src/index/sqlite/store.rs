@@ -104,7 +104,7 @@ impl Store {
     fn create(&mut self) -> Result<(), Fault> {
         self.connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-             PRAGMA foreign_keys = OFF; PRAGMA cache_size = -65536;
+             PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384;
              PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
         )?;
         // Immediate: of two that start at once, the second sees what the first has made.
@@ -365,13 +365,6 @@ impl Store {
         self.update(
             "UPDATE stream_state SET gap_lost_at = ?2, gap_lost_detail = ?3 WHERE source_id = ?1",
             params![source_id, at, detail],
-        )
-    }
-
-    pub(super) fn reset(&self, source_id: u32) -> Result<(), Fault> {
-        self.update(
-            "UPDATE stream_state SET mode = NULL WHERE source_id = ?1",
-            params![source_id],
         )
     }
 
