@@ -13,7 +13,7 @@ mod json;
 pub mod pipeline;
 pub mod print;
 pub mod render;
-mod resolve;
+mod schema;
 pub mod secret;
 pub mod source;
 pub mod stream;

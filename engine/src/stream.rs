@@ -21,7 +21,7 @@ use crate::index::record::{Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mo
 use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
 use crate::pipeline::assemble::{Assembler, Entry, Need, Work};
 use crate::pipeline::encode::Encoder;
-use crate::resolve::resolve;
+use crate::schema::{Named, Names};
 use crate::source;
 use crate::source::connection::ConnectOptions;
 use crate::source::replication::{Progress, ReplicationStream};
@@ -136,8 +136,9 @@ async fn keep_streaming(
     let mut attached = None;
     loop {
         let started = Instant::now();
+        let told = stop.clone();
         let opened = tokio::select! {
-            opened = Session::open(options, index, &mut reset, &mut attached) => opened,
+            opened = Session::open(options, index, &mut reset, &mut attached, &told) => opened,
             // A source or an index that hangs must not keep a stream from stopping.
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         };
@@ -190,6 +191,7 @@ struct Session<'a> {
     source_id: u32,
     start: Start,
     server: Server,
+    names: Names<'a>,
     events: ReplicationStream,
     decoder: Decoder,
     assembler: Assembler,
@@ -204,6 +206,7 @@ impl<'a> Session<'a> {
         index: &'a Index,
         reset: &mut bool,
         attached: &mut Option<u32>,
+        stop: &watch::Receiver<bool>,
     ) -> Result<(Self, Vec<Bytes>), Error> {
         let mut server = Server::connect(&options.source).await?;
         server.check()?;
@@ -305,12 +308,19 @@ impl<'a> Session<'a> {
         if fresh && options.start.is_some() {
             assembler.doubt_start();
         }
+        let place = (checkpoint.binlog_file, checkpoint.binlog_position);
+        let ahead = derived_server_id(
+            &options.source,
+            &format!("{}, ahead", place_of(&options.index)),
+        );
+        let names = Names::with_index(index, source_id, &place, !fresh, ahead, stop.clone()).await?;
         let session = Self {
             options,
             index,
             source_id,
             start,
             server,
+            names,
             events,
             decoder: Decoder::for_dump(checksum),
             assembler,
@@ -422,14 +432,22 @@ impl<'a> Session<'a> {
                     .with_body(compressed.event_type, &plain)
                     .map_err(damaged)?;
             }
+            if let EventData::Query(query) = &event.data
+                && self
+                    .names
+                    .pass(query, self.assembler.file(), event.start)
+                    .await?
+            {
+                self.assembler.forget_tables();
+            }
             if let Need::Table(map) = self.assembler.handle(&event, body) {
-                let valid_from = (self.assembler.file().to_owned(), event.start);
+                let place = (self.assembler.file().to_owned(), event.start);
                 let server_table_id = map.table_id;
-                let table = resolve(map, valid_from, &mut self.server).await?;
-                let table_id = self
-                    .index
-                    .register_table(self.source_id, &table.version)
-                    .await?;
+                let named = self.names.resolve(map, place, &mut self.server).await?;
+                // Told to stop: what is left is read again.
+                let Some(Named { table, table_id }) = named else {
+                    return Ok(());
+                };
                 let table = Arc::new(table);
                 self.assembler
                     .define(event.body, server_table_id, Entry::Kept { table, table_id });

@@ -18,7 +18,8 @@ pub(crate) struct SchemaColumn {
     pub(crate) column_type: String,
     pub(crate) charset: Option<String>,
     pub(crate) nullable: bool,
-    pub(crate) generated: bool,
+    /// Not known from row metadata.
+    pub(crate) generated: Option<bool>,
     pub(crate) invisible: bool,
     /// Place in the primary key, from 1.
     pub(crate) pk: Option<u16>,
@@ -82,11 +83,12 @@ impl Table {
         Self::compile(map, columns, known_by, valid_from)
     }
 
-    /// A table named by `information_schema`; `None` when that definition is not the one that the event's
-    /// rows were written under.
+    /// A table named by a definition that the source or the index has; `None` when it is not the one
+    /// that the event's rows were written under.
     pub(crate) fn from_schema(
         map: &TableMap,
         schema: &[SchemaColumn],
+        known_by: KnownBy,
         valid_from: (String, u64),
     ) -> Option<Self> {
         if schema.len() != map.columns.len() {
@@ -110,14 +112,14 @@ impl Table {
                 nullable: known.nullable,
                 pk: known.pk,
                 members: members(&known.column_type),
-                generated: Some(known.generated),
+                generated: known.generated,
                 invisible: known.invisible,
             });
         }
         Some(Self::compile(
             Arc::new(map),
             columns,
-            KnownBy::InformationSchema,
+            known_by,
             valid_from,
         ))
     }
@@ -369,7 +371,7 @@ fn known_charset(known: &SchemaColumn) -> Option<Charset> {
 }
 
 /// The members in `enum('a','b''c')` or `set(…)`; `None` for other types.
-fn members(column_type: &str) -> Option<Vec<String>> {
+pub(crate) fn members(column_type: &str) -> Option<Vec<String>> {
     let list = column_type
         .strip_prefix("enum(")
         .or_else(|| column_type.strip_prefix("set("))?;

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::error::Error;
 use crate::print::Printer;
-use crate::resolve::resolve;
+use crate::schema::Names;
 use crate::source::connection::ConnectOptions;
 use crate::source::server::{self, Server};
 use crate::stream::{Start, derived_server_id, read};
@@ -42,6 +42,8 @@ pub async fn tail<W: Write>(
     let (mut events, checksum) =
         server::dump(&options.source, server_id, &start, server.flavor()).await?;
     let mut decoder = Decoder::for_dump(checksum);
+    let ahead = derived_server_id(&options.source, "tail, ahead");
+    let mut names = Names::without_index(ahead, stop.clone());
     let mut frames = Vec::new();
     let mut inflated = Vec::new();
     loop {
@@ -62,8 +64,10 @@ pub async fn tail<W: Write>(
                 })?;
             if let Some(map) = printer.handle(&event)? {
                 let valid_from = (printer.file().to_owned(), event.start);
-                let table = resolve(map, valid_from, &mut server).await?;
-                printer.define(&event, table);
+                let Some(named) = names.resolve(map, valid_from, &mut server).await? else {
+                    return Ok(());
+                };
+                printer.define(&event, named.table);
             }
         }
         printer.flush().map_err(Error::Output)?;

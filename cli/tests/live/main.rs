@@ -12,6 +12,7 @@
 
 mod bad_input;
 mod other_servers;
+mod schema;
 mod secrets;
 mod stream;
 mod support;

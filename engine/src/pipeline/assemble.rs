@@ -240,6 +240,11 @@ impl Assembler {
         }
     }
 
+    /// Has every table be asked for again: what is known of some may be true no longer.
+    pub(crate) fn forget_tables(&mut self) {
+        self.tables.clear();
+    }
+
     /// Answers [`Need::Table`].
     pub(crate) fn define(&mut self, body: &[u8], server_table_id: u64, entry: Entry) {
         self.tables.insert(server_table_id, (body.into(), entry));

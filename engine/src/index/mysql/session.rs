@@ -13,8 +13,8 @@ use super::super::convert::{
 };
 use super::super::error::{ErrorKind, IndexError};
 use super::super::record::{
-    Attached, Batch, Checkpoint, Micros, Source, SourceStatus, StreamState, TableVersion,
-    change_ids_of,
+    Attached, Batch, Checkpoint, KnownBy, Micros, Place, Source, SourceStatus, StreamState,
+    TableVersion, ValidTable, change_ids_of,
 };
 use super::super::time::{now, timestamp};
 use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
@@ -34,6 +34,15 @@ const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_i
    events_indexed, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_event_time),
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_checkpoint), server_id, lag_seconds, last_error,
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', gap_lost_at), gap_lost_detail, capture_skips";
+
+/// The columns that [`read_version`] reads.
+const VERSION: &str = "table_id, schema_name, table_name, columns, known_by, valid_from_file,
+   valid_from_position";
+
+/// Is a row of `table_versions` valid behind `:file` and `:position`?
+const VALID_BEHIND: &str = "(valid_until_file IS NULL
+   OR (CHAR_LENGTH(valid_until_file), valid_until_file, valid_until_position)
+     > (CHAR_LENGTH(:file), :file, :position))";
 
 /// A connection as its server knows it. Its number comes again once the server has restarted.
 #[derive(Debug, Clone)]
@@ -108,7 +117,20 @@ impl Session {
                 ),
             )
             .into()),
-            Some(_) => Ok(session),
+            Some(SCHEMA_VERSION) => Ok(session),
+            Some(_) if create => {
+                session.upgrade().await?;
+                Ok(session)
+            }
+            Some(_) => Err(IndexError::new(
+                ErrorKind::Unfit,
+                format!(
+                    "the index {} was made by an older bintrail: `bintrail init` brings it up to \
+                     date",
+                    database.unwrap_or_default()
+                ),
+            )
+            .into()),
             None if create => {
                 session.create().await?;
                 Ok(session)
@@ -150,6 +172,23 @@ impl Session {
             )
             .await?;
         Ok(())
+    }
+
+    /// From version 1. Every step may have been done before, by one that was cut off.
+    async fn upgrade(&mut self) -> Result<(), Fault> {
+        let add = "ALTER TABLE table_versions ADD COLUMN valid_until_file VARCHAR(512),
+                   ADD COLUMN valid_until_position BIGINT UNSIGNED";
+        match self.conn.query_drop(add).await {
+            // ER_DUP_FIELDNAME
+            Err(Error::Server(error)) if error.code == 1060 => {}
+            done => done?,
+        }
+        self.conn
+            .query_drop(
+                "UPDATE table_versions SET valid_until_file = '', valid_until_position = 0",
+            )
+            .await?;
+        self.create().await
     }
 
     pub(super) fn ghost(&self) -> &Ghost {
@@ -339,7 +378,8 @@ impl Session {
             .conn
             .exec_first(
                 "SELECT table_id FROM table_versions WHERE source_id = ? AND schema_name = ?
-                 AND table_name = ? AND columns = ? AND known_by = ? ORDER BY table_id LIMIT 1",
+                 AND table_name = ? AND columns = ? AND known_by = ?
+                 AND valid_until_file IS NULL ORDER BY table_id LIMIT 1",
                 (
                     source_id,
                     &version.schema,
@@ -378,27 +418,81 @@ impl Session {
         &mut self,
         source_id: u32,
     ) -> Result<Vec<(u32, TableVersion)>, Fault> {
-        let rows: Vec<(u32, String, String, String, String, String, u64)> = self
+        let sql =
+            format!("SELECT {VERSION} FROM table_versions WHERE source_id = ? ORDER BY table_id");
+        let rows: Vec<VersionRow> = self.conn.exec(sql, (source_id,)).await?;
+        rows.into_iter().map(read_version).collect()
+    }
+
+    pub(super) async fn table_version(&mut self, table_id: u32) -> Result<TableVersion, Fault> {
+        let sql = format!("SELECT {VERSION} FROM table_versions WHERE table_id = ?");
+        let row: Option<VersionRow> = self.conn.exec_first(sql, (table_id,)).await?;
+        let row = row.ok_or_else(|| convert::damaged(format!("no table {table_id}")))?;
+        Ok(read_version(row)?.1)
+    }
+
+    pub(super) async fn valid_tables(
+        &mut self,
+        source_id: u32,
+        place: &Place,
+    ) -> Result<Vec<ValidTable>, Fault> {
+        type ValidRow = (u32, String, String, String, u64, Option<String>, Option<u64>);
+        let rows: Vec<ValidRow> = self
             .conn
             .exec(
-                "SELECT table_id, schema_name, table_name, columns, known_by, valid_from_file,
-                   valid_from_position
-                 FROM table_versions WHERE source_id = ? ORDER BY table_id",
-                (source_id,),
+                format!(
+                    "SELECT table_id, schema_name, table_name, valid_from_file,
+                       valid_from_position, valid_until_file, valid_until_position
+                     FROM table_versions WHERE source_id = :source_id AND {VALID_BEHIND}
+                     ORDER BY table_id"
+                ),
+                params! { "source_id" => source_id, "file" => &place.0, "position" => place.1 },
             )
             .await?;
-        rows.into_iter()
-            .map(|(id, schema, table, columns, known_by, file, position)| {
-                let version = TableVersion {
-                    schema,
-                    table,
-                    columns: convert::parse_columns(&columns)?,
-                    known_by: parse_known_by(&known_by)?,
-                    valid_from: (file, position),
-                };
-                Ok((id, version))
+        Ok(rows
+            .into_iter()
+            .map(|(table_id, schema, table, file, position, until, at)| ValidTable {
+                table_id,
+                schema,
+                table,
+                valid_from: (file, position),
+                valid_until: until.zip(at),
             })
-            .collect()
+            .collect())
+    }
+
+    pub(super) async fn end_tables(
+        &mut self,
+        table_ids: &[u32],
+        until: &Place,
+    ) -> Result<(), Fault> {
+        for table_id in table_ids {
+            self.conn
+                .exec_drop(
+                    "UPDATE table_versions SET valid_until_file = ?, valid_until_position = ?
+                     WHERE table_id = ?",
+                    (&until.0, until.1, table_id),
+                )
+                .await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn forget_tables(
+        &mut self,
+        source_id: u32,
+        place: &Place,
+    ) -> Result<(), Fault> {
+        self.conn
+            .exec_drop(
+                format!(
+                    "UPDATE table_versions SET valid_until_file = '', valid_until_position = 0
+                     WHERE source_id = :source_id AND {VALID_BEHIND}"
+                ),
+                params! { "source_id" => source_id, "file" => &place.0, "position" => place.1 },
+            )
+            .await?;
+        Ok(())
     }
 
     pub(super) async fn write(&mut self, source_id: u32, batch: &Arc<Batch>) -> Result<(), Fault> {
@@ -576,10 +670,23 @@ impl Session {
                 },
                 seen: (get(&row, 6)?, get(&row, 7)?),
                 coverage: self.coverage(source_id, state.next_change_id).await?,
+                unnamed_tables: self.unnamed_tables(source_id).await?,
                 state,
             });
         }
         Ok(statuses)
+    }
+
+    async fn unnamed_tables(&mut self, source_id: u32) -> Result<u64, Fault> {
+        let count = self
+            .conn
+            .exec_first(
+                "SELECT COUNT(DISTINCT schema_name, table_name) FROM table_versions
+                 WHERE source_id = ? AND known_by = ?",
+                (source_id, known_by_name(KnownBy::Position)),
+            )
+            .await?;
+        Ok(count.unwrap_or_default())
     }
 
     async fn coverage(
@@ -600,6 +707,21 @@ impl Session {
         let [first, last] = ends;
         Ok(first.zip(last))
     }
+}
+
+/// What [`VERSION`] gives.
+type VersionRow = (u32, String, String, String, String, String, u64);
+
+fn read_version(row: VersionRow) -> Result<(u32, TableVersion), Fault> {
+    let (table_id, schema, table, columns, known_by, file, position) = row;
+    let version = TableVersion {
+        schema,
+        table,
+        columns: convert::parse_columns(&columns)?,
+        known_by: parse_known_by(&known_by)?,
+        valid_from: (file, position),
+    };
+    Ok((table_id, version))
 }
 
 /// Reads [`STATE`] from column `at` on.
