@@ -116,12 +116,7 @@ impl Table {
                 invisible: known.invisible,
             });
         }
-        Some(Self::compile(
-            Arc::new(map),
-            columns,
-            known_by,
-            valid_from,
-        ))
+        Some(Self::compile(Arc::new(map), columns, known_by, valid_from))
     }
 
     fn compile(

@@ -43,7 +43,7 @@ pub async fn tail<W: Write>(
         server::dump(&options.source, server_id, &start, server.flavor()).await?;
     let mut decoder = Decoder::for_dump(checksum);
     let ahead = derived_server_id(&options.source, "tail, ahead");
-    let mut names = Names::without_index(ahead, stop.clone());
+    let mut names = Names::without_index(ahead);
     let mut frames = Vec::new();
     let mut inflated = Vec::new();
     loop {
@@ -64,7 +64,7 @@ pub async fn tail<W: Write>(
                 })?;
             if let Some(map) = printer.handle(&event)? {
                 let valid_from = (printer.file().to_owned(), event.start);
-                let Some(named) = names.resolve(map, valid_from, &mut server).await? else {
+                let Some(named) = names.resolve(map, valid_from, &mut server, &stop).await? else {
                     return Ok(());
                 };
                 printer.define(&event, named.table);

@@ -53,7 +53,10 @@ impl Concern {
             return Self::Nothing;
         }
         let mut scratch = String::new();
-        match (decode(query, &mut scratch), std::str::from_utf8(query.schema)) {
+        match (
+            decode(query, &mut scratch),
+            std::str::from_utf8(query.schema),
+        ) {
             (Some(sql), Ok(schema)) => Self::of_sql(sql, mode, schema),
             _ => Self::Everything,
         }
@@ -96,16 +99,50 @@ pub(super) fn decode<'a>(query: &Query<'a>, scratch: &'a mut String) -> Option<&
 /// Can it be told by its first word that it defines no table?
 fn is_harmless(mut tokens: Lexer<'_>) -> bool {
     const HARMLESS: [&str; 37] = [
-        "ANALYZE", "BEGIN", "BINLOG", "CALL", "CHECK", "CHECKSUM", "COMMIT", "DELETE", "DO", "END",
-        "FLUSH", "GRANT", "INSERT", "INSTALL", "KILL", "LOAD", "LOCK", "OPTIMIZE", "PURGE",
-        "RELEASE", "REPAIR", "REPLACE", "RESET", "REVOKE", "ROLLBACK", "SAVEPOINT", "SELECT",
-        "START", "TRUNCATE", "UNINSTALL", "UNLOCK", "UPDATE", "USE", "VALUES", "WITH", "XA",
+        "ANALYZE",
+        "BEGIN",
+        "BINLOG",
+        "CALL",
+        "CHECK",
+        "CHECKSUM",
+        "COMMIT",
+        "DELETE",
+        "DO",
+        "END",
+        "FLUSH",
+        "GRANT",
+        "INSERT",
+        "INSTALL",
+        "KILL",
+        "LOAD",
+        "LOCK",
+        "OPTIMIZE",
+        "PURGE",
+        "RELEASE",
+        "REPAIR",
+        "REPLACE",
+        "RESET",
+        "REVOKE",
+        "ROLLBACK",
+        "SAVEPOINT",
+        "SELECT",
+        "START",
+        "TRUNCATE",
+        "UNINSTALL",
+        "UNLOCK",
+        "UPDATE",
+        "USE",
+        "VALUES",
+        "WITH",
+        "XA",
         "DEALLOCATE",
     ];
     match tokens.find(|token| *token != Token::Symbol('(') && *token != Token::Symbol(';')) {
         // Nothing but comments.
         None => true,
-        Some(Token::Word(word)) => HARMLESS.iter().any(|known| word.eq_ignore_ascii_case(known)),
+        Some(Token::Word(word)) => HARMLESS
+            .iter()
+            .any(|known| word.eq_ignore_ascii_case(known)),
         Some(_) => false,
     }
 }
@@ -315,18 +352,41 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn at_end(&self) -> bool {
-        self.tokens
-            .clone()
-            .all(|token| token == Token::Symbol(';'))
+        self.tokens.clone().all(|token| token == Token::Symbol(';'))
     }
 }
 
 /// What is defined besides tables and schemas, and words that stand in front of its name. None of it changes columns.
 const OTHER_OBJECTS: [&str; 29] = [
-    "AGGREGATE", "ALGORITHM", "DEFINER", "EVENT", "FULLTEXT", "FUNCTION", "INSTANCE", "JSON",
-    "LIBRARY", "LOGFILE", "NODEGROUP", "PACKAGE", "PREPARE", "PROCEDURE", "PROFILE", "RESOURCE",
-    "ROLE", "SERVER", "SPATIAL", "SQL", "TABLESPACE", "TRIGGER", "UNDO", "UNIQUE", "USER",
-    "VECTOR", "VIEW", "MATERIALIZED", "CATALOG",
+    "AGGREGATE",
+    "ALGORITHM",
+    "DEFINER",
+    "EVENT",
+    "FULLTEXT",
+    "FUNCTION",
+    "INSTANCE",
+    "JSON",
+    "LIBRARY",
+    "LOGFILE",
+    "NODEGROUP",
+    "PACKAGE",
+    "PREPARE",
+    "PROCEDURE",
+    "PROFILE",
+    "RESOURCE",
+    "ROLE",
+    "SERVER",
+    "SPATIAL",
+    "SQL",
+    "TABLESPACE",
+    "TRIGGER",
+    "UNDO",
+    "UNIQUE",
+    "USER",
+    "VECTOR",
+    "VIEW",
+    "MATERIALIZED",
+    "CATALOG",
 ];
 
 /// Can the clauses of an ALTER TABLE name other tables: RENAME TO, EXCHANGE PARTITION, CONVERT PARTITION?
@@ -337,11 +397,7 @@ fn names_tables(tokens: Lexer<'_>) -> bool {
             && !tokens
                 .peek()
                 .is_some_and(|next| ["COLUMN", "INDEX", "KEY"].iter().any(|word| next.is(word)));
-        if renames
-            || token.is("EXCHANGE")
-            || token.is("TABLE")
-            || token == Token::Unreadable
-        {
+        if renames || token.is("EXCHANGE") || token.is("TABLE") || token == Token::Unreadable {
             return true;
         }
     }
@@ -374,19 +430,42 @@ mod tests {
     fn tables_that_are_named() {
         for (sql, names) in [
             ("ALTER TABLE t ADD c INT", &[("d", "t")][..]),
-            ("/* x */ alter\n-- `u`\ntable\t`e`.`t.u` drop c", &[("e", "t.u")]),
-            ("ALTER ONLINE IGNORE TABLE IF EXISTS .t DROP c", &[("d", "t")]),
-            ("/*!50000 ALTER TABLE*/ t RENAME COLUMN a TO u, RENAME KEY x TO y", &[("d", "t")]),
+            (
+                "/* x */ alter\n-- `u`\ntable\t`e`.`t.u` drop c",
+                &[("e", "t.u")],
+            ),
+            (
+                "ALTER ONLINE IGNORE TABLE IF EXISTS .t DROP c",
+                &[("d", "t")],
+            ),
+            (
+                "/*!50000 ALTER TABLE*/ t RENAME COLUMN a TO u, RENAME KEY x TO y",
+                &[("d", "t")],
+            ),
             ("ALTER TABLE t COMMENT 'RENAME TO u'", &[("d", "t")]),
             ("CREATE TABLE IF NOT EXISTS t LIKE u", &[("d", "t")]),
             ("CREATE OR REPLACE TABLE `a``b` (c INT)", &[("d", "a`b")]),
             ("CREATE TABLE t (a INT) START TRANSACTION", &[("d", "t")]),
-            ("DROP TABLE IF EXISTS `t`,e . u /* generated by server */", &[("d", "t"), ("e", "u")]),
+            (
+                "DROP TABLE IF EXISTS `t`,e . u /* generated by server */",
+                &[("d", "t"), ("e", "u")],
+            ),
             ("DROP INDEX `PRIMARY` ON e.t", &[("e", "t")]),
-            ("RENAME TABLE t TO x, u TO t, e.x NOWAIT TO u", &[
-                ("d", "t"), ("d", "x"), ("d", "u"), ("d", "t"), ("e", "x"), ("d", "u"),
-            ]),
-            ("SET STATEMENT max_statement_time=1, x='FOR' FOR DROP TABLE t", &[("d", "t")]),
+            (
+                "RENAME TABLE t TO x, u TO t, e.x NOWAIT TO u",
+                &[
+                    ("d", "t"),
+                    ("d", "x"),
+                    ("d", "u"),
+                    ("d", "t"),
+                    ("e", "x"),
+                    ("d", "u"),
+                ],
+            ),
+            (
+                "SET STATEMENT max_statement_time=1, x='FOR' FOR DROP TABLE t",
+                &[("d", "t")],
+            ),
             ("CREATE SEQUENCE s", &[("d", "s")]),
         ] {
             assert_eq!(of(sql), tables(names), "{sql}");
@@ -406,7 +485,10 @@ mod tests {
         ] {
             let concern = of(sql);
             for (schema, table) in [("e", "t"), ("e", "u"), ("d", "U")] {
-                assert!(concern.has(&Folded::new(schema), &Folded::new(table)), "{sql}");
+                assert!(
+                    concern.has(&Folded::new(schema), &Folded::new(table)),
+                    "{sql}"
+                );
             }
             assert!(!concern.has(&Folded::new("d"), &Folded::new("t")), "{sql}");
         }

@@ -116,9 +116,7 @@ impl<'a> Iterator for Lexer<'a> {
         let first = self.rest.chars().next()?;
         let token = match first {
             '`' => self.quoted('`', false).map(Token::Name),
-            '\'' => self
-                .quoted('\'', self.backslash_escapes)
-                .map(Token::Text),
+            '\'' => self.quoted('\'', self.backslash_escapes).map(Token::Text),
             '"' => match self.ansi_quotes {
                 Some(true) => self.quoted('"', false).map(Token::Name),
                 Some(false) => self.quoted('"', self.backslash_escapes).map(Token::Text),

@@ -39,7 +39,6 @@ pub(crate) struct Names<'a> {
     ahead: Ahead,
     /// Definitions of the index that the source was asked about.
     checked: HashSet<u32>,
-    stop: watch::Receiver<bool>,
 }
 
 /// A table with its columns named.
@@ -51,13 +50,12 @@ pub(crate) struct Named {
 }
 
 impl Names<'static> {
-    /// For a reader without an index. The binlog is read ahead under `server_id`, until `stop` turns true.
-    pub(crate) fn without_index(server_id: u32, stop: watch::Receiver<bool>) -> Self {
+    /// For a reader without an index. The binlog is read ahead under `server_id`.
+    pub(crate) fn without_index(server_id: u32) -> Self {
         Self {
             history: None,
             ahead: Ahead::new(server_id),
             checked: HashSet::new(),
-            stop,
         }
     }
 }
@@ -70,13 +68,11 @@ impl<'a> Names<'a> {
         place: &Place,
         goes_on: bool,
         server_id: u32,
-        stop: watch::Receiver<bool>,
     ) -> Result<Self, Error> {
         Ok(Self {
             history: Some(History::load(index, source_id, place, goes_on).await?),
             ahead: Ahead::new(server_id),
             checked: HashSet::new(),
-            stop,
         })
     }
 
@@ -104,8 +100,9 @@ impl<'a> Names<'a> {
         map: TableMap,
         place: Place,
         server: &mut Server,
+        stop: &watch::Receiver<bool>,
     ) -> Result<Option<Named>, Error> {
-        let mut stop = self.stop.clone();
+        let mut stop = stop.clone();
         tokio::select! {
             biased;
             named = self.name(map, place, server) => named.map(Some),
@@ -125,7 +122,9 @@ impl<'a> Names<'a> {
             None => None,
         };
         if map.has_names() {
-            let table = self.named_by_event(map, known.as_ref(), place, server).await?;
+            let table = self
+                .named_by_event(map, known.as_ref(), place, server)
+                .await?;
             return self.keep(table, known).await;
         }
         if let Some((table_id, version)) = &known
@@ -134,7 +133,10 @@ impl<'a> Names<'a> {
             let columns = columns_of(version);
             if let Some(table) = Table::from_schema(&map, &columns, version.known_by, place.clone())
             {
-                if self.still_holds(*table_id, &map, &columns, &place, server).await? {
+                if self
+                    .still_holds(*table_id, &map, &columns, &place, server)
+                    .await?
+                {
                     let table_id = *table_id;
                     return Ok(Named { table, table_id });
                 }
@@ -239,7 +241,8 @@ impl<'a> Names<'a> {
             "{why}: columns are named @1, @2, …; SET PERSIST binlog_row_metadata = FULL on the source has every event \
              name its columns"
         );
-        self.keep(Table::from_event(Arc::new(map), place), known).await
+        self.keep(Table::from_event(Arc::new(map), place), known)
+            .await
     }
 
     /// Keeps a definition in the index, unless that is what it has.
@@ -267,7 +270,8 @@ impl<'a> Names<'a> {
     }
 }
 
-const UNLOGGED: &str = "the table was changed without a trace in the binlog (sql_log_bin=0), nobody knows where";
+const UNLOGGED: &str =
+    "the table was changed without a trace in the binlog (sql_log_bin=0), nobody knows where";
 const UNSEEN: &str = "the table is gone, or the user has no privilege to see it";
 const OTHER: &str = "the table's definition is not the one that these rows were written under";
 const SINCE: &str = "the table may have been changed since these rows were written";

@@ -13,8 +13,8 @@ use super::super::convert::{
 };
 use super::super::error::{ErrorKind, IndexError};
 use super::super::record::{
-    Attached, Batch, Checkpoint, KnownBy, Micros, Place, Source, SourceStatus, StreamState,
-    TableVersion, ValidTable, change_ids_of,
+    Attached, Batch, Checkpoint, KnownBy, Micros, Place, Source, SourceServer, SourceStatus,
+    StreamState, TableVersion, ValidTable, change_ids_of,
 };
 use super::super::time::{now, timestamp};
 use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
@@ -33,7 +33,8 @@ const LOCK_SECONDS: u32 = 3;
 const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_id,
    events_indexed, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_event_time),
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_checkpoint), server_id, lag_seconds, last_error,
-   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', gap_lost_at), gap_lost_detail, capture_skips";
+   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', gap_lost_at), gap_lost_detail, capture_skips,
+   binlog_created";
 
 /// The columns that [`read_version`] reads.
 const VERSION: &str = "table_id, schema_name, table_name, columns, known_by, valid_from_file,
@@ -176,17 +177,19 @@ impl Session {
 
     /// From version 1. Every step may have been done before, by one that was cut off.
     async fn upgrade(&mut self) -> Result<(), Fault> {
-        let add = "ALTER TABLE table_versions ADD COLUMN valid_until_file VARCHAR(512),
-                   ADD COLUMN valid_until_position BIGINT UNSIGNED";
-        match self.conn.query_drop(add).await {
-            // ER_DUP_FIELDNAME
-            Err(Error::Server(error)) if error.code == 1060 => {}
-            done => done?,
+        for add in [
+            "ALTER TABLE stream_state ADD COLUMN binlog_created INT UNSIGNED AFTER binlog_position",
+            "ALTER TABLE table_versions ADD COLUMN valid_until_file VARCHAR(512),
+             ADD COLUMN valid_until_position BIGINT UNSIGNED",
+        ] {
+            match self.conn.query_drop(add).await {
+                // ER_DUP_FIELDNAME
+                Err(Error::Server(error)) if error.code == 1060 => {}
+                done => done?,
+            }
         }
         self.conn
-            .query_drop(
-                "UPDATE table_versions SET valid_until_file = '', valid_until_position = 0",
-            )
+            .query_drop("UPDATE table_versions SET valid_until_file = '', valid_until_position = 0")
             .await?;
         self.create().await
     }
@@ -215,6 +218,7 @@ impl Session {
         let row = self.conn.exec_first(sql, (source_id,)).await?;
         let row = row.ok_or_else(convert::not_attached)?;
         let state = read_state(&row, 0)?;
+        self.served(source_id, source, state.next_change_id).await?;
         self.discard(source_id, state.next_change_id).await?;
         self.attached.insert(source_id);
         let on_source = source.server_uuid == self.ghost.server_uuid;
@@ -228,6 +232,62 @@ impl Session {
             state,
             own_schema,
         })
+    }
+
+    pub(super) async fn take_over(
+        &mut self,
+        source_id: u32,
+        source: &Source,
+        before: &[Ghost],
+    ) -> Result<(), Fault> {
+        self.attached.remove(&source_id);
+        self.lock(source_id, before).await?;
+        // First: the place is the other server's, and its GTIDs say as much.
+        self.update(
+            "UPDATE stream_state SET binlog_file = '', binlog_position = 4, binlog_created = NULL
+             WHERE source_id = ?",
+            (source_id,).into(),
+        )
+        .await?;
+        self.update(
+            "UPDATE sources SET server_uuid = ? WHERE source_id = ?",
+            (&source.server_uuid, source_id).into(),
+        )
+        .await
+    }
+
+    /// Records the server that a source is read from, where it is another than before.
+    async fn served(
+        &mut self,
+        source_id: u32,
+        source: &Source,
+        next_change_id: u64,
+    ) -> Result<(), Fault> {
+        let last: Option<String> = self
+            .conn
+            .exec_first(
+                "SELECT server_uuid FROM source_servers WHERE source_id = ?
+                 ORDER BY since DESC LIMIT 1",
+                (source_id,),
+            )
+            .await?;
+        if last.as_ref() == Some(&source.server_uuid) {
+            return Ok(());
+        }
+        self.conn
+            .exec_drop(
+                "INSERT INTO source_servers VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    source_id,
+                    next_change_id,
+                    &source.server_uuid,
+                    &source.host,
+                    source.port,
+                    text(now()),
+                ),
+            )
+            .await?;
+        Ok(())
     }
 
     /// Finds or makes the rows of a source. An INSERT that finds it there would use up an id.
@@ -436,7 +496,15 @@ impl Session {
         source_id: u32,
         place: &Place,
     ) -> Result<Vec<ValidTable>, Fault> {
-        type ValidRow = (u32, String, String, String, u64, Option<String>, Option<u64>);
+        type ValidRow = (
+            u32,
+            String,
+            String,
+            String,
+            u64,
+            Option<String>,
+            Option<u64>,
+        );
         let rows: Vec<ValidRow> = self
             .conn
             .exec(
@@ -451,13 +519,15 @@ impl Session {
             .await?;
         Ok(rows
             .into_iter()
-            .map(|(table_id, schema, table, file, position, until, at)| ValidTable {
-                table_id,
-                schema,
-                table,
-                valid_from: (file, position),
-                valid_until: until.zip(at),
-            })
+            .map(
+                |(table_id, schema, table, file, position, until, at)| ValidTable {
+                    table_id,
+                    schema,
+                    table,
+                    valid_from: (file, position),
+                    valid_until: until.zip(at),
+                },
+            )
             .collect())
     }
 
@@ -582,7 +652,7 @@ impl Session {
     ) -> Result<(), Fault> {
         self.update(
             "UPDATE stream_state SET mode = :mode, binlog_file = :file,
-               binlog_position = :position, gtid_set = :gtid_set,
+               binlog_position = :position, binlog_created = :created, gtid_set = :gtid_set,
                next_change_id = :next_change_id, events_indexed = :events,
                last_event_time = :event_time, last_checkpoint = :now, server_id = :server_id,
                lag_seconds = :lag, capture_skips = :skips
@@ -592,6 +662,7 @@ impl Session {
                 "mode" => mode_name(checkpoint.mode),
                 "file" => &checkpoint.binlog_file,
                 "position" => checkpoint.binlog_position,
+                "created" => checkpoint.binlog_created,
                 "gtid_set" => &checkpoint.gtid_set,
                 "next_change_id" => checkpoint.next_change_id,
                 "events" => checkpoint.events_indexed,
@@ -671,6 +742,7 @@ impl Session {
                 seen: (get(&row, 6)?, get(&row, 7)?),
                 coverage: self.coverage(source_id, state.next_change_id).await?,
                 unnamed_tables: self.unnamed_tables(source_id).await?,
+                servers: self.servers(source_id).await?,
                 state,
             });
         }
@@ -687,6 +759,26 @@ impl Session {
             )
             .await?;
         Ok(count.unwrap_or_default())
+    }
+
+    async fn servers(&mut self, source_id: u32) -> Result<Vec<SourceServer>, Fault> {
+        let servers = self
+            .conn
+            .exec_map(
+                "SELECT first_change_id, server_uuid, host, port,
+                   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', since)
+                 FROM source_servers WHERE source_id = ? ORDER BY since",
+                (source_id,),
+                |(first_change_id, server_uuid, host, port, since)| SourceServer {
+                    first_change_id,
+                    server_uuid,
+                    host,
+                    port,
+                    since,
+                },
+            )
+            .await?;
+        Ok(servers)
     }
 
     async fn coverage(
@@ -734,6 +826,7 @@ fn read_state(row: &Row, at: usize) -> Result<StreamState, Fault> {
             mode: parse_mode(&mode)?,
             binlog_file: get(row, at + 1)?,
             binlog_position: get(row, at + 2)?,
+            binlog_created: get(row, at + 14)?,
             gtid_set: get(row, at + 3)?,
             next_change_id,
             events_indexed: get(row, at + 5)?,
