@@ -9,6 +9,7 @@ use bintrail_proto::binlog::value::charset::Charset;
 use crate::described::{complete, plain_type};
 use crate::index::record::{Column, KnownBy, TableVersion};
 use crate::json;
+use crate::schema::is_text;
 
 /// What the source's `information_schema` says of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +98,18 @@ impl Table {
         let mut map = map.clone();
         let mut columns = Vec::with_capacity(schema.len());
         for (column, known) in map.columns.iter_mut().zip(schema) {
+            let told;
+            let known = match &known.charset {
+                // A statement that leaves the character set to the table's default: the event may have it.
+                None if known_by == KnownBy::Ddl && is_text(&known.column_type) => {
+                    told = SchemaColumn {
+                        charset: Some(charset_name(column)?),
+                        ..known.clone()
+                    };
+                    &told
+                }
+                _ => known,
+            };
             complete(column, &known.column_type, known.charset.as_deref());
             let unsigned = known.column_type.contains(" unsigned");
             if !fits(column, known) || column.unsigned.is_some_and(|is| is != unsigned) {

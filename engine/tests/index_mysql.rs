@@ -184,6 +184,11 @@ async fn opens() {
 }
 
 #[tokio::test]
+async fn keeps_definitions() {
+    MySql::test(async |mysql| index::keeps_definitions(mysql).await).await;
+}
+
+#[tokio::test]
 async fn moves() {
     MySql::test(async |mysql| index::moves(mysql).await).await;
 }

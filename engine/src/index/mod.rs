@@ -27,7 +27,7 @@ use crate::dsn::IndexDsn;
 use record::{Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion, ValidTable};
 
 /// The version of the tables that this bintrail makes and understands.
-const SCHEMA_VERSION: u32 = 2;
+const SCHEMA_VERSION: u32 = 3;
 
 /// The last source whose change ids are not negative where integers are signed.
 const MAX_SOURCES: u32 = 1 << 15;

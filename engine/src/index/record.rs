@@ -130,6 +130,8 @@ pub enum KnownBy {
     RowMetadata,
     /// From the source's `information_schema`, whose definition fits the event's.
     InformationSchema,
+    /// From the statement that made it, or changed the one before, and fits the event's.
+    Ddl,
     /// Not known: the columns are named `@1`, `@2`, … by their place.
     Position,
 }

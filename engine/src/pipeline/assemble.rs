@@ -255,9 +255,12 @@ impl Assembler {
         }
     }
 
-    /// Has every table be asked for again: what is known of some may be true no longer.
-    pub(crate) fn forget_tables(&mut self) {
-        self.tables.clear();
+    /// Has these tables be asked for again, by schema and name: what is known of them may hold no longer.
+    pub(crate) fn forget_tables(&mut self, which: impl Fn(&str, &str) -> bool) {
+        self.tables.retain(|_, (_, entry)| match entry {
+            Entry::Kept { table, .. } => !which(&table.map.schema, &table.map.table),
+            Entry::Filtered | Entry::Unreadable => true,
+        });
     }
 
     /// Answers [`Need::Table`].

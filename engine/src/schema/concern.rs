@@ -6,12 +6,14 @@
 use bintrail_proto::binlog::query::Query;
 use bintrail_proto::binlog::value::charset::Charset;
 
+use super::change::{self, Change};
 use super::lex::{Lexer, Token};
+use super::reader::{Name, Reader};
 
 /// A schema's or table's name as it is compared: no more alike than the server takes two names for the
 /// same, whatever its `lower_case_table_names`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Folded(Box<str>);
+pub(crate) struct Folded(Box<str>);
 
 impl Folded {
     pub(super) fn new(name: &str) -> Self {
@@ -29,7 +31,7 @@ impl Folded {
 
 /// The tables that a statement may give other columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Concern {
+pub(crate) enum Concern {
     /// None.
     Nothing,
     /// These, by schema and name.
@@ -68,7 +70,23 @@ impl Concern {
             tokens: Lexer::new(sql, sql_mode),
             schema,
         };
-        reader.statement().unwrap_or(Self::Everything)
+        match reader.statement().unwrap_or(Self::Everything) {
+            tables @ Self::Tables(_) => tables.unless_harmless(sql, sql_mode, schema),
+            concern => concern,
+        }
+    }
+
+    /// Of an ALTER TABLE that is understood to leave the columns as they are.
+    fn unless_harmless(self, sql: &str, sql_mode: Option<u64>, schema: &str) -> Self {
+        match change::read(sql, sql_mode, schema) {
+            Some(Change::Alter(_, edits, None)) if edits.is_empty() => Self::Nothing,
+            _ => self,
+        }
+    }
+
+    /// May it be the table of this name?
+    pub(crate) fn names(&self, schema: &str, table: &str) -> bool {
+        self.has(&Folded::new(schema), &Folded::new(table))
     }
 
     /// May it be this table?
@@ -82,8 +100,16 @@ impl Concern {
     }
 }
 
+/// What a statement in the binlog makes of tables.
+pub(super) fn read_change(query: &Query<'_>) -> Option<Change> {
+    let mut scratch = String::new();
+    let sql = decode(query, &mut scratch)?;
+    let schema = std::str::from_utf8(query.schema).ok()?;
+    change::read(sql, query.status.sql_mode, schema)
+}
+
 /// The statement in UTF-8. It is logged in the character set of its client.
-pub(super) fn decode<'a>(query: &Query<'a>, scratch: &'a mut String) -> Option<&'a str> {
+fn decode<'a>(query: &Query<'a>, scratch: &'a mut String) -> Option<&'a str> {
     let client = query
         .status
         .charset
@@ -146,16 +172,6 @@ fn is_harmless(mut tokens: Lexer<'_>) -> bool {
         Some(_) => false,
     }
 }
-
-/// Reads a statement. Its functions give `None` where they cannot tell.
-pub(super) struct Reader<'a> {
-    pub(super) tokens: Lexer<'a>,
-    /// The default schema.
-    pub(super) schema: &'a str,
-}
-
-/// Schema and table.
-type Name = (String, String);
 
 impl<'a> Reader<'a> {
     fn statement(&mut self) -> Option<Concern> {
@@ -299,61 +315,6 @@ impl<'a> Reader<'a> {
         }
         Some(concern(names))
     }
-
-    pub(super) fn if_exists(&mut self) {
-        if self.eat("IF") {
-            self.eat("NOT");
-            self.eat("EXISTS");
-        }
-    }
-
-    /// A table's name, with its schema in front or not.
-    pub(super) fn table(&mut self) -> Option<Name> {
-        // `.t` is in the default schema too.
-        self.eat_symbol('.');
-        let first = self.identifier()?;
-        if self.eat_symbol('.') {
-            Some((first, self.identifier()?))
-        } else {
-            Some((self.schema.to_owned(), first))
-        }
-    }
-
-    pub(super) fn identifier(&mut self) -> Option<String> {
-        match self.tokens.next()? {
-            Token::Word(word) => Some(word.to_owned()),
-            Token::Name(name) => Some(name),
-            _ => None,
-        }
-    }
-
-    pub(super) fn word(&mut self) -> Option<&'a str> {
-        match self.tokens.next()? {
-            Token::Word(word) => Some(word),
-            _ => None,
-        }
-    }
-
-    pub(super) fn eat(&mut self, keyword: &str) -> bool {
-        self.eat_if(|token| token.is(keyword))
-    }
-
-    pub(super) fn eat_symbol(&mut self, symbol: char) -> bool {
-        self.eat_if(|token| *token == Token::Symbol(symbol))
-    }
-
-    fn eat_if(&mut self, wanted: impl Fn(&Token<'a>) -> bool) -> bool {
-        let mut ahead = self.tokens.clone();
-        let found = ahead.next().is_some_and(|token| wanted(&token));
-        if found {
-            self.tokens = ahead;
-        }
-        found
-    }
-
-    pub(super) fn at_end(&self) -> bool {
-        self.tokens.clone().all(|token| token == Token::Symbol(';'))
-    }
 }
 
 /// What is defined besides tables and schemas, and words that stand in front of its name. None of it changes columns.
@@ -442,7 +403,10 @@ mod tests {
                 "/*!50000 ALTER TABLE*/ t RENAME COLUMN a TO u, RENAME KEY x TO y",
                 &[("d", "t")],
             ),
-            ("ALTER TABLE t COMMENT 'RENAME TO u'", &[("d", "t")]),
+            (
+                "ALTER TABLE t COMMENT 'RENAME TO u', ADD a INT",
+                &[("d", "t")],
+            ),
             ("CREATE TABLE IF NOT EXISTS t LIKE u", &[("d", "t")]),
             ("CREATE OR REPLACE TABLE `a``b` (c INT)", &[("d", "a`b")]),
             ("CREATE TABLE t (a INT) START TRANSACTION", &[("d", "t")]),

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use super::change::{Change, apply};
 use super::concern::{Concern, Folded};
+use super::reader::Name;
 use super::{Place, is_before};
 use crate::error::Error;
 use crate::index::Index;
-use crate::index::record::{TableVersion, ValidTable};
+use crate::index::record::{Column, KnownBy, TableVersion, ValidTable};
 
 /// What holds at the stream's place or further on.
 #[derive(Debug)]
@@ -85,6 +87,77 @@ impl<'a> History<'a> {
             valid_until: None,
         });
         Ok(table_id)
+    }
+
+    /// The definitions that a statement at `at` makes, valid from behind it; none where what it begins with
+    /// is not known.
+    pub(super) async fn made(
+        &self,
+        change: Change,
+        at: &Place,
+        behind: &Place,
+    ) -> Result<Vec<TableVersion>, Error> {
+        let version = |(schema, table): Name, columns| TableVersion {
+            schema,
+            table,
+            columns,
+            known_by: KnownBy::Ddl,
+            valid_from: behind.clone(),
+        };
+        Ok(match change {
+            Change::Create(name, columns) => vec![version(name, columns)],
+            Change::Like(name, of) => {
+                let columns = self.columns(&of, at).await?;
+                columns
+                    .map(|columns| version(name, columns))
+                    .into_iter()
+                    .collect()
+            }
+            Change::Alter(name, edits, renamed) => {
+                let before = self.columns(&name, at).await?;
+                let columns = before.and_then(|columns| apply(&columns, &edits));
+                let name = renamed.unwrap_or(name);
+                columns
+                    .map(|columns| version(name, columns))
+                    .into_iter()
+                    .collect()
+            }
+            Change::Rename(pairs) => {
+                let mut now: HashMap<Name, Option<Vec<Column>>> = HashMap::new();
+                for (from, to) in pairs {
+                    let columns = match now.insert(from.clone(), None) {
+                        Some(columns) => columns,
+                        None => self.columns(&from, at).await?,
+                    };
+                    now.insert(to, columns);
+                }
+                now.into_iter()
+                    .filter_map(|(name, columns)| Some(version(name, columns?)))
+                    .collect()
+            }
+        })
+    }
+
+    /// The columns of a table, where their names are known.
+    async fn columns(
+        &self,
+        (schema, table): &Name,
+        place: &Place,
+    ) -> Result<Option<Vec<Column>>, Error> {
+        let known = self.at(schema, table, place).await?;
+        Ok(known
+            .filter(|(_, version)| version.known_by != KnownBy::Position)
+            .map(|(_, version)| version.columns))
+    }
+
+    /// Keeps a definition, unless it is known, for the stream was there before.
+    pub(super) async fn define(&mut self, version: &TableVersion) -> Result<(), Error> {
+        let name = (version.schema.clone(), version.table.clone());
+        let known = self.columns(&name, &version.valid_from).await?;
+        if known.as_ref() != Some(&version.columns) {
+            self.add(version).await?;
+        }
+        Ok(())
     }
 
     /// A statement passes that may give tables other columns: what is known of them ends there.

@@ -3,20 +3,25 @@
 //! With `binlog_row_metadata=FULL` the event names its columns. Else there are two who know them:
 //!
 //! - the index, whose definition of a table holds until a statement in the binlog that may change it
-//!   ([`Concern`]); this also names rows that lie before a change when the stream is behind it;
+//!   ([`Concern`]), and is led on by what the statement says where all of that is understood ([`change`]). So rows
+//!   are named that lie before a change when the stream is behind it;
 //! - the source's `information_schema`, which knows the present. It tells of the past as well if no statement in
 //!   between may have changed the table: that stretch of the binlog is read ahead to know ([`Ahead`]).
 //!
 //! Where neither is certain, columns are named by their place, `@1`, `@2`, ….
 
 mod ahead;
+mod change;
+mod column;
 mod concern;
 mod history;
 mod lex;
+mod reader;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use bintrail_proto::binlog::decoder::Event;
 use bintrail_proto::binlog::query::Query;
 use bintrail_proto::binlog::table_map::TableMap;
 use bintrail_proto::binlog::value::charset::Charset;
@@ -24,12 +29,15 @@ use tokio::sync::watch;
 
 use crate::described::{may_be_native, native};
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::index::Index;
 use crate::index::record::{Column, Flavor, KnownBy, Place, TableVersion};
 use crate::source::server::{Server, log_order};
 use crate::table::{SchemaColumn, Table, members};
 use ahead::Ahead;
-use concern::{Concern, Folded};
+pub(crate) use column::is_text;
+pub(crate) use concern::Concern;
+use concern::Folded;
 use history::History;
 
 /// Names the columns of one stream's tables.
@@ -37,6 +45,9 @@ use history::History;
 pub(crate) struct Names<'a> {
     history: Option<History<'a>>,
     ahead: Ahead,
+    filter: Filter,
+    /// Are statements read for the definitions they make?
+    reads_changes: bool,
     /// Definitions of the index that the source was asked about.
     checked: HashSet<u32>,
 }
@@ -55,6 +66,8 @@ impl Names<'static> {
         Self {
             history: None,
             ahead: Ahead::new(server_id),
+            filter: Filter::default(),
+            reads_changes: false,
             checked: HashSet::new(),
         }
     }
@@ -67,31 +80,53 @@ impl<'a> Names<'a> {
         source_id: u32,
         place: &Place,
         goes_on: bool,
-        server_id: u32,
+        filter: Filter,
+        (server_id, flavor): (u32, Flavor),
     ) -> Result<Self, Error> {
         Ok(Self {
             history: Some(History::load(index, source_id, place, goes_on).await?),
             ahead: Ahead::new(server_id),
+            filter,
+            // MariaDB can log an ALTER TABLE when it begins (binlog_alter_two_phase), with rows under the old
+            // definition behind it.
+            reads_changes: flavor == Flavor::MySql,
             checked: HashSet::new(),
         })
     }
 
-    /// Takes note of a statement, before the stream's place moves behind it. Tells whether tables may have
+    /// Takes note of a statement, before the stream's place moves behind it. Returns the tables that may have
     /// other columns from there on.
     pub(crate) async fn pass(
         &mut self,
         query: &Query<'_>,
+        event: &Event<'_>,
         file: &str,
-        position: u64,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Concern>, Error> {
         let concern = Concern::of(query);
         if concern == Concern::Nothing {
-            return Ok(false);
+            return Ok(None);
         }
-        if let Some(history) = &mut self.history {
-            history.pass(&concern, &(file.to_owned(), position)).await?;
+        let Some(history) = &mut self.history else {
+            return Ok(Some(concern));
+        };
+        let (at, behind) = ((file.to_owned(), event.start), (file.to_owned(), event.end));
+        // A session's own temporary table may hide the one of that name.
+        let temporary = event.header.flags & THREAD_SPECIFIC != 0;
+        let mut made = Vec::new();
+        if self.reads_changes
+            && !temporary
+            && query.error_code == 0
+            && let Some(change) = concern::read_change(query)
+        {
+            made = history.made(change, &at, &behind).await?;
         }
-        Ok(true)
+        history.pass(&concern, &at).await?;
+        for version in made {
+            if self.filter.keeps(&version.schema, &version.table) {
+                history.define(&version).await?;
+            }
+        }
+        Ok(Some(concern))
     }
 
     /// Names the columns of `map`, which stands at `place`, as they were then; `None` when told to stop meanwhile.
@@ -133,14 +168,14 @@ impl<'a> Names<'a> {
             let columns = columns_of(version);
             if let Some(table) = Table::from_schema(&map, &columns, version.known_by, place.clone())
             {
-                if self
-                    .still_holds(*table_id, &map, &columns, &place, server)
-                    .await?
-                {
-                    let table_id = *table_id;
+                let table_id = *table_id;
+                if self.still_holds(table_id, &map, &table, server).await? {
                     return Ok(Named { table, table_id });
                 }
-                return self.by_place(map, place, UNLOGGED, known).await;
+                // Where a statement's words may have been misread, the source knows better.
+                if version.known_by != KnownBy::Ddl {
+                    return self.by_place(map, place, UNLOGGED, known).await;
+                }
             }
         }
         let columns = server.columns(&map.schema, &map.table).await?;
@@ -193,16 +228,19 @@ impl<'a> Names<'a> {
         &mut self,
         table_id: u32,
         map: &TableMap,
-        columns: &[SchemaColumn],
-        place: &Place,
+        table: &Table,
         server: &mut Server,
     ) -> Result<bool, Error> {
         if self.checked.contains(&table_id) {
             return Ok(true);
         }
+        let columns = columns_of(&table.version);
         let now = server.columns(&map.schema, &map.table).await?;
-        let holds =
-            now.is_empty() || same(columns, &now) || self.changed_since(map, place, server).await?;
+        let holds = now.is_empty()
+            || same(&columns, &now)
+            || self
+                .changed_since(map, &table.version.valid_from, server)
+                .await?;
         if holds {
             self.checked.insert(table_id);
         }
@@ -270,6 +308,9 @@ impl<'a> Names<'a> {
     }
 }
 
+/// `LOG_EVENT_THREAD_SPECIFIC_F` of an event's header: a statement that uses a temporary table.
+const THREAD_SPECIFIC: u16 = 0x04;
+
 const UNLOGGED: &str =
     "the table was changed without a trace in the binlog (sql_log_bin=0), nobody knows where";
 const UNSEEN: &str = "the table is gone, or the user has no privilege to see it";
@@ -297,14 +338,19 @@ fn columns_of(version: &TableVersion) -> Vec<SchemaColumn> {
 fn full_type(column: &Column) -> String {
     match &column.members {
         Some(labels) if !column.column_type.contains('(') => {
-            let quoted: Vec<String> = labels
-                .iter()
-                .map(|label| format!("'{}'", label.replace('\\', "\\\\").replace('\'', "''")))
-                .collect();
-            format!("{}({})", column.column_type, quoted.join(","))
+            with_labels(&column.column_type, labels)
         }
         _ => column.column_type.clone(),
     }
+}
+
+/// `enum('a','b')`
+fn with_labels(name: &str, labels: &[String]) -> String {
+    let quoted: Vec<String> = labels
+        .iter()
+        .map(|label| format!("'{}'", label.replace('\\', "\\\\").replace('\'', "''")))
+        .collect();
+    format!("{name}({})", quoted.join(","))
 }
 
 /// Are rows read alike under both? What the event itself tells of types is not compared.

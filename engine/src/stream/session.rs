@@ -107,6 +107,9 @@ impl<'a> Session<'a> {
         read(&mut events, &mut frames, host, &start).await?;
 
         // Before the checkpoint: behind a gap, nothing that was known holds.
+        let filter = options.filter.clone().without_schema(own_schema);
+        let ahead = format!("{}, ahead", place_of(&options.index));
+        let ahead = derived_server_id(&options.source, &ahead);
         let goes_on = !from.fresh && !took_over && from.lost.is_none();
         let place = (checkpoint.binlog_file.clone(), checkpoint.binlog_position);
         let names = Names::with_index(
@@ -114,10 +117,8 @@ impl<'a> Session<'a> {
             source_id,
             &place,
             goes_on,
-            derived_server_id(
-                &options.source,
-                &format!("{}, ahead", place_of(&options.index)),
-            ),
+            filter.clone(),
+            (ahead, flavor),
         )
         .await?;
         let earlier = state.gap_lost.as_ref();
@@ -147,11 +148,7 @@ impl<'a> Session<'a> {
             Start::Gtids(set) => set.clone(),
             Start::Position(..) => Gtids::none(flavor),
         };
-        let mut assembler = Assembler::new(
-            options.filter.clone().without_schema(own_schema),
-            &checkpoint,
-            set,
-        );
+        let mut assembler = Assembler::new(filter, &checkpoint, set);
         if from.fresh && explicit {
             assembler.doubt_start();
         }
@@ -293,13 +290,15 @@ impl<'a> Session<'a> {
                     .with_body(compressed.event_type, &plain)
                     .map_err(damaged)?;
             }
-            if let EventData::Query(query) = &event.data
-                && self
+            if let EventData::Query(query) = &event.data {
+                let changed = self
                     .names
-                    .pass(query, self.assembler.file(), event.start)
-                    .await?
-            {
-                self.assembler.forget_tables();
+                    .pass(query, &event, self.assembler.file())
+                    .await?;
+                if let Some(concern) = changed {
+                    self.assembler
+                        .forget_tables(|schema, table| concern.names(schema, table));
+                }
             }
             if let Need::Table(map) = self.assembler.handle(&event, body) {
                 let place = (self.assembler.file().to_owned(), event.start);

@@ -175,7 +175,7 @@ impl Session {
         Ok(())
     }
 
-    /// From version 1. Every step may have been done before, by one that was cut off.
+    /// From versions 1 and 2. Every step may have been done before, by one that was cut off.
     async fn upgrade(&mut self) -> Result<(), Fault> {
         for add in [
             "ALTER TABLE stream_state ADD COLUMN binlog_created INT UNSIGNED AFTER binlog_position",

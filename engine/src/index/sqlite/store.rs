@@ -117,9 +117,12 @@ impl Store {
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let found = version(&transaction)?;
         if found == Some(1) {
+            transaction
+                .execute_batch("ALTER TABLE stream_state ADD COLUMN binlog_created INTEGER")?;
+        }
+        if found.is_some_and(|found| found < 3) {
             transaction.execute_batch(
-                "ALTER TABLE stream_state ADD COLUMN binlog_created INTEGER;
-                 ALTER TABLE table_versions ADD COLUMN valid_until_file TEXT;
+                "ALTER TABLE table_versions ADD COLUMN valid_until_file TEXT;
                  ALTER TABLE table_versions ADD COLUMN valid_until_position INTEGER;
                  UPDATE table_versions SET valid_until_file = '', valid_until_position = 0;",
             )?;
