@@ -289,14 +289,18 @@ pub(crate) enum RowFormat {
 impl Cli {
     /// Reads the command line: a flag beats its environment variable, and that the line in `.bintrail.env`.
     pub(crate) fn read() -> Self {
-        let file = std::fs::read_to_string(".bintrail.env").unwrap_or_default();
+        let file = env_file::read().unwrap_or_else(|problem| {
+            eprintln!("bintrail: {problem}");
+            std::process::exit(2)
+        });
         let command = with_defaults(Self::command(), &file);
         let cli = command
             .try_get_matches()
             .and_then(|matches| Self::from_arg_matches(&matches));
         cli.unwrap_or_else(|error| {
-            let given = std::env::args().chain(std::env::vars().map(|(_, value)| value));
+            let given = std::env::args_os().chain(std::env::vars_os().map(|(_, value)| value));
             let given: Vec<String> = given
+                .map(|value| value.to_string_lossy().into_owned())
                 .chain(env_file::parse(&file).map(|(_, value)| value.to_owned()))
                 .collect();
             match without_secrets(&error.to_string(), &given) {

@@ -26,7 +26,7 @@ use crate::stop;
 pub(crate) async fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Stream(args) => run_stream(args, stop::listen()?).await,
-        Command::Status(args) => status::run(&args).await,
+        Command::Status(args) => unless_closed(status::run(&args).await),
         Command::Init(args) => init(&args).await,
         Command::Decode(args) => unless_closed(decode(args)),
         Command::Tail(args) => unless_closed(run_tail(args, stop::listen()?).await),

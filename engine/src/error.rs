@@ -77,6 +77,17 @@ pub enum Error {
         /// The transactions that it lacks.
         missing: String,
     },
+    /// A start behind transactions that the source never had.
+    #[error(
+        "source {address}: it has never committed {missing} of --start-gtid: is this another server's set? Give one of \
+         its own (SELECT @@GLOBAL.gtid_executed), or none to start where it is now"
+    )]
+    Uncommitted {
+        /// Host and port.
+        address: String,
+        /// The transactions that it lacks.
+        missing: String,
+    },
     /// The source is not set up so that its changes can be captured.
     #[error("source {address}: {problem}")]
     SourceSetup {
@@ -199,9 +210,11 @@ impl Error {
                 _ => 17,
             },
             Self::SourceSetup { .. } => 14,
-            Self::Place { .. } | Self::Rewound { .. } | Self::Gap { .. } | Self::Behind { .. } => {
-                15
-            }
+            Self::Place { .. }
+            | Self::Rewound { .. }
+            | Self::Gap { .. }
+            | Self::Behind { .. }
+            | Self::Uncommitted { .. } => 15,
             Self::Index(error) => match error.kind() {
                 ErrorKind::Unreachable | ErrorKind::Lost | ErrorKind::Busy => 20,
                 ErrorKind::AccessDenied => 21,
@@ -230,7 +243,14 @@ impl Error {
                 | Self::Rewound { .. }
                 | Self::Gap { .. }
                 | Self::Behind { .. }
+                | Self::Uncommitted { .. }
         )
+    }
+
+    /// Did the source close the connection without a word?
+    pub(crate) fn is_hang_up(&self) -> bool {
+        matches!(self, Self::Source { error: source::Error::Lost(error), .. }
+            if error.kind() == io::ErrorKind::UnexpectedEof)
     }
 
     /// May it go away by itself, so that the stream goes on from its checkpoint?

@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use bintrail_proto::binlog::decoder::Decoder;
+use bintrail_proto::binlog::decoder::{Decoder, Event, EventData};
+use bintrail_proto::binlog::transaction_payload::Unpacker;
 use tokio::sync::watch;
 
 use crate::error::Error;
@@ -43,9 +44,14 @@ pub async fn tail<W: Write>(
         server::dump(&options.source, server_id, &start, server.flavor()).await?;
     let mut decoder = Decoder::for_dump(checksum);
     let ahead = derived_server_id(&options.source, "tail, ahead");
-    let mut names = Names::without_index(ahead);
+    let mut naming = Naming {
+        names: Names::without_index(ahead),
+        server,
+        stop: stop.clone(),
+    };
     let mut frames = Vec::new();
     let mut inflated = Vec::new();
+    let mut unpacker = Unpacker::default();
     loop {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
@@ -53,23 +59,66 @@ pub async fn tail<W: Write>(
         }
         for frame in frames.drain(..) {
             let position = decoder.position();
+            let damaged = |file: &str, error| Error::Binlog {
+                file: file.to_owned(),
+                position,
+                error,
+                remedy: "the event was damaged on its way, or on the source's disk",
+            };
             let event = decoder
                 .decode(&frame)
                 .and_then(|event| event.inflate(&mut inflated))
-                .map_err(|error| Error::Binlog {
-                    file: printer.file().to_owned(),
-                    position,
-                    error,
-                    remedy: "the event was damaged on its way, or on the source's disk",
-                })?;
-            if let Some(map) = printer.handle(&event)? {
-                let valid_from = (printer.file().to_owned(), event.start);
-                let Some(named) = names.resolve(map, valid_from, &mut server, &stop).await? else {
+                .map_err(|error| damaged(printer.file(), error))?;
+            let EventData::TransactionPayload(payload) = &event.data else {
+                if !print_event(&event, printer, &mut naming).await? {
                     return Ok(());
-                };
-                printer.define(&event, named.table);
+                }
+                continue;
+            };
+            let mut events = unpacker
+                .events(payload)
+                .map_err(|error| damaged(printer.file(), error))?;
+            loop {
+                let packed = events
+                    .next()
+                    .map_err(|error| damaged(printer.file(), error))?;
+                let Some(packed) = packed else { break };
+                let packed = decoder
+                    .decode_packed(packed, &event)
+                    .map_err(|error| damaged(printer.file(), error))?;
+                if !print_event(&packed, printer, &mut naming).await? {
+                    return Ok(());
+                }
             }
         }
         printer.flush().map_err(Error::Output)?;
     }
+}
+
+/// What names tables.
+struct Naming {
+    names: Names<'static>,
+    server: Server,
+    stop: watch::Receiver<bool>,
+}
+
+/// Prints an event's rows. Returns `false` when told to stop before it could.
+async fn print_event<W: Write>(
+    event: &Event<'_>,
+    printer: &mut Printer<W>,
+    naming: &mut Naming,
+) -> Result<bool, Error> {
+    if let Some(map) = printer.handle(event)? {
+        let place = (printer.file().to_owned(), event.start);
+        let Naming {
+            names,
+            server,
+            stop,
+        } = naming;
+        let Some(named) = names.resolve(map, place, server, stop).await? else {
+            return Ok(false);
+        };
+        printer.define(event, named.table);
+    }
+    Ok(true)
 }

@@ -209,3 +209,32 @@ fn a_new_name_on_the_same_data() {
     assert_eq!(code, Some(15), "{last}");
     assert!(last.contains("it lacks the transactions"), "{last}");
 }
+
+#[test]
+fn files_and_positions_lead_to_their_own_server_only() {
+    let (source, other) = (source(&[]), source(&[]));
+    let scratch = Scratch::new();
+    let run = |sql: &str| source.client().unwrap().run(sql).unwrap();
+    run("CREATE DATABASE d");
+    run("CREATE TABLE d.t (id INT PRIMARY KEY)");
+    // The first is not there at all, not even at the start.
+    let dsn = format!(
+        "mysql://capture:{PASSWORD}@127.0.0.1:1,127.0.0.1:{},127.0.0.1:{}/",
+        source.port, other.port
+    );
+    let start = ["--start-file", "mysql-bin.000001"];
+    let mut stream = Stream::new("place", &source, None, &scratch, &start).from(&dsn);
+    stream.start();
+    stream.catch_up(&source);
+    source.stop().unwrap();
+    stream.says("file and position, which mean nothing on another server", 1);
+    source.restart().unwrap();
+    run("INSERT INTO d.t VALUES (1)");
+    stream.catch_up(&source);
+    stream.terminate();
+    let mut index = stream.index.open().unwrap();
+    let rows = index
+        .query("SELECT source_id, table_name FROM binlog_events")
+        .unwrap();
+    assert_eq!(rows, [[Some("1".to_owned()), Some("t".to_owned())]]);
+}

@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod compressed;
 mod failover;
 mod gaps;
 mod link;

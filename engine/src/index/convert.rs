@@ -130,6 +130,26 @@ pub(super) fn no_such_state() -> IndexError {
     )
 }
 
+/// The tables that a schema makes, each with its first column: what tells them from another program's.
+pub(super) fn tables_of(schema: &str) -> impl Iterator<Item = (&str, &str)> {
+    schema
+        .split("CREATE TABLE IF NOT EXISTS ")
+        .skip(1)
+        .filter_map(|table| {
+            let (name, columns) = table.split_once(" (")?;
+            Some((name, columns.split_whitespace().next()?))
+        })
+}
+
+pub(super) fn foreign(table: &str) -> IndexError {
+    IndexError::new(
+        ErrorKind::Unfit,
+        format!(
+            "there is a table {table} of another program where the index should be: name another database or file"
+        ),
+    )
+}
+
 pub(super) fn too_many_sources() -> IndexError {
     IndexError::new(
         ErrorKind::Full,

@@ -177,16 +177,6 @@ impl Index {
         each!(self, index => index.save_gap(source_id, at, detail).await)
     }
 
-    /// Clears the checkpoint of an attached source. The rows it covers stay, and their ids are
-    /// never given out again.
-    ///
-    /// # Errors
-    ///
-    /// When the index cannot be written.
-    pub async fn reset(&self, source_id: u32) -> Result<()> {
-        each!(self, index => index.reset(source_id).await)
-    }
-
     /// Shows the index that this writer lives, so that a server does not end an idle connection
     /// and with it the lock. Due at least every [`KEEP_ALIVE_SECONDS`].
     ///

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bintrail_proto::binlog::decoder::{Decoder, EventData};
 
-use super::server::{Server, dump, parse_set, quote, source_error, text};
+use super::server::{Server, dump, parse_set, process_mark, quote, source_error, text};
 use crate::error::Error;
 use crate::gtids::Gtids;
 use crate::index::record::Flavor;
@@ -102,6 +102,28 @@ impl Server {
             }
         }
         Ok(None)
+    }
+
+    /// Is another process's replica of this id connected to a server that may not have told the one before that it
+    /// was pushed out (MySQL before 5.7)? The newest ones, which tell, do not know the statement.
+    /// A dump of this process may be there still, when it was not the server that closed it.
+    pub(crate) async fn serves_another(&mut self, server_id: u32) -> Result<bool, Error> {
+        if self.flavor() == Flavor::MariaDb {
+            return Ok(false);
+        }
+        let rows = match self.query("SHOW SLAVE HOSTS").await {
+            Err(Error::Source {
+                // ER_PARSE_ERROR
+                error: super::Error::Server(error),
+                ..
+            }) if error.code == 1064 => return Ok(false),
+            rows => rows?,
+        };
+        let (id, mark) = (server_id.to_string(), process_mark().to_string());
+        Ok(rows
+            .rows
+            .iter()
+            .any(|row| text(row, 0).as_ref() == Some(&id) && text(row, 2).as_ref() != Some(&mark)))
     }
 
     /// How long it keeps its binary logs, where there is a limit; and the most bytes that it keeps of them.

@@ -1,5 +1,7 @@
 //! A source server: what it is, how it is set up, where its binlog is, and what its tables are.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bintrail_proto::binlog::checksum::Checksum;
@@ -19,6 +21,15 @@ use crate::table::SchemaColumn;
 
 /// How often the source says that it is alive while it has no events.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// What its answers depend on, so that no setting of the server changes them.
+const SESSION: [&str; 3] = [
+    "SET NAMES utf8mb4",
+    // For `settled`; a year else.
+    "SET SESSION lock_wait_timeout = 30",
+    "SET SESSION sql_mode = '', sql_select_limit = 18446744073709551615, sql_big_selects = 1 \
+     /*!80030 , show_gipk_in_create_table_and_information_schema = 1 */",
+];
 
 /// A connection for questions to the source.
 #[derive(Debug)]
@@ -47,15 +58,9 @@ impl Server {
     pub(crate) async fn connect(options: &ConnectOptions) -> Result<Self, Error> {
         let wrap = |error| source_error(options, error);
         let mut connection = Connection::connect(options).await.map_err(wrap)?;
-        connection
-            .execute("SET NAMES utf8mb4")
-            .await
-            .map_err(wrap)?;
-        // For `settled`; a year else.
-        connection
-            .execute("SET SESSION lock_wait_timeout = 30")
-            .await
-            .map_err(wrap)?;
+        for statement in SESSION {
+            connection.execute(statement).await.map_err(wrap)?;
+        }
         let settings = Settings::read(&mut connection).await.map_err(wrap)?;
         Ok(Self {
             options: options.clone(),
@@ -106,6 +111,16 @@ impl Server {
                     Flavor::MariaDb => "0-1-5",
                 }
             )),
+            Some(Start::Gtids(set)) => {
+                let executed = parse_set(&self.gtids().await?, flavor)?;
+                match set.missing_in(&executed) {
+                    Some(missing) => Err(Error::Uncommitted {
+                        address: address(&self.options),
+                        missing,
+                    }),
+                    None => Ok(Start::Gtids(set.clone())),
+                }
+            }
             Some(start) => Ok(start.clone()),
             None if has_gtids => {
                 let set = self.gtids().await?;
@@ -403,7 +418,7 @@ async fn open_dump(
         _ => Checksum::None,
     };
     connection
-        .register_replica(server_id, "", 0)
+        .register_replica(server_id, "", process_mark())
         .await
         .map_err(|error| match error {
             // Logged in it is: what it lacks is the privilege.
@@ -446,6 +461,18 @@ async fn open_dump(
         }
     };
     Ok((stream, checksum))
+}
+
+/// The port that this process says it has as a replica. Nobody connects there; it tells this process's dumps from
+/// another one's under the same server id.
+pub(super) fn process_mark() -> u16 {
+    static MARK: OnceLock<u16> = OnceLock::new();
+    *MARK.get_or_init(|| {
+        let [a, b, ..] = RandomState::new()
+            .hash_one(std::process::id())
+            .to_ne_bytes();
+        u16::from_ne_bytes([a, b])
+    })
 }
 
 /// The uuid that a replica of this server id goes by. It is the same after a restart, so that the

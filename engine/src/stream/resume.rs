@@ -123,7 +123,7 @@ impl Comparison<'_> {
             let held = server
                 .held(oldest.map(|oldest| oldest.name.as_str()))
                 .await?;
-            let Some(missing) = missing(read, &held.executed) else {
+            let Some(missing) = read.missing_in(&held.executed) else {
                 return Ok(held);
             };
             if self.took_over {
@@ -252,31 +252,6 @@ fn since(checkpoint: &Checkpoint) -> String {
     checkpoint.last_event_time.map_or(String::new(), |time| {
         format!(", committed after {}", rfc3339(time))
     })
-}
-
-/// What of `read` is not in `executed`.
-fn missing(read: &Gtids, executed: &Gtids) -> Option<String> {
-    match (read, executed) {
-        (Gtids::MySql(read), Gtids::MySql(executed)) => {
-            let mut missing = read.clone();
-            missing.subtract(executed);
-            (!missing.is_empty()).then(|| one_line(&missing))
-        }
-        (Gtids::MariaDb(read), Gtids::MariaDb(executed)) => {
-            let has = |domain, sequence| {
-                executed
-                    .gtids()
-                    .any(|last| last.domain == domain && last.sequence >= sequence)
-            };
-            let missing: Vec<String> = read
-                .gtids()
-                .filter(|gtid| !has(gtid.domain, gtid.sequence))
-                .map(|gtid| gtid.to_string())
-                .collect();
-            (!missing.is_empty()).then(|| missing.join(","))
-        }
-        (read, _) => Some(read.to_string()),
-    }
 }
 
 fn count(set: &GtidSet) -> u64 {
@@ -454,7 +429,7 @@ mod tests {
     fn transactions_that_a_server_lacks() {
         let of = |read: &str, executed: &str, flavor| {
             let parse = |text| Gtids::parse(text, flavor).unwrap();
-            missing(&parse(read), &parse(executed))
+            parse(read).missing_in(&parse(executed))
         };
         let mysql = |executed: &str| of(&format!("{A}:1-5"), executed, Flavor::MySql);
         assert_eq!(mysql(&format!("{A}:1-6")), None);

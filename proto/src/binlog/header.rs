@@ -198,6 +198,17 @@ mod tests {
         assert_eq!(header.event_type.to_string(), "ROTATE_EVENT (4)");
     }
 
+    /// `Log_event_type` of MySQL 9.7 and what older servers had there, and MariaDB's own.
+    #[test]
+    fn every_type_has_a_name() {
+        let named = |code| EventType(code).name() != "UNKNOWN_EVENT";
+        let codes: Vec<u8> = (0..=255).filter(|code| named(*code)).collect();
+        assert!(codes.into_iter().eq((1..=42).chain(160..=171)));
+        assert_eq!(EventType(0).to_string(), "UNKNOWN_EVENT (0)");
+        assert_eq!(EventType(39).name(), "PARTIAL_UPDATE_ROWS_EVENT");
+        assert_eq!(EventType(26).name(), "INCIDENT_EVENT");
+    }
+
     #[test]
     fn every_truncation_is_an_error() {
         for len in 0..ROTATE.len() {

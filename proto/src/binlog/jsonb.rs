@@ -24,12 +24,14 @@
 mod container;
 mod number;
 mod opaque;
+mod part;
 mod print;
 mod scalar;
 mod temporal;
 
 pub use container::{Array, Object};
 pub use opaque::Opaque;
+pub(crate) use part::{Part, is_container, is_inlined, is_object, parts, take_part};
 pub use print::Style;
 
 use crate::error::{Error, Kind};

@@ -1,13 +1,19 @@
-//! WRITE_ROWS, UPDATE_ROWS and DELETE_ROWS events, v1 (23–25) and v2 (30–32).
+//! WRITE_ROWS, UPDATE_ROWS and DELETE_ROWS events, v1 (23–25) and v2 (30–32), and PARTIAL_UPDATE_ROWS_EVENT (39).
 
-use crate::error::{Error, Fault, Kind, Parsed, read};
+mod partial;
+
+pub use partial::DocumentChange;
+
+use crate::error::{Error, Fault, Kind, Parsed, read, read_prefix};
 use crate::primitive::{bytes, int_lenenc, int2, int6, length, rest};
 
 use super::column::Width;
 use super::extra_row_info::{self, Partition};
 use super::header::EventType;
+use super::json_diff::JsonDiffs;
 use super::table_map::{Column, MAX_COLUMNS, TableMap, bit};
 use super::value::Value;
+use partial::Partial;
 
 /// What a rows event does to its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +38,17 @@ pub enum RowsKind {
 /// string<EOF> rows: for each image, a NULL bit for each column present, then the values
 /// ```
 ///
-/// Source: MySQL source documentation, `mysql::binlog::event::Rows_event`; WL#5917 for v2.
+/// PARTIAL_UPDATE_ROWS_EVENT is an update v2. In its rows an after image has in front
+///
+/// ```text
+/// int<lenenc> 1: some documents are logged by their changes; 0: none is
+/// if 1:       string<n> is it this one? 1 bit for each JSON column of the table
+/// ```
+///
+/// and such a document's value is [`JsonDiffs`].
+///
+/// Source: MySQL source documentation, `mysql::binlog::event::Rows_event`; WL#5917 for v2, WL#2955 for
+/// partial updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowsEvent<'a> {
     /// What it does.
@@ -43,6 +59,8 @@ pub struct RowsEvent<'a> {
     pub flags: u16,
     /// Which partition of the table the rows are in.
     pub partition: Option<Partition>,
+    /// Some documents are logged by their changes.
+    partial: bool,
     columns: usize,
     before: Present<'a>,
     after: Present<'a>,
@@ -68,7 +86,9 @@ impl<'a> RowsEvent<'a> {
     pub const fn kind_of(event_type: EventType) -> Option<(RowsKind, bool)> {
         Some(match event_type {
             EventType::WRITE_ROWS_EVENT => (RowsKind::Write, true),
-            EventType::UPDATE_ROWS_EVENT => (RowsKind::Update, true),
+            EventType::UPDATE_ROWS_EVENT | EventType::PARTIAL_UPDATE_ROWS_EVENT => {
+                (RowsKind::Update, true)
+            }
             EventType::DELETE_ROWS_EVENT => (RowsKind::Delete, true),
             EventType::WRITE_ROWS_EVENT_V1 => (RowsKind::Write, false),
             EventType::UPDATE_ROWS_EVENT_V1 => (RowsKind::Update, false),
@@ -85,7 +105,9 @@ impl<'a> RowsEvent<'a> {
         let Some((kind, v2)) = Self::kind_of(event_type) else {
             return Err(Error::new(WHAT, Kind::Unsupported("this event type")));
         };
-        read(WHAT, body, |input| Self::fields(kind, v2, input))
+        let mut event = read(WHAT, body, |input| Self::fields(kind, v2, input))?;
+        event.partial = matches!(event_type, EventType::PARTIAL_UPDATE_ROWS_EVENT);
+        Ok(event)
     }
 
     fn fields(kind: RowsKind, v2: bool, input: &'a [u8]) -> Parsed<'a, Self> {
@@ -127,6 +149,7 @@ impl<'a> RowsEvent<'a> {
                 table_id,
                 flags,
                 partition,
+                partial: false,
                 columns,
                 before,
                 after,
@@ -169,7 +192,7 @@ impl<'a> RowsEvent<'a> {
         self.check(table)?;
         let (mut rest, mut count) = (self.rows, u64::from(self.is_row_of_no_bytes()));
         while !rest.is_empty() {
-            rest = self.carve_row(table, rest, |_, _| {})?;
+            rest = self.carve_row(table, rest, |_, _| {})?.0;
             count = count.saturating_add(1);
         }
         Ok(count)
@@ -186,16 +209,21 @@ impl<'a> RowsEvent<'a> {
         }
     }
 
-    /// Finds the values of the row at the front of `input`; returns what is behind it.
+    /// Finds the values of the row at the front of `input`; returns what is behind it, and which of the JSON
+    /// columns are logged by their changes.
     fn carve_row(
         &self,
         table: &TableMap,
         input: &'a [u8],
         mut found: impl FnMut(Side, Span),
-    ) -> Result<&'a [u8], Error> {
+    ) -> Result<(&'a [u8], &'a [u8]), Error> {
         let mut rest = input;
+        let mut changed = &[][..];
         if self.kind != RowsKind::Write {
             rest = self.carve(table, self.before, rest, |span| found(Side::Before, span))?;
+        }
+        if self.partial {
+            (rest, changed) = self.carve_changed(table, rest)?;
         }
         if self.kind != RowsKind::Delete {
             rest = self.carve(table, self.after, rest, |span| found(Side::After, span))?;
@@ -203,7 +231,26 @@ impl<'a> RowsEvent<'a> {
         if rest.len() == input.len() {
             return Err(self.fault(input, Kind::Invalid("a row of no bytes")));
         }
-        Ok(rest)
+        Ok((rest, changed))
+    }
+
+    /// What a partial update has in front of its after image: a bit for each JSON column, or nothing.
+    fn carve_changed(
+        &self,
+        table: &TableMap,
+        input: &'a [u8],
+    ) -> Result<(&'a [u8], &'a [u8]), Error> {
+        const PARTIAL_JSON_UPDATES: u64 = 1;
+        let parsed = read_prefix(WHAT, input, |input| {
+            let (rest, options) = int_lenenc(input)?;
+            let bits = match options {
+                0 => 0,
+                PARTIAL_JSON_UPDATES => table.json_columns.len().div_ceil(8),
+                _ => return Err(Fault::at(input, Kind::Unsupported("this row value option"))),
+            };
+            bytes(bits)(rest)
+        });
+        parsed.map_err(|error| self.fault(input, error.kind))
     }
 
     #[inline]
@@ -323,6 +370,7 @@ impl Span {
 pub struct RowBuf {
     before: Vec<Span>,
     after: Vec<Span>,
+    partial: Partial,
 }
 
 /// Reads the rows of an event in order.
@@ -353,7 +401,11 @@ impl<'b> Rows<'b> {
         if self.rest.is_empty() && !self.no_bytes {
             return Ok(None);
         }
-        let RowBuf { before, after } = &mut *self.buf;
+        let RowBuf {
+            before,
+            after,
+            partial,
+        } = &mut *self.buf;
         before.clear();
         after.clear();
         if std::mem::take(&mut self.no_bytes) {
@@ -362,6 +414,7 @@ impl<'b> Rows<'b> {
                 table: self.table,
                 data: &[],
                 spans: after.as_slice(),
+                partial: None,
             };
             return Ok(Some(Row {
                 before: None,
@@ -374,18 +427,32 @@ impl<'b> Rows<'b> {
                 Side::Before => before.push(span),
                 Side::After => after.push(span),
             });
-        match carved {
-            Ok(rest) => self.rest = rest,
+        let changed = match carved {
+            Ok((rest, changed)) => {
+                self.rest = rest;
+                changed
+            }
             Err(error) => {
                 self.rest = &[];
                 return Err(error);
             }
-        }
+        };
         let (table, data) = (self.table, self.event.rows);
-        let image = |spans| Image { table, data, spans };
+        let mut after_partial = None;
+        if self.event.partial {
+            partial.patch(table, changed, data, before, after);
+            after_partial = Some(&*partial);
+        }
+        let image = |spans, partial| Image {
+            table,
+            data,
+            spans,
+            partial,
+        };
         Ok(Some(Row {
-            before: (self.event.kind != RowsKind::Write).then(|| image(before.as_slice())),
-            after: (self.event.kind != RowsKind::Delete).then(|| image(after.as_slice())),
+            before: (self.event.kind != RowsKind::Write).then(|| image(before.as_slice(), None)),
+            after: (self.event.kind != RowsKind::Delete)
+                .then(|| image(after.as_slice(), after_partial)),
         }))
     }
 }
@@ -405,6 +472,8 @@ pub struct Image<'r> {
     table: &'r TableMap,
     data: &'r [u8],
     spans: &'r [Span],
+    /// Of an after image in PARTIAL_UPDATE_ROWS_EVENT.
+    partial: Option<&'r Partial>,
 }
 
 /// A column in an [`Image`], its value's bytes still as the event has them.
@@ -452,14 +521,37 @@ impl<'r> Image<'r> {
             Span::ABSENT => Field::Absent,
             Span { start, len } => {
                 let (start, len) = (start as usize, len as usize);
-                // Carved from the same data, so it is always there.
-                Field::Bytes(
-                    self.data
-                        .get(start..start.wrapping_add(len))
-                        .unwrap_or_default(),
-                )
+                // Carved from the same data, so it is always there, unless it was made by a partial update.
+                let bytes = self.data.get(start..start.wrapping_add(len));
+                Field::Bytes(bytes.unwrap_or_else(|| self.patched(start, len)))
             }
         }
+    }
+
+    #[cold]
+    fn patched(&self, start: usize, len: usize) -> &'r [u8] {
+        let patched = self.partial.map_or(&[][..], |partial| &partial.patched);
+        let start = start.wrapping_sub(self.data.len());
+        patched
+            .get(start..start.wrapping_add(len))
+            .unwrap_or_default()
+    }
+
+    /// The documents that PARTIAL_UPDATE_ROWS_EVENT logs by their changes, in column order. In the image they are
+    /// whole, but for those whose changes could not be applied: they are absent.
+    pub fn changes(&self) -> impl Iterator<Item = DocumentChange<'r>> + use<'r> {
+        let data = self.data;
+        let changes = self.partial.map_or(&[][..], |partial| &partial.changes);
+        changes.iter().map(move |change| {
+            let Span { start, len } = change.diffs;
+            let (start, len) = (start as usize, len as usize);
+            let bytes = data.get(start..start.wrapping_add(len));
+            DocumentChange {
+                column: change.column.into(),
+                diffs: JsonDiffs::new(bytes.unwrap_or_default()),
+                applied: change.applied,
+            }
+        })
     }
 }
 

@@ -175,12 +175,6 @@ impl MySqlIndex {
         self.done(state, session, result)
     }
 
-    pub(super) async fn reset(&self, source_id: u32) -> Result<()> {
-        let (state, mut session) = self.session().await?;
-        let result = timed(session.reset(source_id)).await;
-        self.done(state, session, result)
-    }
-
     pub(super) async fn keep_alive(&self) -> Result<()> {
         let (state, mut session) = self.session().await?;
         let result = timed(session.ping()).await;

@@ -1,6 +1,6 @@
 //! What is asked of the index server over one connection.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -163,6 +163,20 @@ impl Session {
 
     /// Every step may have been done before: the version comes last.
     async fn create(&mut self) -> Result<(), Fault> {
+        let first: HashMap<String, String> = self
+            .conn
+            .query::<(String, String), _>(
+                "SELECT table_name AS t, column_name AS c FROM information_schema.columns
+                 WHERE table_schema = DATABASE() AND ordinal_position = 1",
+            )
+            .await?
+            .into_iter()
+            .collect();
+        for (table, column) in convert::tables_of(SCHEMA) {
+            if first.get(table).is_some_and(|first| first != column) {
+                return Err(convert::foreign(table).into());
+            }
+        }
         for statement in SCHEMA.split_inclusive(";\n") {
             self.conn.query_drop(statement).await?;
         }
@@ -697,14 +711,6 @@ impl Session {
         self.update(
             "UPDATE stream_state SET gap_lost_at = ?, gap_lost_detail = ? WHERE source_id = ?",
             (text(at), detail, source_id).into(),
-        )
-        .await
-    }
-
-    pub(super) async fn reset(&mut self, source_id: u32) -> Result<(), Fault> {
-        self.update(
-            "UPDATE stream_state SET mode = NULL WHERE source_id = ?",
-            (source_id,).into(),
         )
         .await
     }

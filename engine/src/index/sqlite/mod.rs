@@ -155,10 +155,6 @@ impl SqliteIndex {
             .await
     }
 
-    pub(super) async fn reset(&self, source_id: u32) -> Result<()> {
-        self.call(move |store| store.reset(source_id)).await
-    }
-
     pub(super) async fn statuses(&self) -> Result<Vec<SourceStatus>> {
         self.call(|store| store.statuses()).await
     }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -57,6 +58,9 @@ impl Store {
             flags |= OpenFlags::SQLITE_OPEN_CREATE;
         }
         let connection = Connection::open_with_flags(path, flags)?;
+        // Its name for locks: the same whatever links lead to it.
+        let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        refuse_hard_links(path)?;
         connection.busy_timeout(BUSY)?;
         connection.set_prepared_statement_cache_capacity(32);
         let mut store = Self {
@@ -108,7 +112,7 @@ impl Store {
     fn create(&mut self) -> Result<(), Fault> {
         self.connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-             PRAGMA foreign_keys = OFF; PRAGMA cache_size = -65536;
+             PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384;
              PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
         )?;
         // Immediate: of two that start at once, the second sees what the first has made.
@@ -126,6 +130,18 @@ impl Store {
                  ALTER TABLE table_versions ADD COLUMN valid_until_position INTEGER;
                  UPDATE table_versions SET valid_until_file = '', valid_until_position = 0;",
             )?;
+        }
+        for (table, column) in convert::tables_of(SCHEMA) {
+            let first: Option<String> = transaction
+                .query_row(
+                    "SELECT name FROM pragma_table_info(?1) WHERE cid = 0",
+                    [table],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            if first.is_some_and(|first| first != column) {
+                return Err(convert::foreign(table).into());
+            }
         }
         transaction.execute_batch(SCHEMA)?;
         if found != Some(SCHEMA_VERSION) {
@@ -420,13 +436,6 @@ impl Store {
         )
     }
 
-    pub(super) fn reset(&self, source_id: u32) -> Result<(), Fault> {
-        self.update(
-            "UPDATE stream_state SET mode = NULL WHERE source_id = ?1",
-            params![source_id],
-        )
-    }
-
     fn update(&self, sql: &str, params: &[&dyn ToSql]) -> Result<(), Fault> {
         match self.connection.prepare_cached(sql)?.execute(params)? {
             1 => Ok(()),
@@ -578,6 +587,21 @@ fn version(connection: &Connection) -> rusqlite::Result<Option<u32>> {
     connection.query_row("SELECT max(version) FROM index_version", [], |row| {
         row.get(0)
     })
+}
+
+/// SQLite keeps what is not in the file yet beside it, under its name: writers by two names would destroy it.
+fn refuse_hard_links(path: &Path) -> Result<(), IndexError> {
+    match std::fs::metadata(path) {
+        Ok(file) if file.nlink() > 1 => Err(IndexError::new(
+            ErrorKind::Unfit,
+            format!(
+                "the index {} has {} names (hard links), by which two streams would destroy it: remove all but one",
+                path.display(),
+                file.nlink()
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn missing(path: &Path) -> IndexError {
