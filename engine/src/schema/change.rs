@@ -2,6 +2,10 @@
 //!
 //! Only what is understood to the last word is told; the rows behind it show whether it fits them.
 
+use std::collections::HashSet;
+
+use bintrail_proto::binlog::table_map::MAX_COLUMNS;
+
 use super::column::{Definition, Position};
 use super::lex::{Lexer, Token};
 use super::reader::{Name, Reader};
@@ -298,6 +302,9 @@ impl Reader<'_> {
 
 /// Column names are the same in any case.
 fn is(one: &str, other: &str) -> bool {
+    if one.is_ascii() && other.is_ascii() {
+        return one.eq_ignore_ascii_case(other);
+    }
     one == other || one.to_lowercase() == other.to_lowercase()
 }
 
@@ -306,6 +313,9 @@ fn is(one: &str, other: &str) -> bool {
 /// As the server does it: columns are dropped, renamed and changed where they are; then those that
 /// are new, or get another place, are put in, one after the other.
 pub(super) fn apply(old: &[Column], edits: &[Edit]) -> Option<Vec<Column>> {
+    if edits.len() > MAX_COLUMNS {
+        return None;
+    }
     let mut columns = Vec::with_capacity(old.len());
     let mut placed = 0_usize;
     for column in old {
@@ -365,12 +375,10 @@ pub(super) fn apply(old: &[Column], edits: &[Edit]) -> Option<Vec<Column>> {
         }
     }
     set_key(&mut columns, edits)?;
-    let unique = columns.iter().enumerate().all(|(at, column)| {
-        !columns
-            .iter()
-            .skip(at.saturating_add(1))
-            .any(|other| is(&column.name, &other.name))
-    });
+    let mut names = HashSet::new();
+    let unique = columns
+        .iter()
+        .all(|column| names.insert(column.name.to_lowercase()));
     (unique && !columns.is_empty()).then_some(columns)
 }
 
@@ -507,8 +515,8 @@ mod tests {
                 &["b1", "a2", "c"],
             ),
             (
-                "MODIFY a INT AFTER c, MODIFY c INT FIRST",
-                &["c", "a1", "b2"],
+                "MODIFY a INT AFTER c, MODIFY b INT FIRST",
+                &["b2", "c", "a1"],
             ),
             (
                 "MODIFY COLUMN c BIGINT UNSIGNED NOT NULL DEFAULT '1' COMMENT 'x, y' FIRST",
@@ -558,6 +566,7 @@ mod tests {
             "ADD d INT AFTER b, CHANGE b x INT",
             "RENAME COLUMN a TO x, ADD d INT AFTER a",
             "DROP a, MODIFY a INT",
+            "MODIFY a INT AFTER c, MODIFY c INT FIRST",
             "ADD PRIMARY KEY (c)",
             "DROP CONSTRAINT x",
             "ADD d SERIAL",

@@ -175,6 +175,13 @@ fn is_harmless(mut tokens: Lexer<'_>) -> bool {
 
 impl<'a> Reader<'a> {
     fn statement(&mut self) -> Option<Concern> {
+        if self.eat("SET") {
+            // MariaDB has SET STATEMENT … FOR in front of any statement.
+            if !self.eat("STATEMENT") {
+                return Some(Concern::Nothing);
+            }
+            self.tokens.find(|token| token.is("FOR"))?;
+        }
         if is_harmless(self.tokens.clone()) {
             return Some(Concern::Nothing);
         }
@@ -184,12 +191,6 @@ impl<'a> Reader<'a> {
             "CREATE" => self.create(),
             "DROP" => self.drop(),
             "RENAME" => self.rename(),
-            // MariaDB has SET STATEMENT … FOR in front of any statement.
-            "SET" if self.eat("STATEMENT") => {
-                self.tokens.find(|token| token.is("FOR"))?;
-                self.statement()
-            }
-            "SET" => Some(Concern::Nothing),
             _ => None,
         }
     }
@@ -222,7 +223,10 @@ impl<'a> Reader<'a> {
         let behind = self.tokens.clone();
         if names_tables(behind.clone()) {
             // Whatever is a name there may be a table's.
-            let words: Vec<Token<'_>> = behind.collect();
+            let words: Vec<Token<'_>> = behind.take(MAX_WORDS).collect();
+            if words.len() == MAX_WORDS {
+                return None;
+            }
             for at in 0..words.len() {
                 let name = |at: usize| match words.get(at)? {
                     Token::Word(word) => Some((*word).to_owned()),
@@ -267,9 +271,9 @@ impl<'a> Reader<'a> {
     }
 
     fn drop(&mut self) -> Option<Concern> {
+        self.eat("EXTERNAL");
         match self.word()?.to_ascii_uppercase().as_str() {
             "TEMPORARY" => Some(Concern::Nothing),
-            "EXTERNAL" => self.drop(),
             "TABLE" | "TABLES" | "SEQUENCE" => self.tables(),
             "DATABASE" | "SCHEMA" => {
                 self.if_exists();
@@ -316,6 +320,9 @@ impl<'a> Reader<'a> {
         Some(concern(names))
     }
 }
+
+/// Words of an ALTER TABLE that are looked at as names.
+const MAX_WORDS: usize = 100_000;
 
 /// What is defined besides tables and schemas, and words that stand in front of its name. None of it changes columns.
 const OTHER_OBJECTS: [&str; 29] = [
@@ -444,7 +451,6 @@ mod tests {
             "ALTER TABLE e.t ADD c INT, RENAME TO u",
             "ALTER TABLE e.t RENAME u",
             "ALTER TABLE e.t RENAME AS `u`",
-            "ALTER TABLE e.t EXCHANGE PARTITION p WITH TABLE u",
             "ALTER TABLE e.t CONVERT PARTITION p TO TABLE u",
         ] {
             let concern = of(sql);
@@ -483,6 +489,8 @@ mod tests {
             "BEGIN",
             "# a comment",
             "TRUNCATE TABLE t",
+            "ALTER TABLE t EXCHANGE PARTITION p WITH TABLE u",
+            "ALTER TABLE t ADD INDEX (a), COMMENT 'RENAME TO u'",
             "CREATE UNIQUE INDEX i ON t (a)",
             "CREATE INDEX i ON t (a)",
             "CREATE DEFINER=`a`@`b` TRIGGER t BEFORE INSERT ON t FOR EACH ROW SET @a = 1",
