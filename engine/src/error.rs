@@ -122,6 +122,14 @@ pub enum Error {
         /// The system's error.
         error: io::Error,
     },
+    /// What could be printed was.
+    #[error(
+        "row changes of {events} events are left out, or parts of them; the warnings say which, and why"
+    )]
+    LeftOut {
+        /// How many events.
+        events: u64,
+    },
     /// Bytes that are no binlog, or a damaged one.
     #[error("{file} at position {position}: {error}; {remedy}")]
     Binlog {
@@ -134,6 +142,9 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// What is asked for cannot be done exactly.
+    #[error("refused: {0}")]
+    Refused(String),
     /// A fault of bintrail itself.
     #[error("internal error: {0}; please report it")]
     Internal(String),
@@ -143,7 +154,7 @@ pub enum Error {
 }
 
 /// What to do about a failure of the source link.
-fn remedy(error: &source::Error) -> &'static str {
+pub(crate) fn remedy(error: &source::Error) -> &'static str {
     use source::Error as E;
     match error {
         E::UnknownHost { .. } => "; check the host in --source-dsn",
@@ -225,11 +236,13 @@ impl Error {
                 ErrorKind::ReadOnly => 26,
                 ErrorKind::Batch | ErrorKind::Other => 27,
                 ErrorKind::Tls => 28,
+                ErrorKind::NoSuchColumn => 2,
             },
             Self::WriteTimeout { .. } => 29,
-            Self::Binlog { .. } => 30,
+            Self::Binlog { .. } | Self::LeftOut { .. } => 30,
             Self::File { .. } => 31,
             Self::Output(_) => 32,
+            Self::Refused(_) => 41,
         }
     }
 

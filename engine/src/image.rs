@@ -249,7 +249,8 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 fn enum_label(text: &ColumnText, number: u16) -> Option<&str> {
     let labels = text.labels.as_deref()?;
     match number.checked_sub(1) {
-        None => Some(""),
+        // It is the number where there is a member of the same text.
+        None => (!labels.iter().any(|label| label.is_empty())).then_some(""),
         Some(index) => labels.get(usize::from(index)).map(AsRef::as_ref),
     }
 }

@@ -189,6 +189,11 @@ async fn keeps_definitions() {
 }
 
 #[tokio::test]
+async fn answers() {
+    MySql::test(async |mysql| index::answers(mysql).await).await;
+}
+
+#[tokio::test]
 async fn moves() {
     MySql::test(async |mysql| index::moves(mysql).await).await;
 }

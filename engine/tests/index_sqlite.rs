@@ -81,6 +81,11 @@ async fn keeps_definitions() {
 }
 
 #[tokio::test]
+async fn answers() {
+    index::answers(&Sqlite::new()).await;
+}
+
+#[tokio::test]
 async fn moves() {
     index::moves(&Sqlite::new()).await;
 }

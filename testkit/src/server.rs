@@ -21,6 +21,7 @@ pub struct Server {
     pub datadir: PathBuf,
     /// A DSN for root, who has no password, without a database.
     pub dsn: String,
+    mysql: PathBuf,
     mysqlbinlog: PathBuf,
 }
 
@@ -63,6 +64,7 @@ impl Server {
             port: fact("port")?.parse()?,
             datadir: fact("datadir")?.into(),
             dsn: fact("dsn")?,
+            mysql: fact("mysql")?.into(),
             mysqlbinlog: fact("mysqlbinlog")?.into(),
             name,
         })
@@ -71,6 +73,19 @@ impl Server {
     /// Stops it and keeps its data.
     pub fn stop(&self) -> Result<()> {
         servers(&["stop", &self.name]).map(|_| ())
+    }
+
+    /// `kill -9`
+    pub fn kill(&self) -> Result<()> {
+        let file = self.datadir.with_file_name("process");
+        let text = std::fs::read_to_string(&file)?;
+        let pid = text.split(' ').next().unwrap_or_default();
+        let killed = Command::new("kill").args(["-9", pid]).status()?;
+        if !killed.success() {
+            return Err(format!("process {pid} of {} cannot be killed", self.name).into());
+        }
+        // It sees that there is none to stop, or waits until it is gone.
+        self.stop()
     }
 
     /// Starts it again on the same port and data.
@@ -109,6 +124,15 @@ impl Server {
             .or_else(|_| client.strings("SHOW MASTER STATUS"))?
             .remove(0);
         Ok((row[0].clone(), row[1].parse()?))
+    }
+
+    /// The server's own `mysql` client, as root.
+    #[must_use]
+    pub fn mysql(&self) -> Command {
+        let mut command = Command::new(&self.mysql);
+        command.args(["--no-defaults", "-uroot", "-h127.0.0.1"]);
+        command.arg(format!("-P{}", self.port));
+        command
     }
 
     /// The server's own `mysqlbinlog`.

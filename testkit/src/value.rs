@@ -157,6 +157,12 @@ impl Value {
                 Value::Json(Json::Null)
             }
             (Kind::Json, json) => Value::Json(json.clone()),
+            // ENUM's error value, where a member is `''` too.
+            (Kind::Enum(labels), Json::Number(number))
+                if number == "0" && labels.iter().any(String::is_empty) =>
+            {
+                Value::Text(String::new())
+            }
             (Kind::Integer | Kind::Bit | Kind::Year, Json::Number(number))
                 if is_integer(number) =>
             {

@@ -12,14 +12,20 @@
 
 mod bad_input;
 mod compressed;
+mod doctor;
 mod failover;
+mod faults;
 mod gaps;
+mod huge;
 mod link;
 mod other_servers;
+mod query;
+mod recover;
 mod schema;
 mod secrets;
 mod stream;
 mod support;
+mod torture;
 mod trouble;
 
 use bintrail_testkit::oracle::{Cell, Oracle};

@@ -51,7 +51,7 @@ pub(super) fn known_by_name(known_by: KnownBy) -> &'static str {
     word(KNOWN_BY, &known_by)
 }
 
-pub(super) fn parse_known_by(text: &str) -> Result<KnownBy> {
+pub(crate) fn parse_known_by(text: &str) -> Result<KnownBy> {
     parse(KNOWN_BY, text)
 }
 
@@ -76,7 +76,7 @@ pub(super) fn columns_json(columns: &[Column]) -> Result<String> {
     serde_json::to_string(columns).map_err(damaged)
 }
 
-pub(super) fn parse_columns(text: &str) -> Result<Vec<Column>> {
+pub(crate) fn parse_columns(text: &str) -> Result<Vec<Column>> {
     serde_json::from_str(text).map_err(damaged)
 }
 
@@ -98,7 +98,7 @@ pub(super) fn unsigned(value: i64) -> Result<u64> {
     u64::try_from(value).map_err(damaged)
 }
 
-pub(super) fn damaged(what: impl std::fmt::Display) -> IndexError {
+pub(crate) fn damaged(what: impl std::fmt::Display) -> IndexError {
     IndexError::new(
         ErrorKind::Other,
         format!(

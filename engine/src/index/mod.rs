@@ -10,11 +10,12 @@
 //! discards what is above the checkpoint and returns the checkpoint to go on from. So a failed
 //! batch is never written again, and nothing is ever there twice.
 
-mod convert;
+pub(crate) mod convert;
 mod error;
-mod mysql;
+pub(crate) mod mysql;
+pub(crate) mod read;
 pub mod record;
-mod sqlite;
+pub(crate) mod sqlite;
 pub(crate) mod time;
 
 use std::sync::Arc;
@@ -24,10 +25,11 @@ pub use mysql::MySqlIndex;
 pub use sqlite::SqliteIndex;
 
 use crate::dsn::IndexDsn;
+use read::{Rows, Select};
 use record::{Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion, ValidTable};
 
 /// The version of the tables that this bintrail makes and understands.
-const SCHEMA_VERSION: u32 = 3;
+pub(crate) const SCHEMA_VERSION: u32 = 3;
 
 /// The last source whose change ids are not negative where integers are signed.
 const MAX_SOURCES: u32 = 1 << 15;
@@ -197,6 +199,11 @@ impl Index {
     /// When the index cannot be read.
     pub async fn statuses(&self) -> Result<Vec<SourceStatus>> {
         each!(self, index => index.statuses().await)
+    }
+
+    /// The rows of a SELECT, up to some bytes of them and at least one.
+    pub(crate) async fn read(&self, select: Select, room: usize) -> Result<Rows> {
+        each!(self, index => index.read(select, room).await)
     }
 
     /// Closes it after what is under way is done, and gives the locks back.

@@ -190,7 +190,8 @@ impl<'a> Names<'a> {
         self.keep(table, known).await
     }
 
-    /// The event's names, and MariaDB's own types that it has stand-ins for.
+    /// The event's names, and MariaDB's own types that it has stand-ins for. Which columns are generated no event
+    /// tells.
     async fn named_by_event(
         &mut self,
         mut map: TableMap,
@@ -198,9 +199,10 @@ impl<'a> Names<'a> {
         place: Place,
         server: &mut Server,
     ) -> Result<Table, Error> {
+        let known = known.map(|(_, version)| columns_of(version));
         if server.flavor() == Flavor::MariaDb && map.columns.iter().any(may_be_native) {
-            let known = match known {
-                Some((_, version)) => columns_of(version),
+            let certain = match &known {
+                Some(columns) => columns.clone(),
                 None => {
                     let columns = server.columns(&map.schema, &map.table).await?;
                     if self.changed_since(&map, &place, server).await? {
@@ -211,7 +213,7 @@ impl<'a> Names<'a> {
                 }
             };
             for column in &mut map.columns {
-                let known = known
+                let known = certain
                     .iter()
                     .find(|known| Some(&*known.name) == column.name.as_deref());
                 if let Some(native) = known.and_then(|known| native(column, &known.column_type)) {
@@ -219,7 +221,18 @@ impl<'a> Names<'a> {
                 }
             }
         }
-        Ok(Table::from_event(Arc::new(map), place))
+        let table = Table::from_event(Arc::new(map), place)
+            .with_generated(known.as_deref().unwrap_or_default());
+        if table
+            .version
+            .columns
+            .iter()
+            .all(|column| column.generated.is_some())
+        {
+            return Ok(table);
+        }
+        let now = server.columns(&table.map.schema, &table.map.table).await?;
+        Ok(table.with_generated(&now))
     }
 
     /// Is the definition that the index has of a table the one it has at `place`? It is unless it was

@@ -1,7 +1,5 @@
 //! What a source still has of its binary logs, and whether they are the ones that were read.
 
-use std::time::Duration;
-
 use bintrail_proto::binlog::decoder::{Decoder, EventData};
 
 use super::server::{Server, dump, parse_set, process_mark, quote, source_error, text};
@@ -124,20 +122,5 @@ impl Server {
             .rows
             .iter()
             .any(|row| text(row, 0).as_ref() == Some(&id) && text(row, 2).as_ref() != Some(&mark)))
-    }
-
-    /// How long it keeps its binary logs, where there is a limit; and the most bytes that it keeps of them.
-    pub(crate) fn retention(&self) -> (Option<Duration>, Option<u64>) {
-        let settings = &self.settings;
-        let seconds = match (settings.expire_seconds, settings.expire_days) {
-            // MySQL has either; MariaDB both, with the same meaning.
-            (Some(seconds), _) if seconds > 0.0 => Some(seconds),
-            (_, Some(days)) if days > 0.0 => Some(days * 86_400.0),
-            _ => None,
-        };
-        let age = seconds
-            .filter(|_| settings.auto_purge)
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        (age, settings.max_total_size.filter(|size| *size > 0))
     }
 }

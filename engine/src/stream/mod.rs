@@ -140,7 +140,7 @@ pub(crate) async fn read(
 }
 
 /// Where an index is, for telling it from others.
-fn place_of(index: &IndexDsn) -> String {
+pub(crate) fn place_of(index: &IndexDsn) -> String {
     match index {
         IndexDsn::Sqlite(path) => {
             // The index is there by now, whatever links lead to it.

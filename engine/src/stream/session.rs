@@ -18,6 +18,7 @@ use super::resume::{Comparison, Lost, predecessor, with_earlier};
 use super::write::{InFlight, Job, MAX_BYTES_IN_FLIGHT, Pool, write_all};
 use super::{Start, StreamOptions, derived_server_id, place_of, read};
 use crate::clock;
+use crate::doctor;
 use crate::error::Error;
 use crate::gtids::Gtids;
 use crate::index::record::{
@@ -36,10 +37,6 @@ const BATCHES_IN_FLIGHT: usize = 4;
 
 /// How long the index may take for what is under way when the stream is told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(30);
-
-/// A source that keeps its binary logs for less than a long weekend may purge what a stream that was down
-/// over it has not read.
-const RETENTION: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// A stream from one connection to the end of it.
 pub(super) struct Session<'a> {
@@ -85,7 +82,7 @@ impl<'a> Session<'a> {
         server.check()?;
         let first = !std::mem::replace(&mut link.introduced, true);
         if first {
-            warn_of_retention(&server);
+            doctor::warn_before_stream(&mut server, &link.options.filter).await;
         }
         let server_id = server_id(link, &server)?;
         if link.hung_up && server.serves_another(server_id).await? {
@@ -166,9 +163,13 @@ impl<'a> Session<'a> {
                 checkpoint,
                 ..Batch::default()
             };
-            index.write(source_id, Arc::new(batch)).await?;
+            link.patience
+                .bound(index.write(source_id, Arc::new(batch)))
+                .await?;
         }
-        index.save_error(source_id, None).await?;
+        link.patience
+            .bound(index.save_error(source_id, None))
+            .await?;
 
         let set = match &start {
             Start::Gtids(set) => set.clone(),
@@ -233,6 +234,11 @@ impl<'a> Session<'a> {
                 written = &mut index_side => return written,
                 stopped = source_side => stopped,
             };
+            // The index has failed the source side, which names tables there: it takes nothing more, and would
+            // only say so.
+            if matches!(stopped, Err(Error::Index(_))) {
+                return stopped;
+            }
             // The queue is closed: what is in it is written still.
             index_side.await.and(stopped)
         };
@@ -324,14 +330,7 @@ fn server_id(link: &Link<'_>, server: &Server) -> Result<u32, Error> {
     let server_id = options
         .server_id
         .unwrap_or_else(|| derived_server_id(&options.source, &place_of(&options.index)));
-    if server_id == server.settings.server_id {
-        return Err(refused(
-            server,
-            format!(
-                "server id {server_id} is the source's own; give this stream another --server-id"
-            ),
-        ));
-    }
+    server.check_server_id(server_id)?;
     Ok(server_id)
 }
 
@@ -339,24 +338,6 @@ fn refused(server: &Server, problem: String) -> Error {
     Error::SourceSetup {
         address: server::address(server.options()),
         problem,
-    }
-}
-
-fn warn_of_retention(server: &Server) {
-    let (age, size) = server.retention();
-    if let Some(age) = age.filter(|age| *age < RETENTION) {
-        tracing::warn!(
-            hours = age.as_secs() / 3600,
-            "the source purges its binary logs soon: what a stream that is down for longer has not read is lost; \
-             raise binlog_expire_logs_seconds or expire_logs_days"
-        );
-    }
-    if let Some(bytes) = size {
-        tracing::warn!(
-            bytes,
-            "the source purges its binary logs beyond a total size: a burst of changes while the stream is down may be \
-             lost; raise max_binlog_total_size or binlog_space_limit"
-        );
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) struct Ghost {
 
 #[derive(Debug)]
 pub(super) struct Session {
-    conn: Conn,
+    pub(super) conn: Conn,
     ghost: Ghost,
     /// The sources whose locks it has and whose rows are what the checkpoint says.
     attached: HashSet<u32>,
@@ -357,10 +357,7 @@ impl Session {
 
     async fn lock(&mut self, source_id: u32, before: &[Ghost]) -> Result<(), Fault> {
         let database: Option<String> = self.conn.query_first("SELECT DATABASE()").await?;
-        // Lock names are short and of any case, database names are not.
-        let digest = Sha256::digest(database.unwrap_or_default());
-        let short: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
-        let name = format!("bintrail-{short}-{source_id}");
+        let name = lock_name(&database.unwrap_or_default(), source_id);
         // Again in the same session only counts up.
         let used: Option<Option<u32>> = self
             .conn
@@ -822,6 +819,14 @@ fn read_version(row: VersionRow) -> Result<(u32, TableVersion), Fault> {
     Ok((table_id, version))
 }
 
+/// The lock of the one writer for a source.
+pub(super) fn lock_name(database: &str, source_id: u32) -> String {
+    // Lock names are short and of any case, database names are not.
+    let digest = Sha256::digest(database);
+    let short: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
+    format!("bintrail-{short}-{source_id}")
+}
+
 /// Reads [`STATE`] from column `at` on.
 fn read_state(row: &Row, at: usize) -> Result<StreamState, Fault> {
     let mode: Option<String> = get(row, at)?;
@@ -854,7 +859,7 @@ fn read_state(row: &Row, at: usize) -> Result<StreamState, Fault> {
     })
 }
 
-fn get<T: FromValue>(row: &Row, at: usize) -> Result<T, Fault> {
+pub(super) fn get<T: FromValue>(row: &Row, at: usize) -> Result<T, Fault> {
     row.get_opt(at)
         .unwrap_or_else(|| Err(FromValueError(mysql_async::Value::NULL)))
         .map_err(|error| convert::damaged(error).into())

@@ -41,7 +41,7 @@ const VALID_BEHIND: &str = "(valid_until_file IS NULL
    OR (length(valid_until_file), valid_until_file, valid_until_position) > (length(?2), ?2, ?3))";
 
 pub(super) struct Store {
-    connection: Connection,
+    pub(super) connection: Connection,
     path: PathBuf,
     locks: HashMap<u32, File>,
     /// The sources whose rows are what the checkpoint says.
@@ -92,6 +92,10 @@ impl Store {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     fn refuse_newer(&self) -> Result<(), Fault> {
@@ -250,9 +254,7 @@ impl Store {
         if self.locks.contains_key(&source_id) {
             return Ok(());
         }
-        let mut path = self.path.clone().into_os_string();
-        path.push(format!(".source-{source_id}.lock"));
-        let path = PathBuf::from(path);
+        let path = lock_path(&self.path, source_id);
         match take_lock(&path).map_err(|error| cannot_lock(&path, &error))? {
             Ok(file) => {
                 self.locks.insert(source_id, file);
@@ -613,6 +615,13 @@ fn missing(path: &Path) -> IndexError {
             path.display()
         ),
     )
+}
+
+/// The file whose lock the one writer for a source has.
+pub(super) fn lock_path(path: &Path, source_id: u32) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(format!(".source-{source_id}.lock"));
+    path.into()
 }
 
 /// Takes the lock of a file, or says who has it. The file stays when the lock goes: deleting it
