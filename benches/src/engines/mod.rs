@@ -9,7 +9,7 @@ mod mysql_replication;
 
 use std::path::Path;
 
-pub use bintrail::{Json, Rows, Typed};
+pub use bintrail::{Json, Rows, Take, Typed};
 
 use crate::{Counts, Result};
 

@@ -32,7 +32,7 @@ pub use container::{Array, Object};
 pub use opaque::Opaque;
 pub use print::Style;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Parsed};
 
 const WHAT: &str = "JSON";
 
@@ -125,7 +125,7 @@ impl<'a> Span<'a> {
     fn read_at<T>(
         &self,
         offset: usize,
-        parser: impl nom::Parser<&'a [u8], Output = T, Error = crate::error::Fault>,
+        parser: impl FnOnce(&'a [u8]) -> Parsed<'a, T>,
     ) -> Result<T, Error> {
         let input = self
             .document

@@ -18,6 +18,7 @@ pub(super) struct Clock {
 impl Clock {
     /// A time of these parts, if they are in range and the hour at most `max_hour`; they were
     /// read at `input`.
+    #[inline]
     pub(super) fn whole_seconds(
         input: &[u8],
         max_hour: u16,

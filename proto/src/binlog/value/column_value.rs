@@ -65,11 +65,13 @@ pub enum Value<'a> {
     Inet4(Inet4),
 }
 
+#[cold]
 const fn wrong_width() -> Error {
     Error::new("column value", Kind::Invalid("not as wide as its type"))
 }
 
 /// Little-endian bytes as an unsigned integer.
+#[inline]
 fn unsigned(bytes: &[u8]) -> Result<u64, Error> {
     match *bytes {
         [a] => Ok(u64::from(a)),
@@ -81,19 +83,7 @@ fn unsigned(bytes: &[u8]) -> Result<u64, Error> {
     }
 }
 
-/// Little-endian bytes as a two's complement integer.
-fn signed(bytes: &[u8]) -> Result<i64, Error> {
-    match *bytes {
-        [a] => Ok(i64::from(i8::from_le_bytes([a]))),
-        [a, b] => Ok(i64::from(i16::from_le_bytes([a, b]))),
-        // Shifted up so that bit 23 is the sign, and back down with it.
-        [a, b, c] => Ok(i64::from(i32::from_le_bytes([0, a, b, c]) >> 8)),
-        [a, b, c, d] => Ok(i64::from(i32::from_le_bytes([a, b, c, d]))),
-        [a, b, c, d, e, f, g, h] => Ok(i64::from_le_bytes([a, b, c, d, e, f, g, h])),
-        _ => Err(wrong_width()),
-    }
-}
-
+#[inline]
 fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Error> {
     bytes.try_into().map_err(|_| wrong_width())
 }
@@ -108,6 +98,23 @@ fn padded<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Error> {
 }
 
 impl<'a> Value<'a> {
+    /// An integer of `N` bytes, 1 to 8, little-endian.
+    #[inline]
+    fn integer<const N: usize>(column: &Column, bytes: [u8; N]) -> Self {
+        let mut wide = [0; 8];
+        if let Some(low) = wide.first_chunk_mut::<N>() {
+            *low = bytes;
+        }
+        let n = u64::from_le_bytes(wide);
+        if column.unsigned == Some(true) {
+            Self::UInt(n)
+        } else {
+            // Shifted up so that the highest bit is the sign, and back down with it.
+            let unused = 64 - 8 * N;
+            Self::Int((n << unused).cast_signed() >> unused)
+        }
+    }
+
     /// The value that `bytes`, as they stand in a row image, are in `column`.
     ///
     /// Integers whose signedness the event does not give are signed, as MySQL's own tools take them.
@@ -117,17 +124,11 @@ impl<'a> Value<'a> {
     #[inline]
     pub fn decode(column: &Column, bytes: &'a [u8]) -> Result<Self, Error> {
         Ok(match column.column_type {
-            ColumnType::Tiny
-            | ColumnType::Short
-            | ColumnType::Int24
-            | ColumnType::Long
-            | ColumnType::LongLong => {
-                if column.unsigned == Some(true) {
-                    Self::UInt(unsigned(bytes)?)
-                } else {
-                    Self::Int(signed(bytes)?)
-                }
-            }
+            ColumnType::Tiny => Self::integer(column, exact::<1>(bytes)?),
+            ColumnType::Short => Self::integer(column, exact::<2>(bytes)?),
+            ColumnType::Int24 => Self::integer(column, exact::<3>(bytes)?),
+            ColumnType::Long => Self::integer(column, exact::<4>(bytes)?),
+            ColumnType::LongLong => Self::integer(column, exact::<8>(bytes)?),
             ColumnType::Float => Self::Float(f32::from_le_bytes(exact(bytes)?)),
             ColumnType::Double => Self::Double(f64::from_le_bytes(exact(bytes)?)),
             ColumnType::NewDecimal { precision, scale } => {
@@ -173,17 +174,50 @@ impl<'a> Value<'a> {
 mod tests {
     use super::*;
 
+    fn integer(column_type: ColumnType, unsigned: bool, bytes: &[u8]) -> Result<Value<'_>, Error> {
+        let column = Column {
+            type_code: 0,
+            column_type,
+            nullable: false,
+            unsigned: Some(unsigned),
+            collation: None,
+            name: None,
+            members: None,
+            visible: None,
+            geometry_type: None,
+            dimensions: None,
+        };
+        Value::decode(&column, bytes)
+    }
+
     #[test]
     fn integers_of_every_width() {
-        assert_eq!(signed(&[0x80]).unwrap(), -128);
-        assert_eq!(signed(&[0x00, 0x80]).unwrap(), -32768);
-        assert_eq!(signed(&[0x00, 0x00, 0x80]).unwrap(), -8_388_608);
-        assert_eq!(signed(&[0xff, 0xff, 0x7f]).unwrap(), 8_388_607);
-        assert_eq!(signed(&[0xff, 0xff, 0xff]).unwrap(), -1);
-        assert_eq!(unsigned(&[0xff, 0xff, 0xff]).unwrap(), 16_777_215);
-        assert_eq!(signed(&[0, 0, 0, 0x80]).unwrap(), -2_147_483_648);
-        assert_eq!(signed(&[0, 0, 0, 0, 0, 0, 0, 0x80]).unwrap(), i64::MIN);
-        assert_eq!(unsigned(&[255; 8]).unwrap(), u64::MAX);
-        assert!(signed(&[]).is_err() && unsigned(&[0; 5]).is_err());
+        use ColumnType::{Int24, Long, LongLong, Short, Tiny};
+        for (column_type, bytes, expected) in [
+            (Tiny, &[0x80][..], -128),
+            (Short, &[0x00, 0x80], -32768),
+            (Int24, &[0x00, 0x00, 0x80], -8_388_608),
+            (Int24, &[0xff, 0xff, 0x7f], 8_388_607),
+            (Int24, &[0xff, 0xff, 0xff], -1),
+            (Long, &[0, 0, 0, 0x80], -2_147_483_648),
+            (LongLong, &[0, 0, 0, 0, 0, 0, 0, 0x80], i64::MIN),
+        ] {
+            let value = integer(column_type, false, bytes);
+            assert_eq!(value, Ok(Value::Int(expected)));
+            let value = integer(column_type, true, &bytes[1..]);
+            assert!(value.is_err(), "{value:?}");
+        }
+        for (column_type, bytes, expected) in [
+            (Tiny, &[0xff][..], 0xff),
+            (Short, &[0xff; 2], 0xffff),
+            (Int24, &[0xff; 3], 0x00ff_ffff),
+            (Long, &[0xff; 4], 0xffff_ffff),
+            (LongLong, &[0xff; 8], u64::MAX),
+        ] {
+            let value = integer(column_type, true, bytes);
+            assert_eq!(value, Ok(Value::UInt(expected)));
+        }
+        assert_eq!(unsigned(&[1, 2, 3]), Ok(0x0003_0201));
+        assert!(unsigned(&[]).is_err() && unsigned(&[0; 5]).is_err());
     }
 }

@@ -26,6 +26,7 @@ impl Date {
     ///
     /// # Errors
     /// When `bytes` are not as many, or a part of the date is out of its range.
+    #[inline]
     pub fn new(bytes: &[u8]) -> Result<Self, Error> {
         read("DATE", bytes, |input| {
             let (rest, packed) = int3(input)?;
@@ -40,6 +41,7 @@ impl Date {
     }
 
     /// A date of these parts, if a column can hold them; they were read at `input`.
+    #[inline]
     pub(super) fn from_parts(
         input: &[u8],
         year: u64,

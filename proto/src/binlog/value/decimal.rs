@@ -40,6 +40,7 @@ impl<'a> Decimal<'a> {
     ///
     /// # Errors
     /// When precision or scale is out of range, or `bytes` are not as many as they ask for.
+    #[inline]
     pub fn new(bytes: &'a [u8], precision: u8, scale: u8) -> Result<Self, Error> {
         if !matches!(precision, 1..=65) {
             return Err(Error::new(WHAT, Kind::Invalid("precision is not 1 to 65")));

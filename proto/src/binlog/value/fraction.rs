@@ -30,6 +30,9 @@ pub(super) const fn check_fsp(what: &'static str, fsp: u8) -> Result<(), Error> 
 #[inline]
 pub(super) fn fraction(fsp: u8) -> impl for<'a> Fn(&'a [u8]) -> Parsed<'a, u32> {
     move |input| {
+        if fsp == 0 {
+            return Ok((input, 0));
+        }
         let (rest, stored) = int_be(width(fsp))(input)?;
         match u32::try_from(stored).ok().and_then(|n| micros(n, fsp)) {
             Some(micros) => Ok((rest, micros)),
@@ -44,7 +47,12 @@ pub(super) fn fraction(fsp: u8) -> impl for<'a> Fn(&'a [u8]) -> Parsed<'a, u32> 
 /// of the stored digits is 0.
 #[inline]
 pub(super) fn micros(stored: u32, fsp: u8) -> Option<u32> {
-    let limit = 10_u32.pow(u32::try_from(width(fsp)).ok()? * 2);
+    let limit = match width(fsp) {
+        0 => 1,
+        1 => 100,
+        2 => 10_000,
+        _ => 1_000_000,
+    };
     let unused_digit = fsp % 2 == 1 && !stored.is_multiple_of(10);
     if stored >= limit || unused_digit {
         return None;

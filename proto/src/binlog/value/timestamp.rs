@@ -39,6 +39,7 @@ impl Timestamp {
     ///
     /// # Errors
     /// When `bytes` are not as many, the fraction is out of range, or the zero date has one.
+    #[inline]
     pub fn new(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
         const WHAT: &str = "TIMESTAMP2";
         fraction::check_fsp(WHAT, fsp)?;

@@ -19,6 +19,7 @@ impl Year {
     ///
     /// # Errors
     /// When `bytes` are not as many.
+    #[inline]
     pub fn new(bytes: &[u8]) -> Result<Self, Error> {
         Ok(Self(match read("YEAR", bytes, int1)? {
             0 => 0,
