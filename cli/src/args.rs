@@ -82,7 +82,8 @@ pub(crate) struct IndexArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SourceArgs {
-    /// Source: user:password@tcp(host:3306)/ or mysql://user:password@host:3306/
+    /// Source: user:password@tcp(host:3306)/ or mysql://user:password@host:3306/. Of several hosts
+    /// (host1:3306,host2:3306) stream goes on with the next when it loses one
     #[arg(
         long,
         env = "BINTRAIL_SOURCE_DSN",
@@ -202,6 +203,27 @@ pub(crate) struct StreamArgs {
     /// Forget the checkpoint and start anew, saying what is left out
     #[arg(long, env = "BINTRAIL_RESET")]
     pub(crate) reset: bool,
+    /// Longest time that the index may take nothing before stream ends; 0: wait for it for ever
+    #[arg(
+        long,
+        env = "BINTRAIL_WRITE_TIMEOUT",
+        value_name = "SECONDS",
+        default_value_t = 0
+    )]
+    pub(crate) write_timeout: u32,
+    /// Stop at a gap, changes that the source purged before they were read, instead of recording it and going
+    /// on behind it
+    #[arg(long, env = "BINTRAIL_NO_GAP_FILL")]
+    pub(crate) no_gap_fill: bool,
+    /// Longest time that the source may take to tell which changes it still has
+    #[arg(
+        long,
+        env = "BINTRAIL_GAP_TIMEOUT",
+        value_name = "SECONDS",
+        default_value_t = 60,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub(crate) gap_timeout: u32,
 }
 
 #[derive(Debug, Args)]
@@ -216,6 +238,9 @@ pub(crate) struct StatusArgs {
         default_value = "text"
     )]
     pub(crate) format: StatusFormat,
+    /// Exit with 3 when a source has lost changes in a gap
+    #[arg(long, env = "BINTRAIL_FAIL_ON_GAP")]
+    pub(crate) fail_on_gap: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -38,12 +38,17 @@ async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(),
     let options = StreamOptions {
         index: index_dsn(&args.index)?,
         source: connect_options(&args.source)?,
+        more_hosts: source_dsn(&args.source)?.more_hosts,
         server_id: args.source.server_id,
         filter: filter(&args.source),
         batch_size: args.batch_size,
         checkpoint: Duration::from_secs(args.checkpoint),
         start: start(&args.source)?,
         reset: args.reset,
+        write_timeout: (args.write_timeout > 0)
+            .then(|| Duration::from_secs(args.write_timeout.into())),
+        refuse_gaps: args.no_gap_fill,
+        gap_timeout: Duration::from_secs(args.gap_timeout.into()),
     };
     stream(&options, stop).await
 }
@@ -114,11 +119,16 @@ fn index_dsn(args: &IndexArgs) -> Result<IndexDsn, Error> {
     Ok(dsn)
 }
 
-fn connect_options(args: &SourceArgs) -> Result<ConnectOptions, Error> {
-    let mut dsn = MySqlDsn::parse(&args.source_dsn).map_err(|error| Error::Dsn {
+fn source_dsn(args: &SourceArgs) -> Result<MySqlDsn, Error> {
+    MySqlDsn::parse(&args.source_dsn).map_err(|error| Error::Dsn {
         what: "--source-dsn",
         error,
-    })?;
+    })
+}
+
+/// To the source; of several hosts, to the first.
+fn connect_options(args: &SourceArgs) -> Result<ConnectOptions, Error> {
+    let mut dsn = source_dsn(args)?;
     let flags = TlsOptions {
         mode: args.tls.ssl_mode,
         ca: args.tls.ssl_ca.clone(),

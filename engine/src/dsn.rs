@@ -4,6 +4,7 @@
 //! user:password@tcp(host:3306)/database?param=value      as Go's driver has it
 //! mysql://user:password@host:3306/database?param=value
 //! sqlite:PATH                                            for the index only
+//! …@tcp(host1:3306,host2:3306)/ and …@host1:3306,host2:3306/   for the source only
 //! ```
 //!
 //! In the first form the password stands as it is; in the second `%40` and the like are decoded.
@@ -31,6 +32,8 @@ pub struct MySqlDsn {
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// Further hosts and ports, where several are named.
+    pub more_hosts: Vec<(String, u16)>,
     /// The database, where one is named.
     pub database: Option<String>,
     /// From `ssl-mode=…`, or `tls=…` as Go's driver has it, `ssl-ca=…`, `ssl-cert=…` and `ssl-key=…`.
@@ -76,6 +79,9 @@ impl IndexDsn {
         let dsn = MySqlDsn::parse(text)?;
         if dsn.database.is_none() {
             return Err(fault("the index needs a database behind the /"));
+        }
+        if !dsn.more_hosts.is_empty() {
+            return Err(fault("the index is on one host"));
         }
         Ok(Self::MySql(dsn))
     }
@@ -147,12 +153,20 @@ impl MySqlDsn {
         database: Cow<'_, str>,
         params: Option<&str>,
     ) -> Result<Self, DsnError> {
-        let (host, port) = host_port(address)?;
+        let (first, more) = cut(address, ',');
+        let (host, port) = host_port(first)?;
+        let more = more.map(|more| more.split(','));
+        let more_hosts = more.into_iter().flatten().map(|address| match address {
+            "" => Err(fault("nothing between two commas")),
+            address => host_port(address).map(|(host, port)| (host.to_owned(), port)),
+        });
+        let more_hosts = more_hosts.collect::<Result<_, _>>()?;
         let mut dsn = Self {
             user,
             password: Secret::new(password),
             host: host.to_owned(),
             port,
+            more_hosts,
             database: Some(database.into_owned()).filter(|name| !name.is_empty()),
             tls: TlsOptions::default(),
         };
@@ -295,6 +309,20 @@ mod tests {
     }
 
     #[test]
+    fn several_hosts() {
+        for text in [
+            "u:a,b@tcp(h,h2:3307,[::1]:1)/?tls=true",
+            "mysql://u:a,b@h,h2:3307,[::1]:1/?tls=true",
+        ] {
+            assert_eq!(show(text), "u|a,b|h|3306|-", "{text}");
+            let more = [("h2".to_owned(), 3307), ("::1".to_owned(), 1)];
+            assert_eq!(MySqlDsn::parse(text).unwrap().more_hosts, more, "{text}");
+            let index = text.replace("/?", "/d?");
+            assert!(IndexDsn::parse(&index).is_err(), "{index}");
+        }
+    }
+
+    #[test]
     fn tls_of_both_forms() {
         for (text, expected) in [
             ("u:p@tcp(h)/", None),
@@ -328,6 +356,8 @@ mod tests {
             ("u:s3cret@tcp([::1:3306)/d", "no ]"),
             ("u:s3cret@tcp([::1]3306)/d", "behind the ]"),
             ("u:s3cret@tcp(h)/d?tls=s3cret", "tls is not"),
+            ("u:s3cret@tcp(h,)/d", "between two commas"),
+            ("mysql://u:s3cret@h:1,h:0/", "the port"),
             ("mysql://u:s3cret%zz@h/d", "%25"),
             ("mysql://u:s3cret%ff@h/d", "UTF-8"),
             ("mysql://u:s3cret@h:s3cret/d", "the port"),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::dsn::DsnError;
 use crate::index::{ErrorKind, IndexError};
@@ -43,18 +44,38 @@ pub enum Error {
         /// What it says.
         error: source::Error,
     },
-    /// The source's binlog ends before what was read of it.
+    /// The source's binary logs are not those that were read.
     #[error(
-        "source {address}: its binary log ends at {now}, before {read} that was read of it, so it was reset; start \
+        "source {address}: {evidence}, so its binary logs were reset, restored from a backup or lost in a crash; start \
          again with --reset, and with --start-file naming its first file to leave nothing of it out"
     )]
     Rewound {
         /// Host and port.
         address: String,
-        /// Up to where it was read.
-        read: String,
-        /// Where it ends.
-        now: String,
+        /// What shows it.
+        evidence: String,
+    },
+    /// The source has purged what was not read yet, and it is not to be passed over.
+    #[error(
+        "source {address}: {lost}; it is lost to this stream: start again without --no-gap-fill to have this recorded \
+         and to go on behind it"
+    )]
+    Gap {
+        /// Host and port.
+        address: String,
+        /// What is lost.
+        lost: String,
+    },
+    /// Another server is to take over, and does not have all that was read.
+    #[error(
+        "source {address}: it lacks {missing}, which the index has: it is behind the server before, or never had them; \
+         bring it up to date, or name another server in --source-dsn"
+    )]
+    Behind {
+        /// Host and port.
+        address: String,
+        /// The transactions that it lacks.
+        missing: String,
     },
     /// The source is not set up so that its changes can be captured.
     #[error("source {address}: {problem}")]
@@ -67,6 +88,21 @@ pub enum Error {
     /// The index.
     #[error("index: {0}")]
     Index(#[from] IndexError),
+    /// The index has taken nothing for too long.
+    #[error(
+        "index: nothing was written for {}s (--write-timeout): {cause}; started again, the stream goes on from its \
+         checkpoint",
+        after.as_secs_f32()
+    )]
+    WriteTimeout {
+        /// The limit.
+        after: Duration,
+        /// What was wrong with the last attempt.
+        cause: String,
+    },
+    /// `status` was asked to fail when changes were lost.
+    #[error("changes were lost: {0}")]
+    RecordedGap(String),
     /// A file cannot be read.
     #[error("{}: {error}", path.display())]
     File {
@@ -147,6 +183,7 @@ impl Error {
         match self {
             Self::Internal(_) => 1,
             Self::Usage(_) | Self::Dsn { .. } => 2,
+            Self::RecordedGap(_) => 3,
             Self::Source { error, .. } => match error {
                 E::UnknownHost { .. } | E::Unreachable { .. } | E::HandshakeTimeout { .. } => 10,
                 E::AccessDenied(_)
@@ -162,7 +199,10 @@ impl Error {
                 _ => 17,
             },
             Self::SourceSetup { .. } => 14,
-            Self::Place { .. } | Self::Rewound { .. } => 15,
+            Self::Place { .. }
+            | Self::Rewound { .. }
+            | Self::Gap { .. }
+            | Self::Behind { .. } => 15,
             Self::Index(error) => match error.kind() {
                 ErrorKind::Unreachable | ErrorKind::Lost | ErrorKind::Busy => 20,
                 ErrorKind::AccessDenied => 21,
@@ -174,10 +214,24 @@ impl Error {
                 ErrorKind::Batch | ErrorKind::Other => 27,
                 ErrorKind::Tls => 28,
             },
+            Self::WriteTimeout { .. } => 29,
             Self::Binlog { .. } => 30,
             Self::File { .. } => 31,
             Self::Output(_) => 32,
         }
+    }
+
+    /// Is it about the source that was asked, so that another may do?
+    pub(crate) const fn is_of_source(&self) -> bool {
+        matches!(
+            self,
+            Self::Source { .. }
+                | Self::SourceSetup { .. }
+                | Self::Place { .. }
+                | Self::Rewound { .. }
+                | Self::Gap { .. }
+                | Self::Behind { .. }
+        )
     }
 
     /// May it go away by itself, so that the stream goes on from its checkpoint?
@@ -196,9 +250,11 @@ impl Error {
                     | E::HandshakeTimeout { .. }
                     | E::Lost(_)
                     | E::Silent { .. }
+                    | E::NoAnswer { .. }
                     | E::Protocol(_)
             ),
             Self::Index(error) => error.is_retriable(),
+            Self::Behind { .. } => true,
             // What came over the wire is damaged; what the source sends next time may not be.
             Self::Binlog { .. } => true,
             _ => false,

@@ -184,6 +184,11 @@ async fn opens() {
 }
 
 #[tokio::test]
+async fn moves() {
+    MySql::test(async |mysql| index::moves(mysql).await).await;
+}
+
+#[tokio::test]
 async fn resumes() {
     MySql::test(async |mysql| index::resumes(mysql).await).await;
 }

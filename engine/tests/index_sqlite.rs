@@ -76,6 +76,11 @@ async fn opens() {
 }
 
 #[tokio::test]
+async fn moves() {
+    index::moves(&Sqlite::new()).await;
+}
+
+#[tokio::test]
 async fn resumes() {
     index::resumes(&Sqlite::new()).await;
 }

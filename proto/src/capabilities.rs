@@ -50,6 +50,9 @@ flags! {
     SESSION_TRACK = 23;
     /// An OK packet, with the header of an EOF packet, ends a result set.
     DEPRECATE_EOF = 24;
+    /// The client knows AuthNextFactor. Without it the server denies accounts of several factors
+    /// access, as if their password were wrong.
+    MULTI_FACTOR_AUTHENTICATION = 28;
 }
 
 impl Capabilities {

@@ -237,7 +237,8 @@ impl Session {
             | Capabilities::PLUGIN_AUTH
             | Capabilities::PLUGIN_AUTH_LENENC_CLIENT_DATA
             | Capabilities::CONNECT_ATTRS
-            | Capabilities::DEPRECATE_EOF;
+            | Capabilities::DEPRECATE_EOF
+            | Capabilities::MULTI_FACTOR_AUTHENTICATION;
         if self.config.database.is_some() {
             wanted = wanted | Capabilities::CONNECT_WITH_DB;
         }

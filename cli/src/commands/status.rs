@@ -27,7 +27,12 @@ pub(crate) async fn run(args: &StatusArgs) -> Result<(), Error> {
     };
     std::io::stdout()
         .write_all(text.as_bytes())
-        .map_err(Error::Output)
+        .map_err(Error::Output)?;
+    let gap = |source: &SourceStatus| source.state.gap_lost.clone().map(|(_, lost)| lost);
+    match sources.iter().find_map(gap) {
+        Some(lost) if args.fail_on_gap => Err(Error::RecordedGap(lost)),
+        _ => Ok(()),
+    }
 }
 
 fn as_json(status: &SourceStatus) -> Value {
@@ -37,6 +42,7 @@ fn as_json(status: &SourceStatus) -> Value {
         seen,
         state,
         coverage,
+        servers,
     } = status;
     let time = |time: Option<Micros>| time.map(rfc3339);
     let checkpoint = state.checkpoint.as_ref();
@@ -51,6 +57,13 @@ fn as_json(status: &SourceStatus) -> Value {
             "first_seen": rfc3339(seen.0),
             "last_seen": rfc3339(seen.1),
         },
+        "servers": servers.iter().map(|server| json!({
+            "server_uuid": server.server_uuid,
+            "host": server.host,
+            "port": server.port,
+            "since": rfc3339(server.since),
+            "first_change_id": server.first_change_id,
+        })).collect::<Vec<_>>(),
         "stream": checkpoint.map(|checkpoint| json!({
             "mode": checkpoint.mode,
             "binlog_file": checkpoint.binlog_file,
@@ -83,6 +96,7 @@ fn as_text(status: &SourceStatus) -> String {
         source,
         state,
         coverage,
+        servers,
         ..
     } = status;
     let mut out = String::new();
@@ -101,6 +115,18 @@ fn as_text(status: &SourceStatus) -> String {
             source.server_uuid
         ),
     );
+    for pair in servers.windows(2) {
+        if let [before, after] = pair {
+            let (uuid, host, port) = (&before.server_uuid, &before.host, before.port);
+            line(
+                "Before",
+                &format!(
+                    "{host}:{port} (server_uuid {uuid}), until {}",
+                    rfc3339(after.since)
+                ),
+            );
+        }
+    }
     match &state.checkpoint {
         None => line("Stream", "no checkpoint yet"),
         Some(checkpoint) => {

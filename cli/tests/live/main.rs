@@ -11,6 +11,9 @@
 )]
 
 mod bad_input;
+mod failover;
+mod gaps;
+mod link;
 mod other_servers;
 mod secrets;
 mod stream;

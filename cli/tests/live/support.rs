@@ -153,6 +153,12 @@ impl Stream {
         self
     }
 
+    /// From another address from the next start on.
+    pub(crate) fn from(mut self, dsn: &str) -> Self {
+        self.secrets[0].1 = dsn.to_owned();
+        self
+    }
+
     /// Starts it; the start position is without effect once there is a checkpoint.
     pub(crate) fn start(&mut self) {
         self.logged = self.log().len();
@@ -211,6 +217,28 @@ impl Stream {
             self.name,
             self.log()
         );
+    }
+
+    /// Waits until it ends by itself: its exit code, and the last line of its log.
+    pub(crate) fn end(&mut self) -> (Option<i32>, String) {
+        let status = wait(self.child.as_mut().unwrap());
+        self.child = None;
+        let log = self.log();
+        (status.code(), log.lines().last().unwrap_or_default().to_owned())
+    }
+
+    /// Waits until its log since it was started has `text`, as often as `times`.
+    pub(crate) fn says(&mut self, text: &str, times: usize) {
+        let started = Instant::now();
+        loop {
+            self.assert_runs();
+            let log = self.log();
+            if log[self.logged..].matches(text).count() >= times {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "{text} is not in\n{log}");
+            sleep(Duration::from_millis(100));
+        }
     }
 
     /// Waits until it has a checkpoint behind all that the source has.

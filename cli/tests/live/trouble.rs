@@ -1,7 +1,5 @@
 //! What a source can do to a stream behind its back. Each of these once lost or spoilt something in silence.
 
-use std::fs;
-
 use bintrail_testkit::server::Server;
 
 use crate::bad_input;
@@ -178,42 +176,4 @@ fn binary_logs_that_were_reset_while_nobody_looked() {
     stream.terminate();
     let rows = "SELECT count(*) FROM binlog_events WHERE json_extract(row_after, '$.id') >= 10";
     assert_eq!(ask(&stream, rows), ["20"]);
-}
-
-#[test]
-fn another_server_in_the_place_of_the_source() {
-    let source = source(&[]);
-    let scratch = Scratch::new();
-    run(
-        &source,
-        &["CREATE DATABASE d", "CREATE TABLE d.t (id INT PRIMARY KEY)"],
-    );
-    let mut stream = Stream::new("successor", &source, None, &scratch, &[]);
-    stream.start();
-    stream.catch_up(&source);
-    stream.terminate();
-    source.stop().unwrap();
-    fs::remove_file(source.datadir.join("auto.cnf")).unwrap();
-    source.restart().unwrap();
-    run(&source, &["INSERT INTO d.t VALUES (1)"]);
-    let index = format!("sqlite:{}", scratch.0.join("successor/index.db").display());
-    let dsn = source_dsn(&source);
-    bad_input::stream(
-        &dsn,
-        &["--index-dsn", &index],
-        14,
-        &["--start-gtid", "--reset"],
-    );
-    // The set that the message names leads on without a hole.
-    let set = ask(
-        &stream,
-        "SELECT gtid_set FROM stream_state WHERE gtid_set <> ''",
-    )
-    .remove(0);
-    let mut stream = stream.with(&["--start-gtid", &set]);
-    stream.start();
-    std::thread::sleep(std::time::Duration::from_secs(3));
-    stream.terminate();
-    let rows = "SELECT count(*) FROM binlog_events WHERE table_name = 't'";
-    assert_eq!(ask(&stream, rows), ["1"]);
 }

@@ -27,7 +27,7 @@ use crate::dsn::IndexDsn;
 use record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
 
 /// The version of the tables that this bintrail makes and understands.
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 
 /// The last source whose change ids are not negative where integers are signed.
 const MAX_SOURCES: u32 = 1 << 15;
@@ -59,8 +59,8 @@ impl Index {
     /// # Errors
     ///
     /// [`ErrorKind::Missing`] without `create` where there is none, [`ErrorKind::Newer`] when a
-    /// newer bintrail made it, [`ErrorKind::Unfit`] when what is there cannot hold one, and the
-    /// errors of reaching it.
+    /// newer bintrail made it, [`ErrorKind::Unfit`] when what is there cannot hold one, or without
+    /// `create` when an older bintrail made it, and the errors of reaching it.
     pub async fn open(dsn: &IndexDsn, create: bool) -> Result<Self> {
         match dsn {
             IndexDsn::Sqlite(path) => SqliteIndex::open(path, create).await.map(Self::Sqlite),
@@ -79,6 +79,16 @@ impl Index {
     /// [`ErrorKind::Locked`] when another stream writes for this source.
     pub async fn attach(&self, source: &Source) -> Result<Attached> {
         each!(self, index => index.attach(source).await)
+    }
+
+    /// Has `source` go on where `source_id` is: its server has taken over from the one before. Attach
+    /// comes next.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Locked`] when another stream writes for this source.
+    pub async fn take_over(&self, source_id: u32, source: &Source) -> Result<()> {
+        each!(self, index => index.take_over(source_id, source).await)
     }
 
     /// The id of this very definition of a table, new or known before.

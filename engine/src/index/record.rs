@@ -88,6 +88,9 @@ pub struct Checkpoint {
     pub binlog_file: String,
     /// The position behind the last transaction covered.
     pub binlog_position: u64,
+    /// When that file was begun, in seconds since the Unix epoch, as its first event says; `None` where
+    /// it was not seen. A file of the same name that was begun at another time is another file.
+    pub binlog_created: Option<u32>,
     /// The GTIDs covered, in the server's own notation; empty in position mode.
     pub gtid_set: String,
     /// The id of the next row change: everything at or above it is not covered.
@@ -420,4 +423,22 @@ pub struct SourceStatus {
     pub state: StreamState,
     /// Commit times of the first and the last row change covered.
     pub coverage: Option<(Micros, Micros)>,
+    /// The servers that it was read from, oldest first.
+    pub servers: Vec<SourceServer>,
+}
+
+/// A server that a source was read from: one row of `source_servers`. There is a second one after a
+/// failover.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceServer {
+    /// The first row change read from it. Binlog files and positions from there on are this server's.
+    pub first_change_id: u64,
+    /// Its `@@server_uuid`.
+    pub server_uuid: String,
+    /// Host name or address, as the user gave it.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// When it was first read from.
+    pub since: Micros,
 }

@@ -58,6 +58,8 @@ impl Work {
 pub(crate) struct Boundary {
     pub(crate) file: String,
     pub(crate) position: u64,
+    /// When that file was begun, where it is known.
+    created: Option<u32>,
     pub(crate) gtid_set: Gtids,
     pub(crate) last_event_time: Option<Micros>,
     events_indexed: u64,
@@ -101,6 +103,8 @@ pub(crate) struct Assembler {
     server_id: u32,
     /// The file that the events come from.
     file: String,
+    /// When that file was begun, once its first event has told.
+    created: Option<u32>,
     boundary: Boundary,
     /// The boundary moved since it was last taken into a checkpoint.
     moved: bool,
@@ -133,9 +137,11 @@ impl Assembler {
             mode: checkpoint.mode,
             server_id: checkpoint.server_id,
             file: checkpoint.binlog_file.clone(),
+            created: checkpoint.binlog_created,
             boundary: Boundary {
                 file: checkpoint.binlog_file.clone(),
                 position: checkpoint.binlog_position,
+                created: checkpoint.binlog_created,
                 gtid_set,
                 last_event_time: checkpoint.last_event_time,
                 events_indexed: checkpoint.events_indexed,
@@ -197,7 +203,10 @@ impl Assembler {
             }
             EventData::Rotate(rotate) => {
                 self.abandon_open();
-                rotate.file.clone_into(&mut self.file);
+                if rotate.file != self.file {
+                    rotate.file.clone_into(&mut self.file);
+                    self.created = None;
+                }
                 // A dump by GTIDs starts in a file that may be far behind: only what it has sent
                 // since tells where the stream is.
                 if self.mode == Mode::Position {
@@ -217,6 +226,11 @@ impl Assembler {
             }
             EventData::FormatDescription(_) => {
                 self.abandon_open();
+                self.created = Some(event.header.timestamp).filter(|time| *time != 0);
+                if self.boundary.file == self.file && self.boundary.created != self.created {
+                    self.boundary.created = self.created;
+                    self.moved = true;
+                }
                 // A restarted server counts its table ids anew.
                 self.tables.clear();
             }
@@ -236,6 +250,7 @@ impl Assembler {
         if self.boundary.file != self.file || self.boundary.position != position {
             self.boundary.file.clone_from(&self.file);
             self.boundary.position = position;
+            self.boundary.created = self.created;
             self.moved = true;
         }
     }
@@ -618,6 +633,7 @@ impl Assembler {
             mode: self.mode,
             binlog_file: boundary.file.clone(),
             binlog_position: boundary.position,
+            binlog_created: boundary.created,
             gtid_set: boundary.gtid_set.to_string(),
             next_change_id: self
                 .open

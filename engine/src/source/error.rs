@@ -93,6 +93,14 @@ pub enum Error {
         /// The read timeout.
         after: Duration,
     },
+    /// The server took too long over several questions together.
+    #[error("the server has not answered {what} in {}s", after.as_secs_f32())]
+    NoAnswer {
+        /// Which ones, and what sets the limit.
+        what: &'static str,
+        /// The limit.
+        after: Duration,
+    },
     /// The server sent what the protocol does not allow, or the client asked what it cannot express.
     #[error("protocol error: {0}")]
     Protocol(#[from] bintrail_proto::Error),

@@ -2,6 +2,7 @@
 
 pub mod connection;
 mod error;
+pub(crate) mod logs;
 mod packets;
 pub mod replication;
 mod rsa;

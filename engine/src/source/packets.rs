@@ -9,7 +9,7 @@ use std::time::Duration;
 use bintrail_proto::packet::{self, Framer};
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Error;
 use super::transport::Transport;
@@ -29,6 +29,8 @@ pub(super) struct Packets {
     oversized: bool,
     framer: Framer,
     read_timeout: Duration,
+    /// Since when bytes are awaited: a wait that is dropped and begun again is still the same.
+    awaited: Option<Instant>,
 }
 
 impl Packets {
@@ -39,6 +41,7 @@ impl Packets {
             oversized: false,
             framer: Framer::new(0),
             read_timeout,
+            awaited: None,
         }
     }
 
@@ -52,6 +55,7 @@ impl Packets {
         let next = packet::write(payload, 0, &mut wire);
         self.framer = Framer::new(max_payload);
         self.framer.set_sequence(next);
+        self.awaited = None;
         self.send(&wire).await
     }
 
@@ -90,8 +94,12 @@ impl Packets {
     /// Waits for bytes and takes all that are here, as far as the block holds them. Cancel-safe.
     pub(super) async fn fill(&mut self) -> Result<(), Error> {
         self.make_room();
+        let awaited = *self.awaited.get_or_insert_with(Instant::now);
         let filled = fill(&mut self.transport, &mut self.input);
-        match timeout(self.read_timeout, filled).await {
+        // Looks for bytes once in any case: they may have come while nobody waited for them.
+        let filled = timeout_at(awaited + self.read_timeout, filled).await;
+        self.awaited = None;
+        match filled {
             Ok(filled) => filled.map_err(Error::Lost),
             Err(_) => Err(Error::Silent {
                 after: self.read_timeout,

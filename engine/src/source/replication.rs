@@ -179,6 +179,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn silence_is_noticed_by_waits_that_are_dropped_too() {
+        let (mut stream, _server) = stream().await;
+        let mut frames = Vec::new();
+        let noticed = tokio::time::timeout(Duration::from_secs(30), async {
+            loop {
+                let wait = stream.next_frames(&mut frames);
+                if let Ok(result) = tokio::time::timeout(Duration::from_millis(50), wait).await {
+                    return result.unwrap_err();
+                }
+            }
+        });
+        let error = noticed.await.expect("silence that is never noticed");
+        assert!(matches!(error, Error::Silent { .. }), "{error}");
+    }
+
+    #[tokio::test]
     async fn what_is_no_event_is_an_error() {
         for payload in [&b""[..], b"\x01", b"\xfb"] {
             let (mut stream, mut server) = stream().await;

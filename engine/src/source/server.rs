@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::gtids::Gtids;
-use crate::index::record::{Checkpoint, Flavor, Source};
+use crate::index::record::{Flavor, Source};
 use crate::source::connection::{ConnectOptions, Connection};
 use crate::source::replication::ReplicationStream;
 use crate::stream::Start;
@@ -37,6 +37,10 @@ pub(crate) struct Settings {
     pub(crate) log_bin: bool,
     pub(crate) binlog_format: String,
     pub(crate) gtid_mode: String,
+    pub(super) expire_seconds: Option<f64>,
+    pub(super) expire_days: Option<f64>,
+    pub(super) auto_purge: bool,
+    pub(super) max_total_size: Option<u64>,
 }
 
 impl Server {
@@ -78,11 +82,7 @@ impl Server {
     /// `gtid_mode` is ON, so that every transaction has one, else by file and position.
     pub(crate) async fn start(&mut self, wanted: Option<&Start>) -> Result<Start, Error> {
         let flavor = self.flavor();
-        let has_gtids = match flavor {
-            Flavor::MySql => self.settings.gtid_mode.eq_ignore_ascii_case("ON"),
-            // Every transaction has one since 10.0.
-            Flavor::MariaDb => true,
-        };
+        let has_gtids = self.has_gtids();
         let refused = |problem: String| {
             Err(Error::SourceSetup {
                 address: address(&self.options),
@@ -113,34 +113,18 @@ impl Server {
         }
     }
 
-    /// Checks that the binlog has not gone back behind `checkpoint`, as RESET BINARY LOGS, or a restored backup,
-    /// has it do. The source would count its GTIDs, and name its files, from the first again: once it has
-    /// passed the checkpoint, new transactions would be taken for old ones and left out.
-    ///
-    /// # Errors
-    /// [`Error::Rewound`], and a broken connection.
-    pub(crate) async fn check_not_rewound(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        let (file, position) = match self.current_place().await {
-            Err(Error::Source {
-                error: super::Error::PrivilegeMissing(error),
-                ..
-            }) => {
-                tracing::warn!(%error, "cannot see whether the source's binary logs were reset");
-                return Ok(());
-            }
-            place => place?,
-        };
-        let base = |file: &str| file.rsplit_once('.').map(|(base, _)| base.to_owned());
-        let (old, at) = (&checkpoint.binlog_file, checkpoint.binlog_position);
-        // Under another name (`log_bin` was changed) files are counted anew.
-        if base(&file) == base(old) && log_order(&file, position) < log_order(old, at) {
-            return Err(Error::Rewound {
-                address: address(&self.options),
-                read: format!("{old}:{at}"),
-                now: format!("{file}:{position}"),
-            });
+    /// How it is reached.
+    pub(crate) const fn options(&self) -> &ConnectOptions {
+        &self.options
+    }
+
+    /// Has every one of its transactions a GTID?
+    pub(crate) fn has_gtids(&self) -> bool {
+        match self.flavor() {
+            Flavor::MySql => self.settings.gtid_mode.eq_ignore_ascii_case("ON"),
+            // Since 10.0.
+            Flavor::MariaDb => true,
         }
-        Ok(())
     }
 
     /// Which family it belongs to.
@@ -243,7 +227,7 @@ impl Server {
     }
 
     /// Runs a question; on a connection that idled for too long, on a new one.
-    async fn query(&mut self, sql: &str) -> Result<ResultSet, Error> {
+    pub(super) async fn query(&mut self, sql: &str) -> Result<ResultSet, Error> {
         let first = self.connection.query(sql).await;
         let answer = match first {
             Err(
@@ -268,7 +252,9 @@ impl Settings {
         let rows = connection
             .query(
                 "SHOW GLOBAL VARIABLES WHERE Variable_name IN \
-                 ('version', 'server_uuid', 'server_id', 'log_bin', 'binlog_format', 'gtid_mode')",
+                 ('version', 'server_uuid', 'server_id', 'log_bin', 'binlog_format', 'gtid_mode', \
+                 'binlog_expire_logs_seconds', 'expire_logs_days', 'binlog_expire_logs_auto_purge', \
+                 'max_binlog_total_size', 'binlog_space_limit')",
             )
             .await?;
         let value = |name: &str| {
@@ -288,6 +274,13 @@ impl Settings {
             // Gone from servers that can log rows only.
             binlog_format: value("binlog_format").unwrap_or_else(|| "ROW".to_owned()),
             gtid_mode: value("gtid_mode").unwrap_or_else(|| "OFF".to_owned()),
+            expire_seconds: value("binlog_expire_logs_seconds").and_then(|time| time.parse().ok()),
+            expire_days: value("expire_logs_days").and_then(|days| days.parse().ok()),
+            auto_purge: value("binlog_expire_logs_auto_purge").as_deref() != Some("OFF"),
+            // MariaDB's name, and Percona's.
+            max_total_size: value("max_binlog_total_size")
+                .or_else(|| value("binlog_space_limit"))
+                .and_then(|size| size.parse().ok()),
         })
     }
 }
@@ -427,13 +420,13 @@ pub(crate) fn source_error(options: &ConnectOptions, error: super::Error) -> Err
     }
 }
 
-fn text(row: &[Option<bytes::Bytes>], column: usize) -> Option<String> {
+pub(super) fn text(row: &[Option<bytes::Bytes>], column: usize) -> Option<String> {
     let bytes = row.get(column)?.as_ref()?;
     Some(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// `name` as an SQL string that no `sql_mode` reads otherwise.
-fn quote(name: &str) -> String {
+pub(super) fn quote(name: &str) -> String {
     let mut hex = String::with_capacity(name.len().saturating_mul(2).saturating_add(16));
     hex.push_str("_utf8mb4 x'");
     for byte in name.bytes() {

@@ -18,10 +18,14 @@ use tokio_rustls::client::TlsStream;
 use super::Error;
 use crate::tls::SslMode;
 
-/// How long a connection may be quiet before the kernel asks whether the peer is still there.
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
-/// How often it asks again.
-const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
+/// How long a connection may be quiet before the kernel asks whether the peer is still there, and how often it
+/// asks again.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+
+/// How long the peer may leave what was sent unacknowledged before the connection counts as broken: a
+/// question on a dead link fails after this, however long its answer might take.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
 pub(super) enum Transport {
@@ -94,9 +98,12 @@ impl Transport {
 fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_AFTER)
-        .with_interval(KEEPALIVE_EVERY);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+        .with_time(KEEPALIVE)
+        .with_interval(KEEPALIVE);
+    let socket = SockRef::from(stream);
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    socket.set_tcp_keepalive(&keepalive)
 }
 
 impl AsyncRead for Transport {

@@ -95,11 +95,20 @@ fn name(error: &CertificateError) -> String {
              makes for itself are of this kind"
         );
     }
+    let presented: Vec<&str> = presented.iter().map(|name| plain(name)).collect();
     format!(
         "the server's certificate is for {} and not for {expected}: connect by the name it has, make one for this name, \
          or set ssl-mode=verify-ca",
         presented.join(", ")
     )
+}
+
+/// The name alone of what rustls gives as `DnsName("db.example.com")` or `IpAddress(10.0.0.1)`.
+fn plain(presented: &str) -> &str {
+    let inner = presented
+        .split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(presented).trim_matches('"')
 }
 
 #[cfg(test)]

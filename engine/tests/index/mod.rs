@@ -174,6 +174,7 @@ fn checkpoint(next_change_id: u64) -> Checkpoint {
         mode: Mode::Gtid,
         binlog_file: "mysql-bin.000001".into(),
         binlog_position: 5_000_000_000,
+        binlog_created: Some(u32::MAX),
         gtid_set: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-9".into(),
         next_change_id,
         events_indexed: next_change_id,
@@ -198,6 +199,23 @@ pub(crate) async fn opens(backend: &impl Backend, set_version: &str) {
     }
     let count = column(backend, "SELECT count(*) FROM index_version").await;
     assert_eq!(count, ["1"]);
+    // One of version 1: a reader says what to do, a writer does it.
+    for sql in [
+        "ALTER TABLE stream_state DROP COLUMN binlog_created",
+        "DROP TABLE source_servers",
+        "UPDATE index_version SET version = 1",
+    ] {
+        backend.query(sql).await;
+    }
+    let error = Index::open(backend.dsn(), false).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unfit, "{error}");
+    assert!(error.to_string().contains("bintrail init"), "{error}");
+    for create in [true, false] {
+        let index = Index::open(backend.dsn(), create).await.unwrap();
+        assert_eq!(index.statuses().await.unwrap(), []);
+        index.close().await.unwrap();
+    }
+    backend.query("SELECT binlog_created FROM stream_state").await;
     backend.query(set_version).await;
     for create in [true, false] {
         let error = Index::open(backend.dsn(), create).await.unwrap_err();
@@ -340,6 +358,58 @@ pub(crate) async fn refuses(backend: &impl Backend) {
     let error = index.write(7, wrong.take()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Batch, "{error}");
     assert_eq!(column(backend, ALL_IDS).await, ["1"]);
+    index.close().await.unwrap();
+}
+
+/// After a failover another server is the source, and all of it goes on; where rows came from stays known.
+pub(crate) async fn moves(backend: &impl Backend) {
+    let index = Index::open(backend.dsn(), true).await.unwrap();
+    let one = index.attach(&source("one")).await.unwrap().source_id;
+    let table_id = index
+        .register_table(one, &table("t", &["id"]))
+        .await
+        .unwrap();
+    let mut builder = Builder::new(1);
+    builder.row(table_id, None, None, Some(r#"{"id":1}"#)).end();
+    index.write(one, builder.covered()).await.unwrap();
+
+    let next = Source {
+        host: "db2.example".into(),
+        port: 3307,
+        ..source("next")
+    };
+    let other = Index::open(backend.dsn(), true).await.unwrap();
+    let error = other.take_over(one, &next).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
+    other.close().await.unwrap();
+    index.take_over(one, &next).await.unwrap();
+    let attached = index.attach(&next).await.unwrap();
+    assert_eq!((attached.source_id, attached.state.next_change_id), (one, 2));
+    // File and position were the other server's.
+    let moved = Checkpoint {
+        binlog_file: String::new(),
+        binlog_position: 4,
+        binlog_created: None,
+        ..checkpoint(2)
+    };
+    assert_eq!(attached.state.checkpoint, Some(moved));
+    index.attach(&next).await.unwrap();
+    let statuses = index.statuses().await.unwrap();
+    assert_eq!(statuses.len(), 1);
+    let servers: Vec<_> = statuses[0]
+        .servers
+        .iter()
+        .map(|server| {
+            let (uuid, host) = (server.server_uuid.as_str(), server.host.as_str());
+            (uuid, host, server.port, server.first_change_id)
+        })
+        .collect();
+    let expected = [
+        ("one", "db1.example", 3306, 1),
+        ("next", "db2.example", 3307, 2),
+    ];
+    assert_eq!(servers, expected);
+    assert_eq!(column(backend, IDS).await, ["1"]);
     index.close().await.unwrap();
 }
 

@@ -105,6 +105,12 @@ impl MySqlIndex {
         self.done(state, session, result)
     }
 
+    pub(super) async fn take_over(&self, source_id: u32, source: &Source) -> Result<()> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.take_over(source_id, source, &state.before)).await;
+        self.done(state, session, result)
+    }
+
     pub(super) async fn register_table(
         &self,
         source_id: u32,

@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS stream_state (
   mode VARCHAR(16),
   binlog_file VARCHAR(512) NOT NULL DEFAULT '',
   binlog_position BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  binlog_created INT UNSIGNED,
   gtid_set LONGTEXT NOT NULL,
   next_change_id BIGINT UNSIGNED NOT NULL,
   events_indexed BIGINT UNSIGNED NOT NULL DEFAULT 0,
@@ -28,6 +29,15 @@ CREATE TABLE IF NOT EXISTS stream_state (
   gap_lost_at DATETIME(6),
   gap_lost_detail LONGTEXT,
   capture_skips LONGTEXT NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE TABLE IF NOT EXISTS source_servers (
+  source_id INT UNSIGNED NOT NULL,
+  first_change_id BIGINT UNSIGNED NOT NULL,
+  server_uuid VARCHAR(64) NOT NULL,
+  host VARCHAR(255) NOT NULL,
+  port SMALLINT UNSIGNED NOT NULL,
+  since DATETIME(6) NOT NULL,
+  PRIMARY KEY (source_id, since)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS table_versions (
   table_id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,

@@ -13,7 +13,7 @@ use super::super::convert::{
 };
 use super::super::error::{ErrorKind, IndexError};
 use super::super::record::{
-    Attached, Batch, Checkpoint, Micros, Source, SourceStatus, StreamState, TableVersion,
+    Attached, Batch, Checkpoint, Micros, Source, SourceServer, SourceStatus, StreamState, TableVersion,
     change_ids_of,
 };
 use super::super::time::{now, timestamp};
@@ -33,7 +33,8 @@ const LOCK_SECONDS: u32 = 3;
 const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_id,
    events_indexed, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_event_time),
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_checkpoint), server_id, lag_seconds, last_error,
-   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', gap_lost_at), gap_lost_detail, capture_skips";
+   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', gap_lost_at), gap_lost_detail, capture_skips,
+   binlog_created";
 
 /// A connection as its server knows it. Its number comes again once the server has restarted.
 #[derive(Debug, Clone)]
@@ -108,7 +109,20 @@ impl Session {
                 ),
             )
             .into()),
-            Some(_) => Ok(session),
+            Some(SCHEMA_VERSION) => Ok(session),
+            Some(_) if create => {
+                session.upgrade().await?;
+                Ok(session)
+            }
+            Some(_) => Err(IndexError::new(
+                ErrorKind::Unfit,
+                format!(
+                    "the index {} was made by an older bintrail: `bintrail init` brings it up to \
+                     date",
+                    database.unwrap_or_default()
+                ),
+            )
+            .into()),
             None if create => {
                 session.create().await?;
                 Ok(session)
@@ -152,6 +166,17 @@ impl Session {
         Ok(())
     }
 
+    /// From version 1. Every step may have been done before, by one that was cut off.
+    async fn upgrade(&mut self) -> Result<(), Fault> {
+        let add = "ALTER TABLE stream_state ADD COLUMN binlog_created INT UNSIGNED AFTER binlog_position";
+        match self.conn.query_drop(add).await {
+            // ER_DUP_FIELDNAME
+            Err(Error::Server(error)) if error.code == 1060 => {}
+            done => done?,
+        }
+        self.create().await
+    }
+
     pub(super) fn ghost(&self) -> &Ghost {
         &self.ghost
     }
@@ -176,6 +201,7 @@ impl Session {
         let row = self.conn.exec_first(sql, (source_id,)).await?;
         let row = row.ok_or_else(convert::not_attached)?;
         let state = read_state(&row, 0)?;
+        self.served(source_id, source, state.next_change_id).await?;
         self.discard(source_id, state.next_change_id).await?;
         self.attached.insert(source_id);
         let on_source = source.server_uuid == self.ghost.server_uuid;
@@ -189,6 +215,62 @@ impl Session {
             state,
             own_schema,
         })
+    }
+
+    pub(super) async fn take_over(
+        &mut self,
+        source_id: u32,
+        source: &Source,
+        before: &[Ghost],
+    ) -> Result<(), Fault> {
+        self.attached.remove(&source_id);
+        self.lock(source_id, before).await?;
+        // First: the place is the other server's, and its GTIDs say as much.
+        self.update(
+            "UPDATE stream_state SET binlog_file = '', binlog_position = 4, binlog_created = NULL
+             WHERE source_id = ?",
+            (source_id,).into(),
+        )
+        .await?;
+        self.update(
+            "UPDATE sources SET server_uuid = ? WHERE source_id = ?",
+            (&source.server_uuid, source_id).into(),
+        )
+        .await
+    }
+
+    /// Records the server that a source is read from, where it is another than before.
+    async fn served(
+        &mut self,
+        source_id: u32,
+        source: &Source,
+        next_change_id: u64,
+    ) -> Result<(), Fault> {
+        let last: Option<String> = self
+            .conn
+            .exec_first(
+                "SELECT server_uuid FROM source_servers WHERE source_id = ?
+                 ORDER BY since DESC LIMIT 1",
+                (source_id,),
+            )
+            .await?;
+        if last.as_ref() == Some(&source.server_uuid) {
+            return Ok(());
+        }
+        self.conn
+            .exec_drop(
+                "INSERT INTO source_servers VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    source_id,
+                    next_change_id,
+                    &source.server_uuid,
+                    &source.host,
+                    source.port,
+                    text(now()),
+                ),
+            )
+            .await?;
+        Ok(())
     }
 
     /// Finds or makes the rows of a source. An INSERT that finds it there would use up an id.
@@ -488,7 +570,7 @@ impl Session {
     ) -> Result<(), Fault> {
         self.update(
             "UPDATE stream_state SET mode = :mode, binlog_file = :file,
-               binlog_position = :position, gtid_set = :gtid_set,
+               binlog_position = :position, binlog_created = :created, gtid_set = :gtid_set,
                next_change_id = :next_change_id, events_indexed = :events,
                last_event_time = :event_time, last_checkpoint = :now, server_id = :server_id,
                lag_seconds = :lag, capture_skips = :skips
@@ -498,6 +580,7 @@ impl Session {
                 "mode" => mode_name(checkpoint.mode),
                 "file" => &checkpoint.binlog_file,
                 "position" => checkpoint.binlog_position,
+                "created" => checkpoint.binlog_created,
                 "gtid_set" => &checkpoint.gtid_set,
                 "next_change_id" => checkpoint.next_change_id,
                 "events" => checkpoint.events_indexed,
@@ -576,10 +659,31 @@ impl Session {
                 },
                 seen: (get(&row, 6)?, get(&row, 7)?),
                 coverage: self.coverage(source_id, state.next_change_id).await?,
+                servers: self.servers(source_id).await?,
                 state,
             });
         }
         Ok(statuses)
+    }
+
+    async fn servers(&mut self, source_id: u32) -> Result<Vec<SourceServer>, Fault> {
+        let servers = self
+            .conn
+            .exec_map(
+                "SELECT first_change_id, server_uuid, host, port,
+                   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', since)
+                 FROM source_servers WHERE source_id = ? ORDER BY since",
+                (source_id,),
+                |(first_change_id, server_uuid, host, port, since)| SourceServer {
+                    first_change_id,
+                    server_uuid,
+                    host,
+                    port,
+                    since,
+                },
+            )
+            .await?;
+        Ok(servers)
     }
 
     async fn coverage(
@@ -612,6 +716,7 @@ fn read_state(row: &Row, at: usize) -> Result<StreamState, Fault> {
             mode: parse_mode(&mode)?,
             binlog_file: get(row, at + 1)?,
             binlog_position: get(row, at + 2)?,
+            binlog_created: get(row, at + 14)?,
             gtid_set: get(row, at + 3)?,
             next_change_id,
             events_indexed: get(row, at + 5)?,

@@ -90,6 +90,12 @@ impl SqliteIndex {
         self.call(move |store| store.attach(&source)).await
     }
 
+    pub(super) async fn take_over(&self, source_id: u32, source: &Source) -> Result<()> {
+        let source = source.clone();
+        self.call(move |store| store.take_over(source_id, &source))
+            .await
+    }
+
     pub(super) async fn register_table(
         &self,
         source_id: u32,

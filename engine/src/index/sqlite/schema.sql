@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS stream_state (
   mode TEXT,
   binlog_file TEXT NOT NULL DEFAULT '',
   binlog_position INTEGER NOT NULL DEFAULT 0,
+  binlog_created INTEGER,
   gtid_set TEXT NOT NULL DEFAULT '',
   next_change_id INTEGER NOT NULL,
   events_indexed INTEGER NOT NULL DEFAULT 0,
@@ -29,6 +30,15 @@ CREATE TABLE IF NOT EXISTS stream_state (
   gap_lost_detail TEXT,
   capture_skips TEXT NOT NULL DEFAULT '{}'
 );
+CREATE TABLE IF NOT EXISTS source_servers (
+  source_id INTEGER NOT NULL,
+  first_change_id INTEGER NOT NULL,
+  server_uuid TEXT NOT NULL,
+  host TEXT NOT NULL,
+  port INTEGER NOT NULL,
+  since INTEGER NOT NULL,
+  PRIMARY KEY (source_id, since)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS table_versions (
   table_id INTEGER PRIMARY KEY,
   source_id INTEGER NOT NULL,

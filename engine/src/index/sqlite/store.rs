@@ -13,7 +13,8 @@ use super::super::convert::{
 };
 use super::super::error::{ErrorKind, IndexError};
 use super::super::record::{
-    Attached, Batch, Checkpoint, Micros, Source, SourceStatus, StreamState, TableVersion,
+    Attached, Batch, Checkpoint, Micros, Source, SourceServer, SourceStatus, StreamState,
+    TableVersion,
     change_ids_of,
 };
 use super::super::time::now;
@@ -29,7 +30,7 @@ const BUSY: Duration = Duration::from_secs(10);
 /// The columns that [`read_state`] reads.
 const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_id,
    events_indexed, last_event_time, last_checkpoint, server_id, lag_seconds, last_error,
-   gap_lost_at, gap_lost_detail, capture_skips";
+   gap_lost_at, gap_lost_detail, capture_skips, binlog_created";
 
 pub(super) struct Store {
     connection: Connection,
@@ -62,7 +63,18 @@ impl Store {
             store.create()?;
         } else {
             store.connection.execute_batch("PRAGMA query_only = ON")?;
-            version(&store.connection)?.ok_or_else(|| missing(path))?;
+            let found = version(&store.connection)?.ok_or_else(|| missing(path))?;
+            if found < SCHEMA_VERSION {
+                return Err(IndexError::new(
+                    ErrorKind::Unfit,
+                    format!(
+                        "the index {} was made by an older bintrail: `bintrail init` brings it up \
+                         to date",
+                        path.display()
+                    ),
+                )
+                .into());
+            }
         }
         Ok(store)
     }
@@ -96,8 +108,13 @@ impl Store {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let found = version(&transaction)?;
+        if found == Some(1) {
+            transaction
+                .execute_batch("ALTER TABLE stream_state ADD COLUMN binlog_created INTEGER")?;
+        }
         transaction.execute_batch(SCHEMA)?;
-        if version(&transaction)?.is_none() {
+        if found != Some(SCHEMA_VERSION) {
             transaction.execute("INSERT INTO index_version VALUES (?1)", [SCHEMA_VERSION])?;
         }
         transaction.commit()?;
@@ -114,6 +131,7 @@ impl Store {
                 "SELECT {STATE} FROM stream_state WHERE source_id = ?1"
             ))?
             .query_row([source_id], |row| Ok(read_state(row, 0)))??;
+        self.served(source_id, source, state.next_change_id)?;
         self.discard(source_id, state.next_change_id)?;
         self.attached.insert(source_id);
         Ok(Attached {
@@ -121,6 +139,48 @@ impl Store {
             state,
             own_schema: None,
         })
+    }
+
+    pub(super) fn take_over(&mut self, source_id: u32, source: &Source) -> Result<(), Fault> {
+        self.attached.remove(&source_id);
+        self.lock(source_id)?;
+        // First: the place is the other server's, and its GTIDs say as much.
+        self.update(
+            "UPDATE stream_state SET binlog_file = '', binlog_position = 4, binlog_created = NULL
+             WHERE source_id = ?1",
+            params![source_id],
+        )?;
+        self.update(
+            "UPDATE sources SET server_uuid = ?2 WHERE source_id = ?1",
+            params![source_id, source.server_uuid],
+        )
+    }
+
+    /// Records the server that a source is read from, where it is another than before.
+    fn served(&self, source_id: u32, source: &Source, next_change_id: u64) -> Result<(), Fault> {
+        let last: Option<String> = self
+            .connection
+            .query_row(
+                "SELECT server_uuid FROM source_servers WHERE source_id = ?1
+                 ORDER BY since DESC LIMIT 1",
+                [source_id],
+                |row| row.get(0),
+            )
+            .optional()?;
+        if last.as_ref() != Some(&source.server_uuid) {
+            self.connection.execute(
+                "INSERT INTO source_servers VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    source_id,
+                    signed(next_change_id)?,
+                    source.server_uuid,
+                    source.host,
+                    source.port,
+                    now()
+                ],
+            )?;
+        }
+        Ok(())
     }
 
     /// Finds or makes the rows of a source.
@@ -329,10 +389,30 @@ impl Store {
                 },
                 seen: (row.get(6)?, row.get(7)?),
                 coverage: self.coverage(source_id, state.next_change_id)?,
+                servers: self.servers(source_id)?,
                 state,
             });
         }
         Ok(statuses)
+    }
+
+    fn servers(&self, source_id: u32) -> Result<Vec<SourceServer>, Fault> {
+        let mut query = self.connection.prepare_cached(
+            "SELECT first_change_id, server_uuid, host, port, since FROM source_servers
+             WHERE source_id = ?1 ORDER BY since",
+        )?;
+        let mut rows = query.query([source_id])?;
+        let mut servers = Vec::new();
+        while let Some(row) = rows.next()? {
+            servers.push(SourceServer {
+                first_change_id: unsigned(row.get(0)?)?,
+                server_uuid: row.get(1)?,
+                host: row.get(2)?,
+                port: row.get(3)?,
+                since: row.get(4)?,
+            });
+        }
+        Ok(servers)
     }
 
     fn coverage(
@@ -368,6 +448,7 @@ fn read_state(row: &Row<'_>, at: usize) -> Result<StreamState, Fault> {
             mode: parse_mode(&mode)?,
             binlog_file: row.get(at + 1)?,
             binlog_position: unsigned(row.get(at + 2)?)?,
+            binlog_created: row.get(at + 14)?,
             gtid_set: row.get(at + 3)?,
             next_change_id,
             events_indexed: unsigned(row.get(at + 5)?)?,

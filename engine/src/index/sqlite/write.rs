@@ -130,7 +130,8 @@ fn save_checkpoint(
         .prepare_cached(
             "UPDATE stream_state SET mode = ?2, binlog_file = ?3, binlog_position = ?4,
                gtid_set = ?5, next_change_id = ?6, events_indexed = ?7, last_event_time = ?8,
-               last_checkpoint = ?9, server_id = ?10, lag_seconds = ?11, capture_skips = ?12
+               last_checkpoint = ?9, server_id = ?10, lag_seconds = ?11, capture_skips = ?12,
+               binlog_created = ?13
              WHERE source_id = ?1 AND next_change_id <= ?6",
         )?
         .execute(params![
@@ -145,7 +146,8 @@ fn save_checkpoint(
             now(),
             checkpoint.server_id,
             checkpoint.lag_seconds,
-            skips_json(&checkpoint.capture_skips)?
+            skips_json(&checkpoint.capture_skips)?,
+            checkpoint.binlog_created
         ])?;
     if changed == 1 {
         Ok(())

@@ -1,0 +1,201 @@
+//! The source moves to another server: with the same GTIDs the stream goes on exactly, else it says why not.
+
+use std::sync::Arc;
+use std::thread;
+
+use bintrail_testkit::check::Replay;
+use bintrail_testkit::oracle::{Oracle, Outcome};
+use bintrail_testkit::server::Server;
+use bintrail_testkit::workload::{Plan, Workload, schemas};
+
+use crate::support::{PASSWORD, Scratch, Stream, source};
+
+const QUICK: [&str; 2] = ["--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"];
+
+/// A replica of `source`, with all that it has.
+fn replica(source: &Server) -> Server {
+    let server = Server::start("mysql97", "replica", &QUICK).unwrap();
+    let mut client = server.client().unwrap();
+    for sql in [
+        // Its own beginnings are not to be in its GTIDs.
+        "RESET BINARY LOGS AND GTIDS".to_owned(),
+        format!(
+            "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = {}, SOURCE_USER = 'root', \
+             SOURCE_AUTO_POSITION = 1, SOURCE_CONNECT_RETRY = 1, GET_SOURCE_PUBLIC_KEY = 1",
+            source.port
+        ),
+        "START REPLICA".to_owned(),
+    ] {
+        client.run(&sql).unwrap();
+    }
+    server
+}
+
+fn wait_for(replica: &Server, source: &Server) {
+    let set = source
+        .client()
+        .unwrap()
+        .string("SELECT @@gtid_executed")
+        .unwrap();
+    let waited = replica
+        .client()
+        .unwrap()
+        .string(&format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{set}', 200)"))
+        .unwrap();
+    assert_eq!(waited, "0");
+}
+
+/// (GTID, verb, table) of every row event that was committed.
+fn expected(server: &Server) -> Vec<(String, String, String)> {
+    let mut rows = Vec::new();
+    for transaction in Oracle::of(server).unwrap() {
+        let transaction = transaction.unwrap();
+        if transaction.outcome == Outcome::Committed {
+            let gtid = transaction.gtid.unwrap();
+            for row in transaction.rows {
+                rows.push((gtid.clone(), row.change.name().to_owned(), row.table));
+            }
+        }
+    }
+    rows
+}
+
+#[test]
+fn replicas_take_over_from_one_another() {
+    let source = source(&[]);
+    let (b, c) = (replica(&source), replica(&source));
+    let scratch = Scratch::new();
+    let dsn = format!(
+        "mysql://capture:{PASSWORD}@127.0.0.1:{},127.0.0.1:{}/",
+        b.port, c.port
+    );
+    let mut plan = Plan::mixed(crate::support::setting("BINTRAIL_TEST_SEED", 7), u64::MAX);
+    plan.rate = Some(3_000);
+    let workload = Arc::new(Workload::create(&source, plan).unwrap());
+    wait_for(&b, &source);
+    let start = b
+        .client()
+        .unwrap()
+        .string("SELECT @@gtid_executed")
+        .unwrap();
+    let mut stream = Stream::new("failover", &b, None, &scratch, &["--start-gtid", &start]).from(&dsn);
+    stream.start();
+    stream.says("streaming", 1);
+    let running = {
+        let workload = Arc::clone(&workload);
+        thread::spawn(move || workload.run().unwrap())
+    };
+    let busy = |count: u64| {
+        let from = workload.row_changes();
+        while workload.row_changes() < from + count {
+            thread::sleep(std::time::Duration::from_millis(50));
+        }
+    };
+    busy(10_000);
+    b.stop().unwrap();
+    stream.says("another server has taken over", 1);
+    busy(10_000);
+    // Killed, it finds its place on the server that it has taken over to.
+    stream.kill();
+    stream.start();
+    stream.says("streaming", 1);
+    busy(5_000);
+    // One that is behind is waited for.
+    b.restart().unwrap();
+    b.client().unwrap().run("STOP REPLICA").unwrap();
+    busy(5_000);
+    c.stop().unwrap();
+    stream.says("it lacks the transactions", 1);
+    b.client().unwrap().run("START REPLICA").unwrap();
+    stream.says("another server has taken over", 1);
+    busy(5_000);
+    workload.stop();
+    let (report, catalog) = running.join().unwrap();
+    wait_for(&b, &source);
+    stream.catch_up(&b);
+    stream.terminate();
+
+    let index = || stream.index.open().unwrap();
+    let events: Vec<_> = index()
+        .events()
+        .map(|event| event.unwrap())
+        .map(|event| (event.gtid.unwrap(), event.event_type.clone(), event.table_name))
+        .collect();
+    let expected: Vec<_> = expected(&source);
+    assert_eq!(events.len(), expected.len());
+    let mut sorted = (events, expected);
+    // Replicas may commit what is independent in another order.
+    sorted.0.sort();
+    sorted.1.sort();
+    assert!(sorted.0 == sorted.1);
+    assert_eq!(u64::try_from(sorted.0.len()).unwrap(), report.row_changes);
+    let mut replay = Replay::new(&catalog, false);
+    replay.index(index()).unwrap();
+    replay
+        .same_tables(&mut source.client().unwrap(), &schemas())
+        .unwrap();
+
+    let uuid = |server: &Server| {
+        let mut client = server.client().unwrap();
+        client.string("SELECT @@server_uuid").unwrap()
+    };
+    let sources = index()
+        .query("SELECT source_id, server_uuid FROM sources")
+        .unwrap();
+    assert_eq!(sources, [[Some("1".to_owned()), Some(uuid(&b))]]);
+    c.restart().unwrap();
+    let servers = index()
+        .query("SELECT server_uuid FROM source_servers ORDER BY since")
+        .unwrap();
+    let servers: Vec<_> = servers.into_iter().flatten().flatten().collect();
+    assert_eq!(servers, [uuid(&b), uuid(&c), uuid(&b)]);
+}
+
+/// A new server_uuid on the same data, as when `auto.cnf` was lost or a copy took the address.
+fn renamed(source: &Server) {
+    source.stop().unwrap();
+    std::fs::remove_file(source.datadir.join("auto.cnf")).unwrap();
+    source.restart().unwrap();
+}
+
+#[test]
+fn a_new_name_on_the_same_data() {
+    let source = source(&[]);
+    let scratch = Scratch::new();
+    let run = |sql: &str| source.client().unwrap().run(sql).unwrap();
+    run("CREATE DATABASE d");
+    run("CREATE TABLE d.t (id INT PRIMARY KEY)");
+    let mut by_gtid = Stream::new("gtid", &source, None, &scratch, &["--server-id", "71"]);
+    let place = ["--server-id", "72", "--start-file", "mysql-bin.000001"];
+    let mut by_position = Stream::new("position", &source, None, &scratch, &place);
+    for stream in [&mut by_gtid, &mut by_position] {
+        stream.start();
+        stream.catch_up(&source);
+        stream.terminate();
+    }
+    renamed(&source);
+    run("INSERT INTO d.t VALUES (1)");
+    by_gtid.start();
+    by_gtid.catch_up(&source);
+    by_gtid.terminate();
+    let mut index = by_gtid.index.open().unwrap();
+    let rows = index
+        .string("SELECT COUNT(*) FROM binlog_events WHERE source_id = 1 AND table_name = 't'")
+        .unwrap();
+    assert_eq!(rows.as_deref(), Some("1"));
+    // File and position mean nothing there.
+    let mut by_position = by_position.with(&["--server-id", "72"]);
+    by_position.start();
+    let (code, last) = by_position.end();
+    assert_eq!(code, Some(14), "{last}");
+    assert!(last.contains("--start-file") && last.contains("--reset"), "{last}");
+
+    // Another history altogether.
+    run("RESET BINARY LOGS AND GTIDS");
+    renamed(&source);
+    run("INSERT INTO d.t VALUES (2)");
+    by_gtid.start();
+    let (code, last) = by_gtid.end();
+    assert_eq!(code, Some(15), "{last}");
+    assert!(last.contains("it lacks the transactions"), "{last}");
+}

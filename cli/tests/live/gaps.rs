@@ -1,0 +1,257 @@
+//! Binary logs that are purged, reset or restored: recorded and passed over, or refused, never in silence.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use bintrail_testkit::server::Server;
+
+use crate::support::{BINTRAIL, Scratch, Stream, source, source_of};
+
+fn run(source: &Server, statements: &[&str]) {
+    let mut client = source.client().unwrap();
+    for sql in statements {
+        client
+            .run(sql)
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+}
+
+/// The first column of a query on a stream's index.
+fn ask(stream: &Stream, sql: &str) -> Vec<String> {
+    let rows = stream.index.open().unwrap().query(sql).unwrap();
+    rows.into_iter()
+        .map(|row| row.into_iter().flatten().next().unwrap_or_default())
+        .collect()
+}
+
+const IDS: &str = "SELECT pk_values FROM binlog_events WHERE table_name = 't' ORDER BY change_id";
+
+fn status(scratch: &Scratch, name: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let index = scratch.0.join(name).join("index.db");
+    let output = Command::new(BINTRAIL)
+        .args(["status", "--index-dsn", &format!("sqlite:{}", index.display())])
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.code(), text)
+}
+
+/// Streams row 1, is away while row 2 comes and goes and row 3 comes, and is started again.
+fn purged_while_away(kind: &str, mode: &str) {
+    let source = source_of(kind, &[]);
+    let scratch = Scratch::new();
+    let base = match kind {
+        "mysql97" | "mysql56" => "mysql-bin",
+        _ => "maria-bin",
+    };
+    run(
+        &source,
+        &[
+            "CREATE DATABASE d",
+            "CREATE TABLE d.t (id INT PRIMARY KEY)",
+            "FLUSH LOGS",
+            "INSERT INTO d.t VALUES (1)",
+        ],
+    );
+    let first = format!("{base}.000001");
+    let start: &[&str] = match mode {
+        "position" => &["--start-file", &first],
+        _ => &["--start-gtid", ""],
+    };
+    let mut stream = Stream::new("gap", &source, None, &scratch, start);
+    stream.start();
+    stream.catch_up(&source);
+    stream.terminate();
+    assert_eq!(status(&scratch, "gap", &["--fail-on-gap"]).0, Some(0));
+    // Behind the checkpoint, but still there: no gap.
+    run(&source, &["INSERT INTO d.t VALUES (11)", "FLUSH LOGS", "INSERT INTO d.t VALUES (12)"]);
+    stream.start();
+    stream.catch_up(&source);
+    stream.terminate();
+    assert_eq!(ask(&stream, IDS), ["1", "11", "12"], "{kind} {mode}");
+    let place = ask(&stream, "SELECT binlog_file || ':' || binlog_position FROM stream_state");
+
+    run(&source, &["INSERT INTO d.t VALUES (2)", "FLUSH LOGS", "INSERT INTO d.t VALUES (3)"]);
+    let kept = source.position().unwrap().0;
+    run(&source, &[&format!("PURGE BINARY LOGS TO '{kept}'")]);
+    let mut stream = stream.with(&["--no-gap-fill"]);
+    stream.start();
+    let (code, last) = stream.end();
+    assert_eq!(code, Some(15), "{kind} {mode}: {last}");
+    assert!(last.contains("purged") && last.contains("--no-gap-fill"), "{last}");
+    assert_eq!(ask(&stream, "SELECT gap_lost_detail FROM stream_state"), [""]);
+
+    let mut stream = stream.with(&[]);
+    stream.start();
+    stream.catch_up(&source);
+    stream.terminate();
+    assert_eq!(ask(&stream, IDS), ["1", "11", "12", "3"], "{kind} {mode}");
+    let lost = ask(&stream, "SELECT gap_lost_detail FROM stream_state").remove(0);
+    assert!(lost.contains(&place[0]) && lost.contains(&kept), "{kind} {mode}: {lost}");
+    if mode == "gtid" && base == "mysql-bin" {
+        let uuid = source.client().unwrap().string("SELECT @@server_uuid");
+        assert!(lost.contains("1 transactions, ") && lost.contains(&uuid.unwrap()), "{lost}");
+    }
+    for (arguments, code) in [(&[][..], 0), (&["--fail-on-gap"], 3)] {
+        let (ended, text) = status(&scratch, "gap", arguments);
+        assert_eq!(ended, Some(code));
+        assert!(text.contains("Gap ") && text.contains(&lost), "{text}");
+    }
+    let (_, json) = status(&scratch, "gap", &["--format", "json"]);
+    assert!(json.contains("\"gap_lost\": {"), "{json}");
+
+    // A second one does not take the place of the first.
+    run(&source, &["INSERT INTO d.t VALUES (4)", "FLUSH LOGS", "INSERT INTO d.t VALUES (5)"]);
+    let kept = source.position().unwrap().0;
+    run(&source, &[&format!("PURGE BINARY LOGS TO '{kept}'")]);
+    stream.start();
+    stream.catch_up(&source);
+    stream.terminate();
+    assert_eq!(ask(&stream, IDS), ["1", "11", "12", "3", "5"]);
+    let both = ask(&stream, "SELECT gap_lost_detail FROM stream_state").remove(0);
+    assert!(both.starts_with(&lost) && both.contains(&kept), "{both}");
+}
+
+#[test]
+fn what_was_purged_while_away_is_recorded_on_mysql() {
+    purged_while_away("mysql97", "gtid");
+    purged_while_away("mysql97", "position");
+}
+
+#[test]
+fn what_was_purged_while_away_is_recorded_on_others() {
+    for kind in ["mysql56", "mariadb", "mariadb11"] {
+        purged_while_away(kind, "gtid");
+        purged_while_away(kind, "position");
+    }
+}
+
+/// Starts a stream that has to refuse with `words`.
+fn refused(stream: &mut Stream, words: &[&str]) {
+    stream.start();
+    let (code, last) = stream.end();
+    assert_eq!(code, Some(15), "{}: {last}", stream.name);
+    for word in words {
+        assert!(last.contains(word), "{}: no {word} in {last}", stream.name);
+    }
+}
+
+#[test]
+fn logs_that_were_reset_and_have_grown_beyond() {
+    let source = source(&[]);
+    let scratch = Scratch::new();
+    run(
+        &source,
+        &[
+            "CREATE DATABASE d",
+            "CREATE TABLE d.t (id INT PRIMARY KEY)",
+            "FLUSH BINARY LOGS",
+            "INSERT INTO d.t VALUES (1)",
+        ],
+    );
+    let mut streams: Vec<Stream> = [("gtid", "71"), ("position", "72")]
+        .into_iter()
+        .map(|(name, id)| match name {
+            "gtid" => Stream::new(name, &source, None, &scratch, &["--server-id", id]),
+            _ => {
+                let start = ["--server-id", id, "--start-file", "mysql-bin.000001"];
+                Stream::new(name, &source, None, &scratch, &start)
+            }
+        })
+        .collect();
+    for stream in &mut streams {
+        stream.start();
+        stream.catch_up(&source);
+        stream.terminate();
+    }
+    run(&source, &["RESET BINARY LOGS AND GTIDS"]);
+    for id in 10..40 {
+        run(&source, &[&format!("INSERT INTO d.t VALUES ({id})")]);
+        if id % 10 == 9 {
+            run(&source, &["FLUSH BINARY LOGS"]);
+        }
+    }
+    // Every file, position and GTID that was read is there again, and means something else.
+    for stream in &mut streams {
+        refused(stream, &["mysql-bin.000002 was begun at", "--reset"]);
+    }
+}
+
+#[test]
+fn logs_that_are_reset_under_a_stream() {
+    let source = source(&[]);
+    let scratch = Scratch::new();
+    run(
+        &source,
+        &[
+            "CREATE DATABASE d",
+            "CREATE TABLE d.t (id INT PRIMARY KEY)",
+            "FLUSH BINARY LOGS",
+            "INSERT INTO d.t VALUES (1)",
+        ],
+    );
+    let start = ["--start-file", "mysql-bin.000001"];
+    let mut stream = Stream::new("under", &source, None, &scratch, &start);
+    stream.start();
+    stream.catch_up(&source);
+    run(&source, &["RESET BINARY LOGS AND GTIDS", "INSERT INTO d.t VALUES (2)"]);
+    let (code, last) = stream.end();
+    assert_eq!(code, Some(15), "{last}");
+    assert!(last.contains("reset") && last.contains("--reset"), "{last}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    assert!(
+        Command::new("cp")
+            .args(["-a", "--"])
+            .args([from, to])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+#[test]
+fn a_source_that_was_restored_from_a_backup() {
+    let source = source(&[]);
+    let scratch = Scratch::new();
+    run(
+        &source,
+        &["CREATE DATABASE d", "CREATE TABLE d.t (id INT PRIMARY KEY)", "INSERT INTO d.t VALUES (1)"],
+    );
+    source.stop().unwrap();
+    let backup = scratch.0.join("backup");
+    copy(&source.datadir, &backup);
+    source.restart().unwrap();
+    let ids = ["71", "72"];
+    let mut streams: Vec<Stream> = ids
+        .iter()
+        .map(|id| {
+            let start: &[&str] = match *id {
+                "71" => &["--server-id", id],
+                _ => &["--server-id", id, "--start-file", "mysql-bin.000001"],
+            };
+            Stream::new(id, &source, None, &scratch, start)
+        })
+        .collect();
+    run(&source, &["INSERT INTO d.t VALUES (2)", "INSERT INTO d.t VALUES (3)"]);
+    for stream in &mut streams {
+        stream.start();
+        stream.catch_up(&source);
+        stream.terminate();
+    }
+    source.stop().unwrap();
+    fs::remove_dir_all(&source.datadir).unwrap();
+    copy(&backup, &source.datadir);
+    source.restart().unwrap();
+    // The same server_uuid, file names and GTIDs as before the restore, for other rows.
+    for id in 12..20 {
+        run(&source, &[&format!("INSERT INTO d.t VALUES ({id})")]);
+    }
+    run(&source, &["FLUSH BINARY LOGS"]);
+    for stream in &mut streams {
+        refused(stream, &["restored from a backup", "--reset"]);
+    }
+}

@@ -1,0 +1,191 @@
+//! What keeps a stream going: again and again a session, from the checkpoint, until told to stop.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::StreamOptions;
+use super::patience::{Backoff, Patience, Told};
+use super::session::Session;
+use crate::error::Error;
+use crate::index::Index;
+use crate::source::connection::ConnectOptions;
+
+/// Gives up on damaged events after this many attempts to read them.
+const MAX_DAMAGED: u32 = 5;
+
+/// Gives up on a place that the source does not have after this many attempts: between the look at what it has
+/// and the dump, it may have purged.
+const MAX_MISPLACED: u32 = 3;
+
+/// What outlives a session.
+pub(super) struct Link<'a> {
+    pub(super) options: &'a StreamOptions,
+    pub(super) index: &'a Index,
+    /// The hosts that the source may be on.
+    pub(super) hosts: Vec<ConnectOptions>,
+    pub(super) patience: Arc<Patience>,
+    /// The checkpoint is still to be forgotten.
+    pub(super) reset: bool,
+    /// The source in the index that this stream writes for.
+    pub(super) attached: Option<u32>,
+    /// What is only said once has been said.
+    pub(super) introduced: bool,
+}
+
+impl<'a> Link<'a> {
+    fn new(options: &'a StreamOptions, index: &'a Index) -> Self {
+        let more = options.more_hosts.iter().map(|(host, port)| ConnectOptions {
+            host: host.clone(),
+            port: *port,
+            ..options.source.clone()
+        });
+        Self {
+            options,
+            index,
+            hosts: std::iter::once(options.source.clone()).chain(more).collect(),
+            patience: Arc::new(Patience::new(options.write_timeout)),
+            reset: options.reset,
+            attached: None,
+            introduced: false,
+        }
+    }
+
+    /// One session on one host, to its end.
+    async fn session(
+        &mut self,
+        host: &ConnectOptions,
+        stop: &mut watch::Receiver<bool>,
+        began: &mut Option<Instant>,
+    ) -> Result<(), Error> {
+        let patience = Arc::clone(&self.patience);
+        let strained = patience.is_strained();
+        let opened = tokio::select! {
+            opened = Session::open(self, host) => opened,
+            // A source or an index that hangs must not keep a stream from stopping.
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        };
+        if !strained && !matches!(opened, Err(Error::Index(_))) {
+            patience.rewarded();
+        }
+        let (session, frames) = opened?;
+        *began = Some(Instant::now());
+        session.run(frames, stop).await
+    }
+}
+
+/// Failures in a row of which each alone may pass, but not all of them.
+#[derive(Debug, Default)]
+struct Strikes {
+    damaged: u32,
+    misplaced: u32,
+}
+
+impl Strikes {
+    /// May the stream go on after this failure?
+    fn allow(&mut self, error: &Error) -> bool {
+        let one_more = |is: bool, count: u32| if is { count.saturating_add(1) } else { 0 };
+        let misplaced = matches!(error, Error::Place { .. });
+        self.misplaced = one_more(misplaced, self.misplaced);
+        self.damaged = one_more(matches!(error, Error::Binlog { .. }), self.damaged);
+        if misplaced {
+            self.misplaced < MAX_MISPLACED
+        } else {
+            error.is_retriable() && self.damaged < MAX_DAMAGED
+        }
+    }
+}
+
+/// The attempts since the last session that ran, or since the last wait.
+#[derive(Debug, Default)]
+struct Round {
+    /// Hosts that failed.
+    failed: usize,
+    /// One of the failures may pass.
+    hopeful: bool,
+    /// The first one that will not.
+    worst: Option<Error>,
+}
+
+pub(super) async fn keep_streaming(
+    options: &StreamOptions,
+    index: &Index,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<(), Error> {
+    let mut link = Link::new(options, index);
+    let mut streamed = false;
+    let mut backoff = Backoff::new();
+    let mut told = Told::default();
+    let mut strikes = Strikes::default();
+    let mut round = Round::default();
+    let mut hosts = (0..link.hosts.len()).cycle();
+    let mut at = hosts.next().unwrap_or(0);
+    loop {
+        let Some(host) = link.hosts.get(at).cloned() else {
+            return Err(Error::Internal("there is no host to stream from".to_owned()));
+        };
+        let mut began = None;
+        let Err(error) = link.session(&host, stop, &mut began).await else {
+            return Ok(());
+        };
+        let error = link.patience.judge(error);
+        if let Some(began) = began {
+            streamed = true;
+            round = Round::default();
+            if backoff.ran(began.elapsed()) {
+                told.forget();
+            }
+        }
+        let of_source = error.is_of_source();
+        if of_source {
+            // While it waits for the source, it does not wait for the index.
+            link.patience.rewarded();
+            at = hosts.next().unwrap_or(0);
+        }
+        if let Some(source_id) = link.attached
+            && of_source
+        {
+            let error = error.to_string();
+            // The index may fail too, and the log has the error in any case.
+            tokio::select! {
+                _ = index.save_error(source_id, Some(&error)) => {}
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            }
+        }
+        round.failed = round.failed.saturating_add(1);
+        let times = told.again(&error.to_string());
+        let may_pass = strikes.allow(&error);
+        if of_source && round.failed < link.hosts.len() {
+            if let Some(times) = times {
+                tracing::warn!(%error, times, "the next host of --source-dsn is tried");
+            }
+            round.hopeful |= may_pass;
+            if !may_pass {
+                round.worst.get_or_insert(error);
+            }
+            continue;
+        }
+        if !streamed || !(may_pass || of_source && round.hopeful) {
+            return Err(if may_pass { round.worst.unwrap_or(error) } else { error });
+        }
+        let wait = backoff.wait();
+        if let Some(times) = times {
+            let wait_seconds = wait.as_secs_f32();
+            tracing::warn!(
+                %error, times, wait_seconds,
+                "the stream broke off; it goes on from its checkpoint"
+            );
+        }
+        round = Round::default();
+        let until = Instant::now() + wait;
+        let until = link
+            .patience
+            .deadline()
+            .map_or(until, |deadline| deadline.min(until));
+        tokio::select! {
+            () = sleep_until(until) => {}
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        }
+    }
+}

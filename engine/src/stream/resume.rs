@@ -1,0 +1,469 @@
+//! From a checkpoint to what the source has: the same events, a gap, or another history.
+
+use std::time::Duration;
+
+use bintrail_proto::gtid_set::GtidSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Start;
+use crate::clock::rfc3339;
+use crate::error::Error;
+use crate::gtids::Gtids;
+use crate::index::record::{Checkpoint, Flavor, Micros, Mode, SourceStatus};
+use crate::source;
+use crate::source::logs::{Held, LogFile};
+use crate::source::server::{self, Server, log_order};
+
+/// A server sends a transaction before it counts it as executed, and waits for its own replicas in between.
+const UNCOUNTED: Duration = Duration::from_secs(5);
+
+/// What is known of a gap is kept up to this many bytes.
+const MAX_DETAIL: usize = 16 * 1024;
+
+/// Transactions that the source has purged before they were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lost {
+    /// From where to where, and what.
+    pub(super) detail: String,
+    /// The first place behind them.
+    pub(super) go_on: Start,
+}
+
+/// How a server compares with a checkpoint.
+pub(super) struct Comparison<'a> {
+    pub(super) checkpoint: &'a Checkpoint,
+    pub(super) server_id: u32,
+    /// It is another server than the one that the checkpoint's file and position are of.
+    pub(super) took_over: bool,
+}
+
+impl Comparison<'_> {
+    /// Compares, and takes no longer than `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Rewound`] and [`Error::Behind`] when the source cannot lead on from the checkpoint.
+    pub(super) async fn within(
+        &self,
+        limit: Duration,
+        server: &mut Server,
+    ) -> Result<Option<Lost>, Error> {
+        let address = server.options().clone();
+        timeout(limit, self.run(server)).await.unwrap_or_else(|_| {
+            Err(server::source_error(
+                &address,
+                source::Error::NoAnswer {
+                    what: "the questions for a gap (--gap-timeout)",
+                    after: limit,
+                },
+            ))
+        })
+    }
+
+    async fn run(&self, server: &mut Server) -> Result<Option<Lost>, Error> {
+        let checkpoint = self.checkpoint;
+        let logs = server.binary_logs().await?;
+        if let Some(logs) = &logs
+            && !self.took_over
+            && let Some(evidence) = self.rewound(server, logs).await?
+        {
+            return Err(rewound(server, evidence));
+        }
+        match checkpoint.mode {
+            Mode::Position => Ok(logs.and_then(|logs| lost_files(checkpoint, &logs))),
+            Mode::Gtid => {
+                let oldest = logs.as_ref().and_then(|logs| logs.first());
+                let read = server::parse_set(&checkpoint.gtid_set, server.flavor())?;
+                let held = self.counted(server, &read, oldest).await?;
+                Ok(lost_gtids(checkpoint, &read, &held, oldest))
+            }
+        }
+    }
+
+    /// What shows that the file of the checkpoint is not the one that was read.
+    async fn rewound(
+        &self,
+        server: &mut Server,
+        logs: &[LogFile],
+    ) -> Result<Option<String>, Error> {
+        let Checkpoint {
+            binlog_file: file,
+            binlog_position: position,
+            binlog_created,
+            ..
+        } = self.checkpoint;
+        // The source may be about to write: it lists what it has at this moment.
+        if let Some(evidence) = ends_before(file, *position, logs) {
+            return Ok(Some(evidence));
+        }
+        let Some(read) = binlog_created else {
+            return Ok(None);
+        };
+        if !logs.iter().any(|log| log.name == *file) {
+            return Ok(None);
+        }
+        let now = server.begun(file, self.server_id).await?;
+        Ok(now.filter(|now| now != read).map(|now| {
+            format!(
+                "its {file} was begun at {}, and the {file} that was read at {}",
+                time(now),
+                time(*read)
+            )
+        }))
+    }
+
+    /// The source's transactions, all that was read among them.
+    async fn counted(
+        &self,
+        server: &mut Server,
+        read: &Gtids,
+        oldest: Option<&LogFile>,
+    ) -> Result<Held, Error> {
+        let until = Instant::now() + UNCOUNTED;
+        loop {
+            let held = server
+                .held(oldest.map(|oldest| oldest.name.as_str()))
+                .await?;
+            let Some(missing) = missing(read, &held.executed) else {
+                return Ok(held);
+            };
+            if self.took_over {
+                return Err(Error::Behind {
+                    address: server::address(server.options()),
+                    missing: format!("the transactions {missing}"),
+                });
+            }
+            if Instant::now() >= until {
+                let evidence = format!("it no longer has the transactions {missing} that were read");
+                return Err(rewound(server, evidence));
+            }
+            sleep(UNCOUNTED / 10).await;
+        }
+    }
+}
+
+fn rewound(server: &Server, evidence: String) -> Error {
+    Error::Rewound {
+        address: server::address(server.options()),
+        evidence,
+    }
+}
+
+fn time(seconds: u32) -> String {
+    rfc3339(Micros::from(seconds).saturating_mul(1_000_000))
+}
+
+/// Under another name (`log_bin` was changed) files are counted anew.
+fn base(file: &str) -> Option<&str> {
+    Some(file.rsplit_once('.')?.0)
+}
+
+/// The source would count its GTIDs, and name its files, from the first again: once it has passed the checkpoint,
+/// new transactions would be taken for old ones and left out.
+fn ends_before(file: &str, position: u64, logs: &[LogFile]) -> Option<String> {
+    if let Some(log) = logs.iter().find(|log| log.name == file) {
+        return (log.size < position).then(|| {
+            format!(
+                "its {file} ends at {}, before {position} up to which it was read",
+                log.size
+            )
+        });
+    }
+    let last = logs.last()?;
+    let before =
+        base(&last.name) == base(file) && log_order(&last.name, last.size) < log_order(file, 0);
+    before.then(|| {
+        format!(
+            "its binary log ends in {}, before {file} that was read",
+            last.name
+        )
+    })
+}
+
+/// The files from the checkpoint's to the first that is still there, in position mode.
+fn lost_files(checkpoint: &Checkpoint, logs: &[LogFile]) -> Option<Lost> {
+    let file = &checkpoint.binlog_file;
+    let first = logs.first()?;
+    let purged = base(&first.name) == base(file) && log_order(file, 0) < log_order(&first.name, 0);
+    purged.then(|| Lost {
+        detail: format!(
+            "purged on the source before it was read: everything from {file}:{} to {}:4{}",
+            checkpoint.binlog_position,
+            first.name,
+            since(checkpoint)
+        ),
+        go_on: Start::Position(first.name.clone(), 4),
+    })
+}
+
+/// The transactions that no file holds any more, in GTID mode.
+fn lost_gtids(
+    checkpoint: &Checkpoint,
+    read: &Gtids,
+    held: &Held,
+    oldest: Option<&LogFile>,
+) -> Option<Lost> {
+    let (lost, go_on) = match (read, &held.purged) {
+        (Gtids::MySql(read), Gtids::MySql(purged)) => {
+            let (mut lost, mut go_on) = (purged.clone(), read.clone());
+            lost.subtract(read);
+            go_on.union(purged);
+            if lost.is_empty() {
+                return None;
+            }
+            let lost = format!("{} transactions, {}", count(&lost), one_line(&lost));
+            (lost, Gtids::MySql(go_on))
+        }
+        (Gtids::MariaDb(read), Gtids::MariaDb(purged)) => {
+            let mut go_on = read.clone();
+            let mut lost = Vec::new();
+            for gtid in purged.gtids() {
+                let last = read.gtids().find(|read| read.domain == gtid.domain);
+                if last.is_none_or(|last| last.sequence < gtid.sequence) {
+                    go_on.update(gtid);
+                    let from = last.map_or("the beginning".to_owned(), |last| last.to_string());
+                    lost.push(format!("domain {} behind {from} up to {gtid}", gtid.domain));
+                }
+            }
+            if lost.is_empty() {
+                return None;
+            }
+            (lost.join(", "), Gtids::MariaDb(go_on))
+        }
+        _ => return None,
+    };
+    let place = match (checkpoint.binlog_file.as_str(), oldest) {
+        ("", _) | (_, None) => String::new(),
+        (file, Some(oldest)) => format!(
+            ", from {file}:{} to {}:4",
+            checkpoint.binlog_position, oldest.name
+        ),
+    };
+    Some(Lost {
+        detail: format!(
+            "purged on the source before it was read: {lost}{place}{}",
+            since(checkpoint)
+        ),
+        go_on: Start::Gtids(go_on),
+    })
+}
+
+fn since(checkpoint: &Checkpoint) -> String {
+    checkpoint
+        .last_event_time
+        .map_or(String::new(), |time| format!(", committed after {}", rfc3339(time)))
+}
+
+/// What of `read` is not in `executed`.
+fn missing(read: &Gtids, executed: &Gtids) -> Option<String> {
+    match (read, executed) {
+        (Gtids::MySql(read), Gtids::MySql(executed)) => {
+            let mut missing = read.clone();
+            missing.subtract(executed);
+            (!missing.is_empty()).then(|| one_line(&missing))
+        }
+        (Gtids::MariaDb(read), Gtids::MariaDb(executed)) => {
+            let has = |domain, sequence| {
+                executed
+                    .gtids()
+                    .any(|last| last.domain == domain && last.sequence >= sequence)
+            };
+            let missing: Vec<String> = read
+                .gtids()
+                .filter(|gtid| !has(gtid.domain, gtid.sequence))
+                .map(|gtid| gtid.to_string())
+                .collect();
+            (!missing.is_empty()).then(|| missing.join(","))
+        }
+        (read, _) => Some(read.to_string()),
+    }
+}
+
+fn count(set: &GtidSet) -> u64 {
+    set.intervals()
+        .map(|(_, _, interval)| interval.last.saturating_sub(interval.first).saturating_add(1))
+        .fold(0, u64::saturating_add)
+}
+
+fn one_line(set: &GtidSet) -> String {
+    set.to_string().replace('\n', "")
+}
+
+/// What `stream_state` says of gaps once `detail` is known too.
+pub(super) fn with_earlier(earlier: Option<&(Micros, String)>, detail: &str) -> String {
+    let mut detail = detail.to_owned();
+    detail.truncate(boundary(&detail, MAX_DETAIL / 4));
+    let all = match earlier {
+        None => detail,
+        // Found again after a crash in the middle of it.
+        Some((_, earlier)) if earlier.ends_with(&detail) => earlier.clone(),
+        Some((at, earlier)) => format!("{earlier} (found {}); {detail}", rfc3339(*at)),
+    };
+    // The newest is nowhere else.
+    let cut = boundary(&all, all.len().saturating_sub(MAX_DETAIL));
+    match cut {
+        0 => all,
+        cut => format!("…{}", all.get(cut..).unwrap_or_default()),
+    }
+}
+
+/// The last place at or before `at` between two characters.
+fn boundary(text: &str, at: usize) -> usize {
+    let at = at.min(text.len());
+    (0..=at)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
+}
+
+/// The source in the index that a server which the index does not know may go on with.
+pub(super) fn predecessor<'a>(
+    statuses: &'a [SourceStatus],
+    attached: Option<u32>,
+    flavor: Flavor,
+    hosts: &[(&str, u16)],
+) -> Option<(&'a SourceStatus, &'a Checkpoint)> {
+    let candidates = statuses.iter().filter(|status| {
+        let source = &status.source;
+        source.flavor == flavor
+            && match attached {
+                Some(id) => status.source_id == id,
+                None => hosts.contains(&(source.host.as_str(), source.port)),
+            }
+    });
+    candidates
+        .filter_map(|status| Some((status, status.state.checkpoint.as_ref()?)))
+        .max_by_key(|(status, _)| status.state.last_checkpoint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::record::CaptureSkips;
+
+    const A: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+
+    fn checkpoint(mode: Mode, gtid_set: &str) -> Checkpoint {
+        Checkpoint {
+            mode,
+            binlog_file: "log.000007".to_owned(),
+            binlog_position: 1000,
+            binlog_created: None,
+            gtid_set: gtid_set.to_owned(),
+            next_change_id: 1,
+            events_indexed: 0,
+            last_event_time: Some(0),
+            server_id: 1,
+            lag_seconds: None,
+            capture_skips: CaptureSkips::default(),
+        }
+    }
+
+    fn logs(names: &[(&str, u64)]) -> Vec<LogFile> {
+        let log = |(name, size): &(&str, u64)| LogFile {
+            name: (*name).to_owned(),
+            size: *size,
+        };
+        names.iter().map(log).collect()
+    }
+
+    #[test]
+    fn a_log_that_goes_on_and_one_that_does_not() {
+        let rewound = |names: &[(&str, u64)]| ends_before("log.000007", 1000, &logs(names));
+        assert_eq!(rewound(&[("log.000006", 5), ("log.000007", 1000)]), None);
+        assert_eq!(rewound(&[("log.000008", 5)]), None);
+        // The number after 999999 has seven digits.
+        assert_eq!(rewound(&[("log.1000000", 5)]), None);
+        assert_eq!(rewound(&[("other.000001", 5)]), None);
+        let short = rewound(&[("log.000007", 999)]).unwrap();
+        assert!(short.contains("ends at 999, before 1000"), "{short}");
+        let behind = rewound(&[("log.000006", 5000)]).unwrap();
+        assert!(behind.contains("ends in log.000006"), "{behind}");
+    }
+
+    #[test]
+    fn files_that_are_gone() {
+        let checkpoint = checkpoint(Mode::Position, "");
+        for there in [
+            logs(&[("log.000007", 1000)]),
+            logs(&[("log.000005", 1000), ("log.000009", 5)]),
+            logs(&[("other.000009", 5)]),
+            Vec::new(),
+        ] {
+            assert_eq!(lost_files(&checkpoint, &there), None);
+        }
+        let lost = lost_files(&checkpoint, &logs(&[("log.1000000", 9)])).unwrap();
+        assert_eq!(lost.go_on, Start::Position("log.1000000".to_owned(), 4));
+        assert!(
+            lost.detail.contains("from log.000007:1000 to log.1000000:4"),
+            "{lost:?}"
+        );
+    }
+
+    fn gtids(read: &str, purged: &str, flavor: Flavor) -> Option<(String, String)> {
+        let parse = |text| Gtids::parse(text, flavor).unwrap();
+        let held = Held {
+            executed: parse(purged),
+            purged: parse(purged),
+        };
+        let oldest = &logs(&[("log.000009", 5)])[0];
+        let lost = lost_gtids(
+            &checkpoint(Mode::Gtid, read),
+            &parse(read),
+            &held,
+            Some(oldest),
+        )?;
+        let Start::Gtids(go_on) = lost.go_on else {
+            panic!("{lost:?}");
+        };
+        Some((lost.detail, go_on.to_string()))
+    }
+
+    #[test]
+    fn transactions_that_are_gone() {
+        let of = |purged: &str| gtids(&format!("{A}:1-5"), purged, Flavor::MySql);
+        assert_eq!(of(""), None);
+        assert_eq!(of(&format!("{A}:1-5")), None);
+        let (detail, go_on) = of(&format!("{A}:1-9:12")).unwrap();
+        assert!(
+            detail.contains(&format!("5 transactions, {A}:6-9:12, from log.000007:1000 to log.000009:4, committed after 1970-01-01T")),
+            "{detail}"
+        );
+        assert_eq!(go_on, format!("{A}:1-9:12"));
+
+        let of = |purged: &str| gtids("0-1-100,7-2-5", purged, Flavor::MariaDb);
+        assert_eq!(of(""), None);
+        assert_eq!(of("0-1-100,7-2-4"), None);
+        let (detail, go_on) = of("0-1-90,3-1-9,7-3-6").unwrap();
+        assert!(
+            detail.contains("domain 3 behind the beginning up to 3-1-9, domain 7 behind 7-2-5 up to 7-3-6"),
+            "{detail}"
+        );
+        assert_eq!(go_on, "0-1-100,3-1-9,7-3-6");
+    }
+
+    #[test]
+    fn transactions_that_a_server_lacks() {
+        let of = |read: &str, executed: &str, flavor| {
+            let parse = |text| Gtids::parse(text, flavor).unwrap();
+            missing(&parse(read), &parse(executed))
+        };
+        let mysql = |executed: &str| of(&format!("{A}:1-5"), executed, Flavor::MySql);
+        assert_eq!(mysql(&format!("{A}:1-6")), None);
+        assert_eq!(mysql(&format!("{A}:1-3")), Some(format!("{A}:4-5")));
+        let mariadb = |executed: &str| of("0-1-5,1-1-7", executed, Flavor::MariaDb);
+        assert_eq!(mariadb("0-2-9,1-1-7"), None);
+        assert_eq!(mariadb("0-2-9"), Some("1-1-7".to_owned()));
+        assert_eq!(mariadb("0-2-4,1-1-8"), Some("0-1-5".to_owned()));
+    }
+
+    #[test]
+    fn gaps_add_up() {
+        assert_eq!(with_earlier(None, "b"), "b");
+        let two = with_earlier(Some(&(0, "a".to_owned())), "b");
+        assert_eq!(two, "a (found 1970-01-01T00:00:00.000000Z); b");
+        assert_eq!(with_earlier(Some(&(0, two.clone())), "b"), two);
+        let long = with_earlier(Some(&(0, "ü".repeat(MAX_DETAIL))), &"x".repeat(MAX_DETAIL));
+        assert!(long.len() <= MAX_DETAIL + 4, "{}", long.len());
+        assert!(long.starts_with("…ü") && long.ends_with("xxx"), "{long}");
+    }
+}

@@ -1,0 +1,591 @@
+//! One session: from a connection to the source to the end of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bintrail_proto::binlog::decoder::{Decoder, EventData};
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+
+use super::far::{self, Passed};
+use super::link::Link;
+use super::patience::Patience;
+use super::resume::{Comparison, Lost, predecessor, with_earlier};
+use super::write::{InFlight, Job, MAX_BYTES_IN_FLIGHT, Pool, write_all};
+use super::{MAX_BATCH_BYTES, Start, StreamOptions, derived_server_id, place_of, read};
+use crate::clock;
+use crate::error::Error;
+use crate::gtids::Gtids;
+use crate::index::record::{
+    Attached, Batch, CaptureSkips, Checkpoint, Flavor, Micros, Mode, SourceStatus, StreamState,
+};
+use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
+use crate::pipeline::assemble::{Assembler, Entry, Need, Work};
+use crate::resolve::resolve;
+use crate::source::connection::ConnectOptions;
+use crate::source::replication::ReplicationStream;
+use crate::source::server::{self, Server, log_order};
+
+/// Batches between the reader and the index: enough for encoding and writing to overlap.
+const BATCHES_IN_FLIGHT: usize = 4;
+
+/// Bytes that the names of columns may take in what is encoded from a batch, about.
+const MAX_BATCH_NAMES: u64 = 8 << 20;
+
+/// How long the index may take for what is under way when the stream is told to stop.
+const STOP_GRACE: Duration = Duration::from_secs(30);
+
+/// A source that keeps its binary logs for less than a long weekend may purge what a stream that was down
+/// over it has not read.
+const RETENTION: Duration = Duration::from_secs(3 * 24 * 3600);
+
+/// A stream from one connection to the end of it.
+pub(super) struct Session<'a> {
+    options: &'a StreamOptions,
+    index: &'a Index,
+    patience: Arc<Patience>,
+    host: ConnectOptions,
+    source_id: u32,
+    start: Start,
+    server: Server,
+    events: ReplicationStream,
+    decoder: Decoder,
+    assembler: Assembler,
+    passed: Option<Passed>,
+    in_flight: Arc<InFlight>,
+    pool: Arc<Pool>,
+}
+
+/// Where a session starts.
+struct Beginning {
+    checkpoint: Checkpoint,
+    /// There was no checkpoint, or it is forgotten.
+    fresh: bool,
+    /// The one that a reset forgets.
+    forgotten: Option<Checkpoint>,
+    /// What is passed over because the source no longer has it.
+    lost: Option<Lost>,
+}
+
+impl<'a> Session<'a> {
+    /// Connects to the source, takes it in the index and asks for its events from the checkpoint on.
+    pub(super) async fn open(
+        link: &mut Link<'a>,
+        host: &ConnectOptions,
+    ) -> Result<(Self, Vec<Bytes>), Error> {
+        // While the index is away, the source is left alone.
+        link.patience.bound(link.index.keep_alive()).await?;
+        let mut server = Server::connect(host).await?;
+        server.check()?;
+        if !link.introduced {
+            link.introduced = true;
+            warn_of_retention(&server);
+        }
+        let server_id = server_id(link, &server)?;
+        let took_over = take_over(link, &mut server, server_id).await?;
+        let Attached {
+            source_id,
+            state,
+            own_schema,
+        } = link
+            .patience
+            .bound(link.index.attach(&server.identity()))
+            .await?;
+        link.attached = Some(source_id);
+        let (index, options, explicit) = (link.index, link.options, link.options.start.is_some());
+        let from = start_from(link, &mut server, server_id, &state, took_over).await?;
+        let checkpoint = from.checkpoint;
+        let flavor = server.flavor();
+        let start = Start::of(&checkpoint, flavor)?;
+        tracing::info!(from = %start, source = server::address(host), server_id, "streaming");
+        let (asked, passed) = far::ask_for(&start);
+        let (mut events, checksum) = server::dump(host, server_id, &asked, flavor).await?;
+        // The server refuses a start it cannot serve in its first answer.
+        let mut frames = Vec::new();
+        read(&mut events, &mut frames, host, &start).await?;
+
+        let earlier = state.gap_lost.as_ref();
+        if let Some(lost) = from.lost {
+            let detail = with_earlier(earlier, &lost.detail);
+            index.save_gap(source_id, clock::now(), &detail).await?;
+        }
+        if link.reset {
+            if let Some(old) = from.forgotten {
+                tell_of_reset(explicit, index, source_id, earlier, &old, &start, flavor).await?;
+            }
+            index.reset(source_id).await?;
+            link.reset = false;
+        }
+        if !from.fresh || !explicit {
+            // A crash before the first event must not move the start.
+            let checkpoint = Some(checkpoint.clone());
+            let batch = Batch {
+                checkpoint,
+                ..Batch::default()
+            };
+            index.write(source_id, Arc::new(batch)).await?;
+        }
+        index.save_error(source_id, None).await?;
+
+        let set = match &start {
+            Start::Gtids(set) => set.clone(),
+            Start::Position(..) => Gtids::none(flavor),
+        };
+        let mut assembler = Assembler::new(
+            options.filter.clone().without_schema(own_schema),
+            &checkpoint,
+            set,
+        );
+        if from.fresh && explicit {
+            assembler.doubt_start();
+        }
+        let session = Self {
+            options,
+            index,
+            patience: Arc::clone(&link.patience),
+            host: host.clone(),
+            source_id,
+            start,
+            server,
+            events,
+            decoder: Decoder::for_dump(checksum),
+            assembler,
+            passed,
+            in_flight: Arc::default(),
+            pool: Arc::default(),
+        };
+        Ok((session, frames))
+    }
+
+    /// Streams until told to stop, or until something breaks.
+    pub(super) async fn run(
+        mut self,
+        frames: Vec<Bytes>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), Error> {
+        let (queue, jobs) = mpsc::channel(BATCHES_IN_FLIGHT);
+        let (in_flight, pool) = (Arc::clone(&self.in_flight), Arc::clone(&self.pool));
+        let patience = Arc::clone(&self.patience);
+        let index_side = write_all(
+            self.index,
+            self.source_id,
+            jobs,
+            &in_flight,
+            &pool,
+            &patience,
+        );
+        let mut stop_again = stop.clone();
+        let overdue = async move {
+            // An error means that nobody can stop it any more.
+            if stop_again.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        let source_side = self.pump(frames, queue, stop);
+        tokio::pin!(index_side);
+        // Both sides run in this task: when the index fails, the source side is dropped where it
+        // stands, and the checkpoint in the index says what is kept.
+        let both = async {
+            let stopped = tokio::select! {
+                written = &mut index_side => return written,
+                stopped = source_side => stopped,
+            };
+            // The queue is closed: what is in it is written still.
+            index_side.await.and(stopped)
+        };
+        tokio::select! {
+            result = both => result,
+            () = overdue => Err(IndexError::new(
+                ErrorKind::Busy,
+                "it did not take what was under way; the next start reads that again",
+            ).into()),
+        }
+    }
+
+    /// Reads events and hands batches on. Ends with all whole transactions handed on, and `queue` closed.
+    async fn pump(
+        &mut self,
+        mut frames: Vec<Bytes>,
+        queue: mpsc::Sender<Job>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), Error> {
+        // An idle index ends the connection of a writer that it does not hear from.
+        let keep_alive = Duration::from_secs(KEEP_ALIVE_SECONDS);
+        let mut tick = tokio::time::interval(self.options.checkpoint.min(keep_alive));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let result = loop {
+            if let Err(error) = self.take(&mut frames, &queue).await {
+                break Err(error);
+            }
+            let in_flight = &self.in_flight;
+            let pending = !self.assembler.pending().is_empty();
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break Ok(()),
+                () = in_flight.idle(), if pending => self.hand_on(&queue).await,
+                _ = tick.tick() => {
+                    self.assembler.want_checkpoint();
+                    self.hand_on(&queue).await;
+                }
+                result = read(&mut self.events, &mut frames, &self.host, &self.start) => {
+                    if result.is_err() {
+                        break result;
+                    }
+                }
+            }
+        };
+        let last = self.assembler.take_last();
+        self.encode(last, &queue).await;
+        result
+    }
+
+    /// Takes in the events of `frames`, and empties it.
+    async fn take(
+        &mut self,
+        frames: &mut Vec<Bytes>,
+        queue: &mpsc::Sender<Job>,
+    ) -> Result<(), Error> {
+        for frame in frames.drain(..) {
+            let position = self.decoder.position();
+            let file = self.assembler.file();
+            let damaged = |error| Error::Binlog {
+                file: file.to_owned(),
+                position,
+                error,
+                remedy: "it is read again from the source",
+            };
+            let plain;
+            let mut event = self.decoder.decode(&frame).map_err(damaged)?;
+            if let Some(passed) = &self.passed {
+                if passed.holds(&event) {
+                    continue;
+                }
+                if passed.ends_with(&event) {
+                    self.passed = None;
+                }
+            }
+            let mut body = &frame;
+            if let EventData::Compressed(compressed) = &event.data {
+                let mut inflated = Vec::new();
+                compressed.inflate(&mut inflated).map_err(damaged)?;
+                plain = Bytes::from(inflated);
+                body = &plain;
+                event = event
+                    .with_body(compressed.event_type, &plain)
+                    .map_err(damaged)?;
+            }
+            if let Need::Table(map) = self.assembler.handle(&event, body) {
+                let valid_from = (self.assembler.file().to_owned(), event.start);
+                let server_table_id = map.table_id;
+                let table = resolve(map, valid_from, &mut self.server).await?;
+                let table_id = self
+                    .index
+                    .register_table(self.source_id, &table.version)
+                    .await?;
+                let table = Arc::new(table);
+                self.assembler
+                    .define(event.body, server_table_id, Entry::Kept { table, table_id });
+            }
+            let pending = self.assembler.pending();
+            let full = pending.row_count >= self.options.batch_size && queue.capacity() > 0;
+            let large = pending.bytes >= MAX_BATCH_BYTES || pending.names >= MAX_BATCH_NAMES;
+            if full || large {
+                self.hand_on(queue).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands on what is pending; waits while as many batches as there may be are under way.
+    async fn hand_on(&mut self, queue: &mpsc::Sender<Job>) {
+        let work = self.assembler.take();
+        self.encode(work, queue).await;
+    }
+
+    async fn encode(&self, work: Work, queue: &mpsc::Sender<Job>) {
+        if work.is_empty() && work.batch.checkpoint.is_none() {
+            return;
+        }
+        let bytes = u32::try_from(work.bytes)
+            .unwrap_or(u32::MAX)
+            .min(MAX_BYTES_IN_FLIGHT);
+        // Never closed, so never an error.
+        let Ok(room) = Arc::clone(&self.in_flight.room)
+            .acquire_many_owned(bytes)
+            .await
+        else {
+            return;
+        };
+        self.in_flight.add();
+        let pool = Arc::clone(&self.pool);
+        let job = tokio::task::spawn_blocking(move || pool.encode(work, room));
+        // A closed queue means that the index side has failed, and its error is the one to report.
+        let _ = queue.send(job).await;
+    }
+}
+
+/// The server id to replicate under: the same on all hosts.
+fn server_id(link: &Link<'_>, server: &Server) -> Result<u32, Error> {
+    let options = link.options;
+    let server_id = options
+        .server_id
+        .unwrap_or_else(|| derived_server_id(&options.source, &place_of(&options.index)));
+    if server_id == server.settings.server_id {
+        return Err(refused(
+            server,
+            format!(
+                "server id {server_id} is the source's own; give this stream another --server-id"
+            ),
+        ));
+    }
+    Ok(server_id)
+}
+
+fn refused(server: &Server, problem: String) -> Error {
+    Error::SourceSetup {
+        address: server::address(server.options()),
+        problem,
+    }
+}
+
+fn warn_of_retention(server: &Server) {
+    let (age, size) = server.retention();
+    if let Some(age) = age.filter(|age| *age < RETENTION) {
+        tracing::warn!(
+            hours = age.as_secs() / 3600,
+            "the source purges its binary logs soon: what a stream that is down for longer has not read is lost; \
+             raise binlog_expire_logs_seconds or expire_logs_days"
+        );
+    }
+    if let Some(bytes) = size {
+        tracing::warn!(
+            bytes,
+            "the source purges its binary logs beyond a total size: a burst of changes while the stream is down may be \
+             lost; raise max_binlog_total_size or binlog_space_limit"
+        );
+    }
+}
+
+/// Has the source in the index go on with this server, when it is not the one that was streamed but has all
+/// of its transactions: after a failover, or with a new data directory. Says whether that was done.
+///
+/// # Errors
+/// When it is another server and cannot go on: what it committed since then must not be passed over without
+/// a word.
+async fn take_over(
+    link: &mut Link<'_>,
+    server: &mut Server,
+    server_id: u32,
+) -> Result<bool, Error> {
+    let now = server.identity();
+    let statuses = link.patience.bound(link.index.statuses()).await?;
+    let own = statuses
+        .iter()
+        .find(|status| status.source.server_uuid == now.server_uuid);
+    let hosts: Vec<_> = link
+        .hosts
+        .iter()
+        .map(|host| (host.host.as_str(), host.port))
+        .collect();
+    let before = match (own, link.attached) {
+        (Some(own), Some(id)) if own.source_id != id => {
+            return Err(refused(
+                server,
+                format!(
+                    "this is server_uuid {}, which the index already has as a source of its own ({}); stream it into \
+                     another index, or take it out of --source-dsn",
+                    now.server_uuid, own.source_id
+                ),
+            ));
+        }
+        (Some(_), _) => return Ok(false),
+        // Somebody wants a new beginning.
+        (None, None) if link.reset => return Ok(false),
+        (None, None) if link.options.start.is_some() && hosts.len() < 2 => return Ok(false),
+        (None, attached) => predecessor(&statuses, attached, now.flavor, &hosts),
+    };
+    let Some((status, checkpoint)) = before else {
+        return Ok(false);
+    };
+    let read = server::parse_set(&checkpoint.gtid_set, now.flavor)?;
+    if checkpoint.mode == Mode::Position || !server.has_gtids() || read.is_empty() {
+        return Err(successor(server, status, checkpoint));
+    }
+    let comparison = Comparison {
+        checkpoint,
+        server_id,
+        took_over: true,
+    };
+    comparison.within(link.options.gap_timeout, server).await?;
+    link.patience
+        .bound(link.index.take_over(status.source_id, &now))
+        .await?;
+    tracing::warn!(
+        before = status.source.server_uuid,
+        now = now.server_uuid,
+        address = server::address(server.options()),
+        "another server has taken over; it has all the GTIDs that were read, and the stream goes on behind them"
+    );
+    Ok(true)
+}
+
+fn successor(server: &Server, before: &SourceStatus, checkpoint: &Checkpoint) -> Error {
+    let go_on = match checkpoint.mode {
+        Mode::Gtid => "without GTIDs its binlog cannot be compared with what was read",
+        Mode::Position => {
+            "to go on, find the place in its binlogs and give --start-file and --start-pos"
+        }
+    };
+    refused(
+        server,
+        format!(
+            "this is server_uuid {}, and what was streamed is {} by {}; {go_on}; to leave out what lies between, give \
+             --reset",
+            server.identity().server_uuid,
+            before.source.server_uuid,
+            match checkpoint.mode {
+                Mode::Gtid => "GTIDs",
+                Mode::Position => "file and position, which mean nothing on another server",
+            }
+        ),
+    )
+}
+
+/// Finds where to start: at the checkpoint, behind a gap, or anew.
+async fn start_from(
+    link: &Link<'_>,
+    server: &mut Server,
+    server_id: u32,
+    state: &StreamState,
+    took_over: bool,
+) -> Result<Beginning, Error> {
+    let options = link.options;
+    let (kept, forgotten) = if link.reset {
+        (None, state.checkpoint.clone())
+    } else {
+        (state.checkpoint.clone(), None)
+    };
+    let Some(kept) = kept else {
+        let start = server.start(options.start.as_ref()).await?;
+        let first = first_checkpoint(start, server_id, state.next_change_id);
+        let checkpoint = match &forgotten {
+            // They count what is in the index, and that stays.
+            Some(old) => Checkpoint {
+                events_indexed: old.events_indexed,
+                capture_skips: old.capture_skips.clone(),
+                ..first
+            },
+            None => first,
+        };
+        return Ok(Beginning {
+            checkpoint,
+            fresh: true,
+            forgotten,
+            lost: None,
+        });
+    };
+    if options.start.is_some() {
+        tracing::warn!(
+            "--start-… is without effect: the index has a checkpoint, and --reset would forget it"
+        );
+    }
+    let comparison = Comparison {
+        checkpoint: &kept,
+        server_id,
+        took_over,
+    };
+    let lost = comparison.within(options.gap_timeout, server).await?;
+    let mut checkpoint = Checkpoint { server_id, ..kept };
+    if let Some(lost) = &lost {
+        if options.refuse_gaps {
+            return Err(Error::Gap {
+                address: server::address(server.options()),
+                lost: lost.detail.clone(),
+            });
+        }
+        tracing::error!(
+            lost = lost.detail,
+            go_on = %lost.go_on,
+            "row changes are lost; the stream goes on behind them, and `bintrail status` shows the gap"
+        );
+        let next = first_checkpoint(lost.go_on.clone(), server_id, checkpoint.next_change_id);
+        checkpoint.binlog_file = next.binlog_file;
+        checkpoint.binlog_position = next.binlog_position;
+        checkpoint.binlog_created = None;
+        checkpoint.gtid_set = next.gtid_set;
+    }
+    Ok(Beginning {
+        checkpoint,
+        fresh: false,
+        forgotten: None,
+        lost,
+    })
+}
+
+/// Says, in the log and in the index, what a reset leaves out, or reads again.
+async fn tell_of_reset(
+    explicit: bool,
+    index: &Index,
+    source_id: u32,
+    earlier: Option<&(Micros, String)>,
+    old: &Checkpoint,
+    new: &Start,
+    flavor: Flavor,
+) -> Result<(), Error> {
+    let from = Start::of(old, flavor)?;
+    let (left_out, again) = match (&from, new) {
+        (Start::Gtids(Gtids::MySql(old)), Start::Gtids(Gtids::MySql(new))) => {
+            let (mut ahead, mut behind) = (new.clone(), old.clone());
+            ahead.subtract(old);
+            behind.subtract(new);
+            (!ahead.is_empty(), !behind.is_empty())
+        }
+        // A checkpoint has the file and position in either mode.
+        (_, Start::Position(file, position)) => {
+            let old = log_order(&old.binlog_file, old.binlog_position);
+            let new = log_order(file, *position);
+            (new > old, new < old)
+        }
+        (from, new) => (from != new, false),
+    };
+    // Where the source is now lies behind what was read only when its binary logs were reset: then nobody
+    // knows what they held.
+    if left_out || again && !explicit {
+        tracing::warn!(%from, to = %new, "reset: what lies between is left out");
+        let detail = format!("reset: left out from {from} to {new}");
+        index
+            .save_gap(source_id, clock::now(), &with_earlier(earlier, &detail))
+            .await?;
+    }
+    if again {
+        tracing::warn!(
+            from = %new, to = %from,
+            "reset: what lies between comes into the index again, unless the source's binary logs were reset"
+        );
+    }
+    Ok(())
+}
+
+/// The checkpoint of a stream that begins.
+fn first_checkpoint(from: Start, server_id: u32, next_change_id: u64) -> Checkpoint {
+    let (mode, binlog_file, binlog_position, gtid_set) = match from {
+        Start::Position(file, position) => (Mode::Position, file, position, String::new()),
+        // The file is only for people, and the dump itself tells it.
+        Start::Gtids(set) => (Mode::Gtid, String::new(), 4, set.to_string()),
+    };
+    Checkpoint {
+        mode,
+        binlog_file,
+        binlog_position,
+        binlog_created: None,
+        gtid_set,
+        next_change_id,
+        events_indexed: 0,
+        last_event_time: None,
+        server_id,
+        lag_seconds: None,
+        capture_skips: CaptureSkips::default(),
+    }
+}

@@ -1,0 +1,161 @@
+//! From the assembler to the index: batches are encoded side by side and written in order.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
+
+use super::MAX_BATCH_BYTES;
+use super::patience::Patience;
+use crate::error::Error;
+use crate::index::Index;
+use crate::index::record::Batch;
+use crate::pipeline::assemble::Work;
+use crate::pipeline::encode::Encoder;
+
+/// Bytes of events in all the batches between the reader and the index. A batch that is larger by itself
+/// goes alone.
+pub(super) const MAX_BYTES_IN_FLIGHT: u32 = 4 << 20;
+
+pub(super) type Job = JoinHandle<Result<Encoded, bintrail_proto::Error>>;
+
+/// A batch ready for the index.
+pub(super) struct Encoded {
+    batch: Batch,
+    /// Its share of [`MAX_BYTES_IN_FLIGHT`], free again once it is written.
+    room: OwnedSemaphorePermit,
+    /// Values in it that were kept as raw bytes.
+    undecodable: u64,
+}
+
+/// Writes the batches in the order in which they were handed on.
+pub(super) async fn write_all(
+    index: &Index,
+    source_id: u32,
+    mut jobs: mpsc::Receiver<Job>,
+    in_flight: &InFlight,
+    pool: &Pool,
+    patience: &Patience,
+) -> Result<(), Error> {
+    let mut undecodable = 0_u64;
+    while let Some(job) = jobs.recv().await {
+        // Every event was read through once before, so neither can happen.
+        let Encoded {
+            mut batch,
+            room,
+            undecodable: more,
+        } = job
+            .await
+            .map_err(|panic| Error::Internal(panic.to_string()))?
+            .map_err(|error| Error::Internal(error.to_string()))?;
+        undecodable = undecodable.saturating_add(more);
+        if let Some(checkpoint) = &mut batch.checkpoint
+            && undecodable > 0
+        {
+            let skips = &mut checkpoint.capture_skips.0;
+            let skip = skips.entry("undecodable_value".to_owned()).or_default();
+            skip.count = skip.count.saturating_add(undecodable);
+        }
+        let batch = Arc::new(batch);
+        patience
+            .bound(index.write(source_id, Arc::clone(&batch)))
+            .await?;
+        patience.rewarded();
+        if let Ok(batch) = Arc::try_unwrap(batch) {
+            pool.give_back(batch);
+        }
+        drop(room);
+        in_flight.done();
+    }
+    Ok(())
+}
+
+/// How many batches are between the reader and the index.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    count: AtomicUsize,
+    none: Notify,
+    pub(super) room: Arc<Semaphore>,
+}
+
+impl Default for InFlight {
+    fn default() -> Self {
+        Self {
+            count: AtomicUsize::new(0),
+            none: Notify::new(),
+            room: Arc::new(Semaphore::new(MAX_BYTES_IN_FLIGHT as usize)),
+        }
+    }
+}
+
+impl InFlight {
+    pub(super) fn add(&self) {
+        self.count.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn done(&self) {
+        if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.none.notify_one();
+        }
+    }
+
+    /// Waits until the index has nothing to do.
+    pub(super) async fn idle(&self) {
+        while self.count.load(Ordering::Acquire) > 0 {
+            self.none.notified().await;
+        }
+    }
+}
+
+/// Encoders and batches whose memory is used again.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    encoders: Mutex<Vec<Encoder>>,
+    batches: Mutex<Vec<Batch>>,
+}
+
+impl Pool {
+    pub(super) fn encode(
+        &self,
+        work: Work,
+        room: OwnedSemaphorePermit,
+    ) -> Result<Encoded, bintrail_proto::Error> {
+        let mut encoder = lock(&self.encoders).pop().unwrap_or_default();
+        let spare = lock(&self.batches).pop().unwrap_or_default();
+        let mut batch = Batch {
+            text: spare.text,
+            rows: spare.rows,
+            ..work.batch
+        };
+        for rows in &work.rows {
+            encoder.encode(rows, &mut batch)?;
+        }
+        let undecodable = encoder.take_undecodable();
+        lock(&self.encoders).push(encoder);
+        Ok(Encoded {
+            batch,
+            room,
+            undecodable,
+        })
+    }
+
+    /// Keeps the buffers of a batch that was written, unless they have grown beyond what is usual.
+    fn give_back(&self, mut batch: Batch) {
+        if batch.text.capacity() <= MAX_BATCH_BYTES.saturating_mul(8) {
+            batch.text.clear();
+            batch.rows.clear();
+            let (text, rows) = (batch.text, batch.rows);
+            lock(&self.batches).push(Batch {
+                text,
+                rows,
+                ..Batch::default()
+            });
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // What is in there is only memory to be used again: a panic elsewhere does not harm it.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
