@@ -7,7 +7,7 @@ use std::path::Path;
 use bintrail_engine::image::ImageWriter;
 use bintrail_engine::table::Table;
 use bintrail_proto::binlog::decoder::{Decoder, Event, EventData};
-use bintrail_proto::binlog::rows::{Image, RowBuf};
+use bintrail_proto::binlog::rows::{Field, Image, RowBuf};
 use bintrail_proto::binlog::table_map::TableMap;
 use bintrail_proto::binlog::value::Value;
 
@@ -100,7 +100,10 @@ impl<T: Take> Rows<T> {
                 let mut rows = rows.rows(T::map(table), &mut self.buf)?;
                 while let Some(row) = rows.next()? {
                     self.counts.rows += 1;
-                    for image in [row.before, row.after].into_iter().flatten() {
+                    if let Some(image) = row.before {
+                        self.take.image(table, image, &mut self.counts)?;
+                    }
+                    if let Some(image) = row.after {
                         self.take.image(table, image, &mut self.counts)?;
                     }
                 }
@@ -130,13 +133,14 @@ impl Take for Typed {
     #[inline]
     fn image(&mut self, _: &TableMap, image: Image<'_>, counts: &mut Counts) -> Result<()> {
         for (column, field) in image.fields() {
-            if let Some(value) = field.value(column)? {
-                counts.values += 1;
-                if matches!(value, Value::Null) {
-                    counts.nulls += 1;
-                }
-                black_box(value);
+            match field {
+                Field::Absent => continue,
+                Field::Null => counts.nulls += 1,
+                Field::Bytes(bytes) => Value::visit(column, bytes, |value| {
+                    black_box(&value);
+                })?,
             }
+            counts.values += 1;
         }
         Ok(())
     }
@@ -167,14 +171,8 @@ impl Take for Json {
         black_box(&self.text);
         // The writer does not count.
         for (_, field) in image.fields() {
-            match field {
-                bintrail_proto::binlog::rows::Field::Absent => {}
-                bintrail_proto::binlog::rows::Field::Null => {
-                    counts.values += 1;
-                    counts.nulls += 1;
-                }
-                bintrail_proto::binlog::rows::Field::Bytes(_) => counts.values += 1,
-            }
+            counts.values += u64::from(field != Field::Absent);
+            counts.nulls += u64::from(field == Field::Null);
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ fn rows(rows: impl Iterator<Item = [Option<RowEvent>; 2]>, counts: &mut Counts) 
             if value == ColumnValue::None {
                 counts.nulls += 1;
             }
-            black_box(value);
+            black_box(&value);
         }
     }
 }

@@ -47,7 +47,7 @@ fn take(images: [Option<RowData>; 2], counts: &mut Counts) {
         if value.is_none() {
             counts.nulls += 1;
         }
-        black_box(value);
+        black_box(&value);
     }
 }
 

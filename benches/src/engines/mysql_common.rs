@@ -70,6 +70,6 @@ fn take_image(image: BinlogRow, counts: &mut Counts) {
         if matches!(value, BinlogValue::Value(Value::NULL)) {
             counts.nulls += 1;
         }
-        black_box(value);
+        black_box(&value);
     }
 }

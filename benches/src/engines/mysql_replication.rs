@@ -31,7 +31,7 @@ pub(super) fn run(path: &Path) -> Result<Counts> {
                             if matches!(value, RowValue::Null) {
                                 counts.nulls += 1;
                             }
-                            black_box(value);
+                            black_box(&value);
                         }
                     }
                 }

@@ -22,12 +22,14 @@
 //! Source: WL#8132 and `sql-common/json_binary.h` of the MySQL source.
 
 mod container;
+mod escape;
 mod number;
 mod opaque;
 mod print;
 mod scalar;
 mod temporal;
 
+pub use escape::{push_escaped, write_string};
 pub use container::{Array, Object};
 pub use opaque::Opaque;
 pub use print::Style;

@@ -215,7 +215,7 @@ impl<'a> RowsEvent<'a> {
     }
 
     /// Finds the values of the row at `start`; returns where the next one starts.
-    #[inline]
+    #[inline(always)]
     fn carve_row(
         &self,
         table: &TableMap,
@@ -237,7 +237,7 @@ impl<'a> RowsEvent<'a> {
     }
 
     /// Finds the values of the image at `start`; returns where it ends.
-    #[inline]
+    #[inline(always)]
     fn carve(
         &self,
         table: &TableMap,
@@ -245,34 +245,22 @@ impl<'a> RowsEvent<'a> {
         start: u32,
         mut found: impl FnMut(Span),
     ) -> Result<u32, Error> {
+        let all_present = present.count == self.columns;
         let (nulls, mut at) = self.take(start, present.count.div_ceil(8))?;
-        if present.count == self.columns {
-            // The common case: a byte of NULL bits for every 8 columns.
-            for (widths, nulls) in table.widths.chunks(8).zip(nulls) {
-                let mut nulls = *nulls;
-                for &width in widths {
-                    let is_null = nulls & 1 != 0;
-                    nulls >>= 1;
-                    if is_null {
-                        found(Span::NULL);
-                        continue;
-                    }
-                    let span = self.value(width, at)?;
-                    at = span.end();
-                    found(span);
-                }
-            }
-            return Ok(at);
-        }
-        let mut slot = 0_usize;
+        // The NULL bits, a byte at a time.
+        let mut nulls = nulls.iter();
+        let (mut null_bits, mut mask) = (0, 0_u8);
         for (number, &width) in table.widths.iter().enumerate() {
-            if !bit(present.bitmap, number) {
+            if !all_present && !bit(present.bitmap, number) {
                 found(Span::ABSENT);
                 continue;
             }
-            let is_null = bit(nulls, slot);
-            slot = slot.wrapping_add(1);
-            if is_null {
+            mask = mask.wrapping_shl(1);
+            if mask == 0 {
+                mask = 1;
+                null_bits = nulls.next().copied().unwrap_or(0);
+            }
+            if null_bits & mask != 0 {
                 found(Span::NULL);
                 continue;
             }
@@ -294,15 +282,15 @@ impl<'a> RowsEvent<'a> {
     }
 
     /// Where the value of this width at `at` stands.
-    #[inline]
+    #[inline(always)]
     fn value(&self, width: Width, at: u32) -> Result<Span, Error> {
         let found = match width {
             Width::Fixed(len) => Some((at, u32::from(len))),
             Width::Prefixed(prefix) => self.prefixed(prefix, at),
         };
-        // No sum of the two is beyond a u32 when its end is not beyond the rows'.
+        // No value starts behind the end, and so none that fits ends beyond a u32.
         match found {
-            Some((start, len)) if len <= self.end.saturating_sub(start) => Ok(Span { start, len }),
+            Some((start, len)) if len <= self.end.wrapping_sub(start) => Ok(Span { start, len }),
             _ => Err(self.fault(at, Kind::Truncated)),
         }
     }
@@ -402,21 +390,27 @@ impl<'b> Rows<'b> {
     )]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
-        if self.at >= self.event.end && !self.no_bytes {
+        if !self.advance()? {
             return Ok(None);
+        }
+        let kind = self.event.kind;
+        let (table, data) = (self.table, self.event.rows);
+        let image = |spans| Image { table, data, spans };
+        Ok(Some(Row {
+            before: (kind != RowsKind::Write).then(|| image(self.buf.before.as_slice())),
+            after: (kind != RowsKind::Delete).then(|| image(self.buf.after.as_slice())),
+        }))
+    }
+
+    /// Finds the values of the next row; `false` behind the last one.
+    fn advance(&mut self) -> Result<bool, Error> {
+        if self.at >= self.event.end && !self.no_bytes {
+            return Ok(false);
         }
         let RowBuf { before, after } = &mut *self.buf;
         if std::mem::take(&mut self.no_bytes) {
             after.fill(Span::ABSENT);
-            let image = Image {
-                table: self.table,
-                data: &[],
-                spans: after.as_slice(),
-            };
-            return Ok(Some(Row {
-                before: None,
-                after: Some(image),
-            }));
+            return Ok(true);
         }
         let carved = self.event.carve_row(
             self.table,
@@ -425,18 +419,15 @@ impl<'b> Rows<'b> {
             into_slots(after),
         );
         match carved {
-            Ok(end) => self.at = end,
+            Ok(end) => {
+                self.at = end;
+                Ok(true)
+            }
             Err(error) => {
                 self.at = self.event.end;
-                return Err(error);
+                Err(error)
             }
         }
-        let (table, data) = (self.table, self.event.rows);
-        let image = |spans| Image { table, data, spans };
-        Ok(Some(Row {
-            before: (self.event.kind != RowsKind::Write).then(|| image(before.as_slice())),
-            after: (self.event.kind != RowsKind::Delete).then(|| image(after.as_slice())),
-        }))
     }
 }
 

@@ -8,7 +8,7 @@
 use crate::error::{Error, Fault, Kind, Parsed};
 use crate::primitive::int_be;
 
-use super::digits::push_padded;
+use super::digits::{four, two};
 
 /// The bytes that `fsp` fractional digits take.
 pub(super) const fn width(fsp: u8) -> usize {
@@ -27,7 +27,7 @@ pub(super) const fn check_fsp(what: &'static str, fsp: u8) -> Result<(), Error> 
 }
 
 /// Reads the fraction of a second, as microseconds.
-#[inline]
+#[inline(always)]
 pub(super) fn fraction(fsp: u8) -> impl for<'a> Fn(&'a [u8]) -> Parsed<'a, u32> {
     move |input| {
         if fsp == 0 {
@@ -66,7 +66,8 @@ pub(super) fn write(out: &mut Vec<u8>, micros: u32, fsp: u8) {
     if fsp == 0 {
         return;
     }
-    let dropped = 10_u32.pow(6_u32.saturating_sub(u32::from(fsp)));
-    out.push(b'.');
-    push_padded(out, micros / dropped, usize::from(fsp));
+    let end = out.len().saturating_add(1).saturating_add(fsp.into());
+    let ([a, b], [c, d, e, f]) = (two(micros / 10_000), four(micros));
+    out.extend_from_slice(&[b'.', a, b, c, d, e, f]);
+    out.truncate(end);
 }

@@ -41,7 +41,7 @@ impl Time {
     ///
     /// # Errors
     /// When `bytes` are not as many, or the value is out of range.
-    #[inline]
+    #[inline(always)]
     pub fn new(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
         const WHAT: &str = "TIME2";
         fraction::check_fsp(WHAT, fsp)?;
