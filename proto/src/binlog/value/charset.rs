@@ -99,6 +99,7 @@ impl Charset {
     #[inline]
     pub fn from_collation(collation: u16) -> Option<Self> {
         // Asked for every text of every row.
+        #[allow(clippy::indexing_slicing, reason = "done when it is compiled")]
         static CHARSETS: [Option<Charset>; 3328] = {
             let mut charsets = [None; 3328];
             let mut number = 0;

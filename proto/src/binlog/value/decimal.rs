@@ -33,6 +33,7 @@ impl<'a> Decimal<'a> {
     #[inline(always)]
     pub fn width(precision: u8, scale: u8) -> usize {
         // Asked for every value.
+        #[allow(clippy::indexing_slicing, reason = "done when it is compiled")]
         const PARTS: [u8; 66] = {
             let mut parts = [0; 66];
             let mut digits = 0;
