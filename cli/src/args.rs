@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use bintrail_engine::clock;
+use bintrail_engine::index::record::Micros;
+use bintrail_engine::query::moment;
 use bintrail_engine::tls::SslMode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -52,6 +55,10 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Replicate from a source and keep its row changes in the index
     Stream(StreamArgs),
+    /// Print the row changes that fit a question
+    Query(QueryArgs),
+    /// Write the SQL that undoes row changes
+    Recover(RecoverArgs),
     /// Show every source's stream: where it is, how far behind, what it covers
     Status(StatusArgs),
     /// Make the index's tables where they are missing
@@ -60,6 +67,8 @@ pub(crate) enum Command {
     Decode(DecodeArgs),
     /// Print a live source's row changes as they are committed
     Tail(TailArgs),
+    /// Look for what stands in the way of a stream, or puts it at risk, and say what mends it
+    Doctor(DoctorArgs),
 }
 
 #[derive(Debug, Args)]
@@ -81,7 +90,7 @@ pub(crate) struct IndexArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct SourceArgs {
+pub(crate) struct ServerArgs {
     /// Source: user:password@tcp(host:3306)/ or mysql://user:password@host:3306/. Of several hosts
     /// (host1:3306,host2:3306) stream goes on with the next when it loses one
     #[arg(
@@ -113,6 +122,14 @@ pub(crate) struct SourceArgs {
         value_delimiter = ','
     )]
     pub(crate) tables: Vec<String>,
+    #[command(flatten)]
+    pub(crate) tls: SourceTlsArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SourceArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     /// Binlog file to start in
     #[arg(
         long,
@@ -133,8 +150,6 @@ pub(crate) struct SourceArgs {
     /// GTID set to start behind: MySQL's, or a position of MariaDB's such as 0-1-100
     #[arg(long, env = "BINTRAIL_START_GTID", value_name = "GTIDS")]
     pub(crate) start_gtid: Option<String>,
-    #[command(flatten)]
-    pub(crate) tls: SourceTlsArgs,
 }
 
 /// TLS to the source. Each beats the parameter of the same name in the DSN.
@@ -249,6 +264,191 @@ pub(crate) enum StatusFormat {
     Json,
 }
 
+/// Which row changes: those that fit everything given.
+#[derive(Debug, Args)]
+pub(crate) struct FilterArgs {
+    /// Source, where the index holds several: its number in `bintrail status`
+    #[arg(long, env = "BINTRAIL_SOURCE_ID", value_name = "ID")]
+    pub(crate) source_id: Option<u32>,
+    /// Schema, as it is written on the source, case included
+    #[arg(long, env = "BINTRAIL_SCHEMA", value_name = "NAME")]
+    pub(crate) schema: Option<String>,
+    /// Table, likewise
+    #[arg(long, env = "BINTRAIL_TABLE", value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// Primary key, as pk_values has it: 42, or 12345|2 for one of two columns; may be given again
+    #[arg(
+        long,
+        env = "BINTRAIL_PK",
+        value_name = "KEY",
+        allow_hyphen_values = true
+    )]
+    pub(crate) pk: Vec<String>,
+    /// Primary keys, separated by commas
+    #[arg(
+        long,
+        env = "BINTRAIL_PKS",
+        value_name = "KEYS",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
+    pub(crate) pks: Vec<String>,
+    /// Kinds of change, separated by commas
+    #[arg(
+        long,
+        env = "BINTRAIL_EVENT_TYPE",
+        value_name = "KINDS",
+        value_delimiter = ',',
+        ignore_case = true
+    )]
+    pub(crate) event_type: Vec<EventKind>,
+    /// GTID of the transaction
+    #[arg(long, env = "BINTRAIL_GTID", value_name = "GTID", value_parser = gtid)]
+    pub(crate) gtid: Option<String>,
+    /// Committed at this time or later: 2026-11-25T12:30:00+01:00 (without a zone UTC), or 2h for two hours ago
+    #[arg(long, env = "BINTRAIL_SINCE", value_name = "TIME", value_parser = time)]
+    pub(crate) since: Option<Micros>,
+    /// Committed before this time
+    #[arg(long, env = "BINTRAIL_UNTIL", value_name = "TIME", value_parser = time)]
+    pub(crate) until: Option<Micros>,
+    /// Connection id of the session that made it
+    #[arg(long, env = "BINTRAIL_CONNECTION_ID", value_name = "ID")]
+    pub(crate) connection_id: Option<u32>,
+    /// Updates that changed this column
+    #[arg(long, env = "BINTRAIL_CHANGED_COLUMN", value_name = "COLUMN")]
+    pub(crate) changed_column: Option<String>,
+    /// A column's value before or after, as the images have it (NULL is null); may be given again
+    #[arg(long = "where", env = "BINTRAIL_WHERE", value_name = "COLUMN=VALUE", value_parser = column_value)]
+    pub(crate) values: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EventKind {
+    Insert,
+    Update,
+    Delete,
+}
+
+fn gtid(text: &str) -> Result<String, String> {
+    let text = text.trim().to_lowercase();
+    let one = |number: &str| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_gtid = match text.rsplit_once(':') {
+        Some((origin, number)) => origin.len() >= 36 && !origin.contains(',') && one(number),
+        None => text.split('-').count() == 3 && text.split('-').all(one),
+    };
+    if is_gtid {
+        Ok(text)
+    } else {
+        Err(
+            "it is one transaction's: UUID:NUMBER, UUID:TAG:NUMBER, or MariaDB's 0-1-100"
+                .to_owned(),
+        )
+    }
+}
+
+fn time(text: &str) -> Result<Micros, String> {
+    moment::parse(text, clock::now()).ok_or_else(|| format!("it is {}", moment::FORMS))
+}
+
+fn column_value(text: &str) -> Result<(String, String), String> {
+    let pair = text
+        .split_once('=')
+        .filter(|(column, _)| !column.is_empty());
+    let (column, value) = pair.ok_or("it is COLUMN=VALUE")?;
+    Ok((column.to_owned(), value.to_owned()))
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Row changes at most
+    #[arg(long, env = "BINTRAIL_LIMIT", value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Oldest or newest first
+    #[arg(
+        long,
+        env = "BINTRAIL_ORDER",
+        value_name = "ORDER",
+        default_value = "asc"
+    )]
+    pub(crate) order: Order,
+    /// Form of the output
+    #[arg(
+        long,
+        env = "BINTRAIL_FORMAT",
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    pub(crate) format: QueryFormat,
+    /// Tell how the index would be read, in place of reading it
+    #[arg(long, env = "BINTRAIL_EXPLAIN")]
+    pub(crate) explain: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// Oldest first
+    Asc,
+    /// Newest first
+    Desc,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum QueryFormat {
+    /// For people; as wide as the terminal
+    Table,
+    /// One JSON array
+    Json,
+    /// One JSON object a line
+    Ndjson,
+    /// Comma-separated, with a line of names
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArgs {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Do the row changes again, in place of undoing them
+    #[arg(long, env = "BINTRAIL_REDO")]
+    pub(crate) redo: bool,
+    /// What the SQL does about a row that is not as it should be
+    #[arg(
+        long,
+        env = "BINTRAIL_ON_CONFLICT",
+        value_name = "WHAT",
+        default_value = "stop"
+    )]
+    pub(crate) on_conflict: Conflict,
+    /// Row changes a transaction [default: all in one]
+    #[arg(long, env = "BINTRAIL_BATCH", value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) batch: Option<u64>,
+    /// Do not let the server check foreign keys
+    #[arg(long, env = "BINTRAIL_NO_FOREIGN_KEY_CHECKS")]
+    pub(crate) no_foreign_key_checks: bool,
+    /// File to write to [default: standard output]
+    #[arg(long, env = "BINTRAIL_OUTPUT", value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Tell what would be undone, in place of writing SQL
+    #[arg(long, env = "BINTRAIL_DRY_RUN")]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Conflict {
+    /// End with an error, and nothing done
+    Stop,
+    /// Leave the row alone and print it
+    Skip,
+    /// Find the row by its key alone, and overwrite it
+    Force,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct DecodeArgs {
     /// Binlog files, in order
@@ -262,6 +462,22 @@ pub(crate) struct DecodeArgs {
         default_value = "json"
     )]
     pub(crate) format: RowFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Form of the output
+    #[arg(
+        long,
+        env = "BINTRAIL_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub(crate) format: StatusFormat,
 }
 
 #[derive(Debug, Args)]
@@ -289,14 +505,18 @@ pub(crate) enum RowFormat {
 impl Cli {
     /// Reads the command line: a flag beats its environment variable, and that the line in `.bintrail.env`.
     pub(crate) fn read() -> Self {
-        let file = std::fs::read_to_string(".bintrail.env").unwrap_or_default();
+        let file = env_file::read().unwrap_or_else(|problem| {
+            eprintln!("bintrail: {problem}");
+            std::process::exit(2)
+        });
         let command = with_defaults(Self::command(), &file);
         let cli = command
             .try_get_matches()
             .and_then(|matches| Self::from_arg_matches(&matches));
         cli.unwrap_or_else(|error| {
-            let given = std::env::args().chain(std::env::vars().map(|(_, value)| value));
+            let given = std::env::args_os().chain(std::env::vars_os().map(|(_, value)| value));
             let given: Vec<String> = given
+                .map(|value| value.to_string_lossy().into_owned())
                 .chain(env_file::parse(&file).map(|(_, value)| value.to_owned()))
                 .collect();
             match without_secrets(&error.to_string(), &given) {
@@ -400,7 +620,10 @@ mod tests {
         };
         let defaults = stream(parse(&["bintrail", "stream"]).unwrap());
         assert_eq!(
-            (defaults.source.source_dsn.as_str(), defaults.batch_size),
+            (
+                defaults.source.server.source_dsn.as_str(),
+                defaults.batch_size
+            ),
             ("mysql://u:p@h/", 7)
         );
         let flags = stream(parse(&["bintrail", "stream", "--batch-size", "9"]).unwrap());

@@ -1,9 +1,14 @@
 //! The commands: arguments to engine options, and results to output.
 
+mod doctor;
+mod filter;
+mod query;
+mod recover;
 mod status;
 
 use std::io::{self, BufWriter};
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use bintrail_engine::Error;
@@ -19,28 +24,34 @@ use bintrail_engine::tail::{TailOptions, tail};
 use bintrail_engine::tls::TlsOptions;
 use tokio::sync::watch;
 
-use crate::args::{Command, DecodeArgs, IndexArgs, RowFormat, SourceArgs, StreamArgs, TailArgs};
+use crate::args::{
+    Command, DecodeArgs, IndexArgs, RowFormat, ServerArgs, SourceArgs, StreamArgs, TailArgs,
+};
 use crate::stop;
 
-/// Runs a command to its end.
-pub(crate) async fn run(command: Command) -> Result<(), Error> {
-    match command {
+/// Runs a command to its end. An exit code that is not an error's is part of what it says.
+pub(crate) async fn run(command: Command) -> Result<ExitCode, Error> {
+    let done = match command {
         Command::Stream(args) => run_stream(args, stop::listen()?).await,
-        Command::Status(args) => status::run(&args).await,
+        Command::Query(args) => unless_closed(query::run(args).await),
+        Command::Recover(args) => unless_closed(recover::run(args).await),
+        Command::Status(args) => unless_closed(status::run(&args).await),
         Command::Init(args) => init(&args).await,
         Command::Decode(args) => unless_closed(decode(args)),
         Command::Tail(args) => unless_closed(run_tail(args, stop::listen()?).await),
-    }
+        Command::Doctor(args) => return doctor::run(&args).await,
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(), Error> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "bintrail stream");
     let options = StreamOptions {
         index: index_dsn(&args.index)?,
-        source: connect_options(&args.source)?,
-        more_hosts: source_dsn(&args.source)?.more_hosts,
-        server_id: args.source.server_id,
-        filter: filter(&args.source),
+        source: connect_options(&args.source.server)?,
+        more_hosts: source_dsn(&args.source.server)?.more_hosts,
+        server_id: args.source.server.server_id,
+        filter: filter(&args.source.server),
         batch_size: args.batch_size,
         checkpoint: Duration::from_secs(args.checkpoint),
         start: start(&args.source)?,
@@ -75,11 +86,11 @@ fn decode(args: DecodeArgs) -> Result<(), Error> {
 
 async fn run_tail(args: TailArgs, stop: watch::Receiver<bool>) -> Result<(), Error> {
     let options = TailOptions {
-        source: connect_options(&args.source)?,
-        server_id: args.source.server_id,
+        source: connect_options(&args.source.server)?,
+        server_id: args.source.server.server_id,
         start: start(&args.source)?,
     };
-    let mut printer = Printer::new(output(), format(args.format), filter(&args.source));
+    let mut printer = Printer::new(output(), format(args.format), filter(&args.source.server));
     tail(&options, &mut printer, stop).await
 }
 
@@ -119,7 +130,7 @@ fn index_dsn(args: &IndexArgs) -> Result<IndexDsn, Error> {
     Ok(dsn)
 }
 
-fn source_dsn(args: &SourceArgs) -> Result<MySqlDsn, Error> {
+fn source_dsn(args: &ServerArgs) -> Result<MySqlDsn, Error> {
     MySqlDsn::parse(&args.source_dsn).map_err(|error| Error::Dsn {
         what: "--source-dsn",
         error,
@@ -127,7 +138,7 @@ fn source_dsn(args: &SourceArgs) -> Result<MySqlDsn, Error> {
 }
 
 /// To the source; of several hosts, to the first.
-fn connect_options(args: &SourceArgs) -> Result<ConnectOptions, Error> {
+fn connect_options(args: &ServerArgs) -> Result<ConnectOptions, Error> {
     let mut dsn = source_dsn(args)?;
     let flags = TlsOptions {
         mode: args.tls.ssl_mode,
@@ -159,7 +170,7 @@ fn complete(
     Ok(())
 }
 
-fn filter(args: &SourceArgs) -> Filter {
+fn filter(args: &ServerArgs) -> Filter {
     Filter::new(&args.schemas, &args.tables)
 }
 

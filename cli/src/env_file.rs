@@ -1,5 +1,21 @@
 //! `.bintrail.env`: defaults for flags, as `BINTRAIL_FLAG=value` lines in the working directory.
 
+use std::io::ErrorKind;
+
+const NAME: &str = ".bintrail.env";
+
+/// The text of the file in the working directory, empty where there is none; or why it cannot be read.
+/// Passed over in silence, it would leave out the filters and the index that it names.
+pub(crate) fn read() -> Result<String, String> {
+    match std::fs::read_to_string(NAME) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(format!(
+            "cannot read {NAME} in the working directory ({error}): mend it, or move it away"
+        )),
+        Ok(text) => Ok(text),
+    }
+}
+
 /// Variables from `.bintrail.env` that the environment does not have.
 ///
 /// Lines are `NAME=value`; the value may be in single or double quotes. Blank lines and lines that begin

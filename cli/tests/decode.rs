@@ -48,7 +48,7 @@ fn rows(case: &str) -> Vec<Value> {
 /// Byte for byte, on every column type at its limits.
 #[test]
 fn as_mysqlbinlog_prints_it() {
-    for case in ["types", "full-metadata"] {
+    for case in ["types", "full-metadata", "compressed", "partial-json"] {
         let output = decode("mysqlbinlog", &[data(case, "binlog")]);
         assert!(output.status.success());
         let expected = std::fs::read(data(case, "expected")).unwrap();

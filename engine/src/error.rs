@@ -77,6 +77,17 @@ pub enum Error {
         /// The transactions that it lacks.
         missing: String,
     },
+    /// A start behind transactions that the source never had.
+    #[error(
+        "source {address}: it has never committed {missing} of --start-gtid: is this another server's set? Give one of \
+         its own (SELECT @@GLOBAL.gtid_executed), or none to start where it is now"
+    )]
+    Uncommitted {
+        /// Host and port.
+        address: String,
+        /// The transactions that it lacks.
+        missing: String,
+    },
     /// The source is not set up so that its changes can be captured.
     #[error("source {address}: {problem}")]
     SourceSetup {
@@ -123,6 +134,9 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// What is asked for cannot be done exactly.
+    #[error("refused: {0}")]
+    Refused(String),
     /// A fault of bintrail itself.
     #[error("internal error: {0}; please report it")]
     Internal(String),
@@ -132,7 +146,7 @@ pub enum Error {
 }
 
 /// What to do about a failure of the source link.
-fn remedy(error: &source::Error) -> &'static str {
+pub(crate) fn remedy(error: &source::Error) -> &'static str {
     use source::Error as E;
     match error {
         E::UnknownHost { .. } => "; check the host in --source-dsn",
@@ -202,7 +216,8 @@ impl Error {
             Self::Place { .. }
             | Self::Rewound { .. }
             | Self::Gap { .. }
-            | Self::Behind { .. } => 15,
+            | Self::Behind { .. }
+            | Self::Uncommitted { .. } => 15,
             Self::Index(error) => match error.kind() {
                 ErrorKind::Unreachable | ErrorKind::Lost | ErrorKind::Busy => 20,
                 ErrorKind::AccessDenied => 21,
@@ -213,11 +228,13 @@ impl Error {
                 ErrorKind::ReadOnly => 26,
                 ErrorKind::Batch | ErrorKind::Other => 27,
                 ErrorKind::Tls => 28,
+                ErrorKind::NoSuchColumn => 2,
             },
             Self::WriteTimeout { .. } => 29,
             Self::Binlog { .. } => 30,
             Self::File { .. } => 31,
             Self::Output(_) => 32,
+            Self::Refused(_) => 41,
         }
     }
 
@@ -231,7 +248,14 @@ impl Error {
                 | Self::Rewound { .. }
                 | Self::Gap { .. }
                 | Self::Behind { .. }
+                | Self::Uncommitted { .. }
         )
+    }
+
+    /// Did the source close the connection without a word?
+    pub(crate) fn is_hang_up(&self) -> bool {
+        matches!(self, Self::Source { error: source::Error::Lost(error), .. }
+            if error.kind() == io::ErrorKind::UnexpectedEof)
     }
 
     /// May it go away by itself, so that the stream goes on from its checkpoint?

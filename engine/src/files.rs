@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use bintrail_proto::binlog::decoder::Decoder;
+use bintrail_proto::binlog::decoder::{Decoder, Event, EventData};
 use bintrail_proto::binlog::file::{check_magic, event_len};
+use bintrail_proto::binlog::transaction_payload::Unpacker;
 
 use crate::error::Error;
 use crate::print::Printer;
@@ -48,6 +49,7 @@ pub fn print_file<W: Write>(path: &Path, printer: &mut Printer<W>) -> Result<(),
 
     let mut decoder = Decoder::for_file();
     let mut inflated = Vec::new();
+    let mut unpacker = Unpacker::default();
     loop {
         let position = events.position;
         let damaged = |error| Error::Binlog {
@@ -67,11 +69,24 @@ pub fn print_file<W: Write>(path: &Path, printer: &mut Printer<W>) -> Result<(),
             .decode(event)
             .and_then(|event| event.inflate(&mut inflated))
             .map_err(damaged)?;
-        if let Some(map) = printer.handle(&event)? {
-            let valid_from = (printer.file().to_owned(), event.start);
-            printer.define(&event, Table::from_event(map.into(), valid_from));
+        let EventData::TransactionPayload(payload) = &event.data else {
+            print_event(&event, printer)?;
+            continue;
+        };
+        let mut events = unpacker.events(payload).map_err(damaged)?;
+        while let Some(packed) = events.next().map_err(damaged)? {
+            let packed = decoder.decode_packed(packed, &event).map_err(damaged)?;
+            print_event(&packed, printer)?;
         }
     }
+}
+
+fn print_event<W: Write>(event: &Event<'_>, printer: &mut Printer<W>) -> Result<(), Error> {
+    if let Some(map) = printer.handle(event)? {
+        let valid_from = (printer.file().to_owned(), event.start);
+        printer.define(event, Table::from_event(map.into(), valid_from));
+    }
+    Ok(())
 }
 
 /// The bytes of a file, as many at a time as are asked for.

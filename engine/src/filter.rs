@@ -60,6 +60,28 @@ impl Filter {
         }
     }
 
+    /// The schemas and tables to keep where all of them are named: a schema, or a schema and a table in it.
+    pub(crate) fn kept_by_name(&self) -> Option<Vec<(&str, Option<&str>)>> {
+        let mut kept = Vec::new();
+        for (of, table) in &self.tables {
+            match of {
+                Some(schema) => kept.push((schema.as_str(), Some(table.as_str()))),
+                None if self.schemas.is_empty() => return None,
+                None => {
+                    let schemas = self.schemas.iter();
+                    kept.extend(schemas.map(|schema| (schema.as_str(), Some(table.as_str()))));
+                }
+            }
+        }
+        if self.tables.is_empty() {
+            kept.extend(self.schemas.iter().map(|schema| (schema.as_str(), None)));
+        }
+        kept.retain(|(schema, _)| {
+            self.schemas.is_empty() || self.schemas.iter().any(|kept| kept == schema)
+        });
+        (!kept.is_empty()).then_some(kept)
+    }
+
     /// May a statement whose default schema is `schema` change tables that are kept? Its text may name
     /// others, so only the server's own schemas say no.
     #[must_use]
@@ -96,6 +118,21 @@ mod tests {
     fn filter(schemas: &[&str], tables: &[&str]) -> Filter {
         let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
         Filter::new(&owned(schemas), &owned(tables))
+    }
+
+    #[test]
+    fn what_is_named() {
+        let named = |schemas: &[&str], tables: &[&str]| {
+            let filter = filter(schemas, tables);
+            let kept = filter.kept_by_name()?.into_iter();
+            let kept = kept.map(|(schema, table)| format!("{schema}.{}", table.unwrap_or("*")));
+            Some(kept.collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(named(&[], &[]), None);
+        assert_eq!(named(&[], &["a.t", "u"]), None);
+        assert_eq!(named(&["a", "b"], &[]).unwrap(), "a.* b.*");
+        assert_eq!(named(&[], &["a.t", "b.u"]).unwrap(), "a.t b.u");
+        assert_eq!(named(&["a"], &["b.u", "t", "a.v"]).unwrap(), "a.t a.v");
     }
 
     #[test]

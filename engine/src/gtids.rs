@@ -53,6 +53,31 @@ impl Gtids {
         }
     }
 
+    /// What of them `executed` lacks, in one line; `None` when it has all.
+    pub(crate) fn missing_in(&self, executed: &Self) -> Option<String> {
+        match (self, executed) {
+            (Self::MySql(read), Self::MySql(executed)) => {
+                let mut missing = read.clone();
+                missing.subtract(executed);
+                (!missing.is_empty()).then(|| missing.to_string().replace('\n', ""))
+            }
+            (Self::MariaDb(read), Self::MariaDb(executed)) => {
+                let has = |domain, sequence| {
+                    executed
+                        .gtids()
+                        .any(|last| last.domain == domain && last.sequence >= sequence)
+                };
+                let missing: Vec<String> = read
+                    .gtids()
+                    .filter(|gtid| !has(gtid.domain, gtid.sequence))
+                    .map(|gtid| gtid.to_string())
+                    .collect();
+                (!missing.is_empty()).then(|| missing.join(","))
+            }
+            (read, _) => Some(read.to_string()),
+        }
+    }
+
     /// Is none there?
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -20,11 +20,13 @@ pub struct ImageWriter {
     inflated: Vec<u8>,
     /// Values that could not be read as their column's type and were kept as raw bytes instead.
     pub undecodable: u64,
+    /// Documents left out because their changes, which are all that was logged, could not be applied.
+    pub unpatched: u64,
 }
 
 impl ImageWriter {
     /// Appends `image` as a JSON object: column name to value, in column order. A column that the image
-    /// leaves out is left out.
+    /// leaves out is left out, and so is a document whose changes cannot be applied.
     pub fn write_image(&mut self, out: &mut Vec<u8>, table: &Table, image: Image<'_>) {
         let start = out.len();
         out.push(b'{');
@@ -41,6 +43,11 @@ impl ImageWriter {
                 }
             }
             out.push(b',');
+        }
+        for change in image.changes() {
+            self.unpatched = self
+                .unpatched
+                .saturating_add(u64::from(change.applied.is_err()));
         }
         // The comma behind the last column, or the brace when there is none.
         if out.len() > start.saturating_add(1) {
@@ -136,8 +143,8 @@ impl ImageWriter {
                 Some(label) => json::write_string(out, label),
                 None => push_int(out, number),
             },
-            Value::Set(bits) => match text.labels.as_deref() {
-                Some(labels) => write_set(out, labels, bits),
+            Value::Set(bits) => match set_labels(text, bits) {
+                Some(labels) => quoted(out, |out| write_set(out, labels, bits, json::push_escaped)),
                 None => push_int(out, bits),
             },
         }
@@ -196,6 +203,10 @@ impl ImageWriter {
                     Some(label) => push_key_text(out, label),
                     None => push_int(out, number),
                 },
+                Value::Set(bits) => match set_labels(text, bits) {
+                    Some(labels) => write_set(out, labels, bits, push_key_text),
+                    None => push_int(out, bits),
+                },
                 value => self.write_value(out, text, value)?,
             }
             Ok(())
@@ -239,28 +250,29 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 fn enum_label(text: &ColumnText, number: u16) -> Option<&str> {
     let labels = text.labels.as_deref()?;
     match number.checked_sub(1) {
-        None => Some(""),
+        // It is the number where there is a member of the same text.
+        None => (!labels.iter().any(|label| label.is_empty())).then_some(""),
         Some(index) => labels.get(usize::from(index)).map(AsRef::as_ref),
     }
 }
 
-/// The labels of a SET's bits, joined by commas as MySQL prints them; the number when a bit has none.
-fn write_set(out: &mut Vec<u8>, labels: &[Box<str>], bits: u64) {
-    if labels.len() < 64 && bits >> labels.len() != 0 {
-        push_int(out, bits);
-        return;
-    }
-    out.push(b'"');
+/// A SET's labels, where every one of `bits` has one.
+fn set_labels(text: &ColumnText, bits: u64) -> Option<&[Box<str>]> {
+    let labels = text.labels.as_deref()?;
+    (labels.len() >= 64 || bits >> labels.len() == 0).then_some(labels)
+}
+
+/// The labels of a SET's bits, joined by commas as MySQL prints them.
+fn write_set(out: &mut Vec<u8>, labels: &[Box<str>], bits: u64, push: impl Fn(&mut Vec<u8>, &str)) {
     let start = out.len();
     for (number, label) in labels.iter().enumerate() {
         if bits >> number & 1 != 0 {
             if out.len() > start {
                 out.push(b',');
             }
-            json::push_escaped(out, label);
+            push(out, label);
         }
     }
-    out.push(b'"');
 }
 
 fn push_key_text(out: &mut Vec<u8>, text: &str) {
@@ -269,5 +281,23 @@ fn push_key_text(out: &mut Vec<u8>, text: &str) {
             out.push(b'\\');
         }
         out.push(byte);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_in_a_key_is_plain_and_its_separators_are_escaped() {
+        let labels: Vec<Box<str>> = vec!["a|b".into(), "c".into()];
+        let mut key = Vec::new();
+        write_set(&mut key, &labels, 0b11, push_key_text);
+        assert_eq!(key, br"a\|b,c");
+        let mut text = Vec::new();
+        quoted(&mut text, |out| {
+            write_set(out, &labels, 0b01, json::push_escaped)
+        });
+        assert_eq!(text, br#""a|b""#);
     }
 }

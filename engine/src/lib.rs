@@ -2,6 +2,7 @@
 
 pub mod clock;
 mod described;
+pub mod doctor;
 pub mod dsn;
 pub mod error;
 pub mod files;
@@ -12,6 +13,8 @@ pub mod index;
 mod json;
 pub mod pipeline;
 pub mod print;
+pub mod query;
+pub mod recover;
 pub mod render;
 mod resolve;
 pub mod secret;

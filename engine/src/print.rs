@@ -197,6 +197,12 @@ impl<W: Write> Printer<W> {
         if let Err(error) = written {
             self.skip(event, &error.to_string());
         }
+        if std::mem::take(&mut self.images.unpatched) > 0 {
+            self.skip(
+                event,
+                "a JSON document is left out: its changes do not fit the row before it, or that leaves it out, too",
+            );
+        }
         Ok(())
     }
 
@@ -282,9 +288,7 @@ impl<W: Write> Printer<W> {
 pub(crate) fn may_hold_rows(event_type: EventType) -> bool {
     matches!(
         event_type,
-        EventType::TRANSACTION_PAYLOAD_EVENT
-            | EventType::PARTIAL_UPDATE_ROWS_EVENT
-            | EventType::PRE_GA_WRITE_ROWS_EVENT
+        EventType::PRE_GA_WRITE_ROWS_EVENT
             | EventType::PRE_GA_UPDATE_ROWS_EVENT
             | EventType::PRE_GA_DELETE_ROWS_EVENT
     )

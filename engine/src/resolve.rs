@@ -11,8 +11,8 @@ use crate::source::server::Server;
 use crate::table::Table;
 
 /// Names `map`'s columns as they were when its rows were written: from the event where it has them
-/// (`binlog_row_metadata=FULL`), else from the source's `information_schema` when the definition
-/// there is the event's, else by their place.
+/// (`binlog_row_metadata=FULL`), else from the source's `information_schema` when the definition there is the event's, else
+/// by their place. Which columns are generated is known to `information_schema` alone.
 pub(crate) async fn resolve(
     map: TableMap,
     valid_from: (String, u64),
@@ -20,8 +20,8 @@ pub(crate) async fn resolve(
 ) -> Result<Table, Error> {
     if map.has_names() {
         let mut map = map;
+        let known = server.columns(&map.schema, &map.table).await?;
         if server.flavor() == Flavor::MariaDb && map.columns.iter().any(may_be_native) {
-            let known = server.columns(&map.schema, &map.table).await?;
             for column in &mut map.columns {
                 let known = known
                     .iter()
@@ -31,7 +31,7 @@ pub(crate) async fn resolve(
                 }
             }
         }
-        return Ok(Table::from_event(Arc::new(map), valid_from));
+        return Ok(Table::from_event(Arc::new(map), valid_from).with_generated(&known));
     }
     let schema = server.columns(&map.schema, &map.table).await?;
     if let Some(table) = Table::from_schema(&map, &schema, valid_from.clone()) {

@@ -82,6 +82,21 @@ impl Table {
         Self::compile(map, columns, known_by, valid_from)
     }
 
+    /// Takes from `information_schema` which columns are generated, when that definition is this one.
+    pub(crate) fn with_generated(mut self, schema: &[SchemaColumn]) -> Self {
+        let columns = &mut self.version.columns;
+        let same = columns.len() == schema.len()
+            && columns.iter().zip(self.map.columns.iter()).zip(schema).all(
+                |((column, of_event), known)| column.name == known.name && fits(of_event, known),
+            );
+        if same {
+            for (column, known) in columns.iter_mut().zip(schema) {
+                column.generated = Some(known.generated);
+            }
+        }
+        self
+    }
+
     /// A table named by `information_schema`; `None` when that definition is not the one that the event's
     /// rows were written under.
     pub(crate) fn from_schema(

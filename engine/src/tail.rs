@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use bintrail_proto::binlog::decoder::Decoder;
+use bintrail_proto::binlog::decoder::{Decoder, Event, EventData};
+use bintrail_proto::binlog::transaction_payload::Unpacker;
 use tokio::sync::watch;
 
 use crate::error::Error;
@@ -44,6 +45,7 @@ pub async fn tail<W: Write>(
     let mut decoder = Decoder::for_dump(checksum);
     let mut frames = Vec::new();
     let mut inflated = Vec::new();
+    let mut unpacker = Unpacker::default();
     loop {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
@@ -51,21 +53,47 @@ pub async fn tail<W: Write>(
         }
         for frame in frames.drain(..) {
             let position = decoder.position();
+            let damaged = |file: &str, error| Error::Binlog {
+                file: file.to_owned(),
+                position,
+                error,
+                remedy: "the event was damaged on its way, or on the source's disk",
+            };
             let event = decoder
                 .decode(&frame)
                 .and_then(|event| event.inflate(&mut inflated))
-                .map_err(|error| Error::Binlog {
-                    file: printer.file().to_owned(),
-                    position,
-                    error,
-                    remedy: "the event was damaged on its way, or on the source's disk",
-                })?;
-            if let Some(map) = printer.handle(&event)? {
-                let valid_from = (printer.file().to_owned(), event.start);
-                let table = resolve(map, valid_from, &mut server).await?;
-                printer.define(&event, table);
+                .map_err(|error| damaged(printer.file(), error))?;
+            let EventData::TransactionPayload(payload) = &event.data else {
+                print_event(&event, printer, &mut server).await?;
+                continue;
+            };
+            let mut events = unpacker
+                .events(payload)
+                .map_err(|error| damaged(printer.file(), error))?;
+            loop {
+                let packed = events
+                    .next()
+                    .map_err(|error| damaged(printer.file(), error))?;
+                let Some(packed) = packed else { break };
+                let packed = decoder
+                    .decode_packed(packed, &event)
+                    .map_err(|error| damaged(printer.file(), error))?;
+                print_event(&packed, printer, &mut server).await?;
             }
         }
         printer.flush().map_err(Error::Output)?;
     }
+}
+
+async fn print_event<W: Write>(
+    event: &Event<'_>,
+    printer: &mut Printer<W>,
+    server: &mut Server,
+) -> Result<(), Error> {
+    if let Some(map) = printer.handle(event)? {
+        let valid_from = (printer.file().to_owned(), event.start);
+        let table = resolve(map, valid_from, server).await?;
+        printer.define(event, table);
+    }
+    Ok(())
 }

@@ -3,7 +3,12 @@
 //! Each test goes through a whole binlog a few times, so that every buffer has the size it needs, and then
 //! once more with the allocations counted: there must be none at all, not for a row, an event or a file.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 use std::collections::HashMap;
 use std::fs;
@@ -22,19 +27,20 @@ use bintrail_proto::binlog::decoder::{Decoder, Event, EventData};
 use bintrail_proto::binlog::file::event_len;
 use bintrail_proto::binlog::jsonb::Style;
 use bintrail_proto::binlog::rows::{Image, RowBuf};
+use bintrail_proto::binlog::transaction_payload::{TransactionPayload, Unpacker};
 use bintrail_proto::binlog::value::{Value, float};
 use bytes::Bytes;
 
 /// Every binlog that `scripts/gen-goldens` makes: all column types, wide and narrow tables, names in the
 /// events and none.
-fn binlogs() -> Vec<(String, Bytes)> {
+fn binlogs() -> Vec<(String, Vec<u8>)> {
     let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto/tests/data/mysql97");
     let mut binlogs: Vec<_> = fs::read_dir(&goldens)
         .unwrap_or_else(|error| panic!("{}: {error}", goldens.display()))
         .map(|case| case.unwrap())
         .map(|case| {
             let binlog = fs::read(case.path().join("binlog")).unwrap();
-            (case.file_name().into_string().unwrap(), Bytes::from(binlog))
+            (case.file_name().into_string().unwrap(), binlog)
         })
         .collect();
     binlogs.sort();
@@ -43,24 +49,31 @@ fn binlogs() -> Vec<(String, Bytes)> {
     binlogs
 }
 
-/// Hands every event of a binlog to `take`.
-fn events<'a>(binlog: &'a [u8], mut take: impl FnMut(&Event<'a>)) {
+/// Hands every event of a binlog to `take`, those in payloads too.
+fn events(binlog: &[u8], unpacker: &mut Unpacker, mut take: impl FnMut(&Event<'_>)) {
     let mut decoder = Decoder::for_file();
     let mut rest = binlog.strip_prefix(b"\xfebin").unwrap();
     while !rest.is_empty() {
         let (event, behind) = rest.split_at(event_len(rest).unwrap().unwrap());
-        take(&decoder.decode(event).unwrap());
+        let event = decoder.decode(event).unwrap();
+        if let EventData::TransactionPayload(payload) = &event.data {
+            let mut events = unpacker.events(payload).unwrap();
+            while let Some(packed) = events.next().unwrap() {
+                take(&decoder.decode_packed(packed, &event).unwrap());
+            }
+        }
+        take(&event);
         rest = behind;
     }
 }
 
-/// The tables of a binlog, by the place of the event that describes them.
-fn tables(binlog: &[u8]) -> HashMap<u64, Arc<Table>> {
-    let mut tables = HashMap::new();
-    events(binlog, |event| {
+/// The tables of a binlog, in the order of the events that describe them.
+fn tables(binlog: &[u8]) -> Vec<Arc<Table>> {
+    let mut tables = Vec::new();
+    events(binlog, &mut Unpacker::default(), |event| {
         if let EventData::TableMap(map) = &event.data {
             let table = Table::from_event(map.compile().unwrap().into(), (String::new(), 0));
-            tables.insert(event.start, Arc::new(table));
+            tables.push(Arc::new(table));
         }
     });
     tables
@@ -68,14 +81,29 @@ fn tables(binlog: &[u8]) -> HashMap<u64, Arc<Table>> {
 
 /// The table of a rows event: the last one with its number before it.
 struct Current<'t> {
-    tables: &'t HashMap<u64, Arc<Table>>,
+    tables: &'t [Arc<Table>],
+    next: usize,
     by_id: HashMap<u64, &'t Arc<Table>>,
 }
 
 impl<'t> Current<'t> {
+    fn new(tables: &'t [Arc<Table>]) -> Self {
+        let (next, by_id) = (0, HashMap::new());
+        Self {
+            tables,
+            next,
+            by_id,
+        }
+    }
+
     fn see(&mut self, event: &Event<'_>) {
-        if let EventData::TableMap(map) = &event.data {
-            self.by_id.insert(map.table_id, &self.tables[&event.start]);
+        match &event.data {
+            EventData::FormatDescription(_) => self.next = 0,
+            EventData::TableMap(map) => {
+                self.by_id.insert(map.table_id, &self.tables[self.next]);
+                self.next += 1;
+            }
+            _ => {}
         }
     }
 }
@@ -137,14 +165,12 @@ fn read_image(image: Image<'_>, out: &mut Vec<u8>, text: &mut String) {
 fn decoding() {
     for (name, binlog) in binlogs() {
         let tables = tables(&binlog);
-        let mut current = Current {
-            tables: &tables,
-            by_id: HashMap::new(),
-        };
+        let mut current = Current::new(&tables);
+        let mut unpacker = Unpacker::default();
         let (mut buf, mut out, mut text) = (RowBuf::default(), Vec::new(), String::new());
         assert_allocates_nothing(&name, || {
             let mut count = 0;
-            events(&binlog, |event| {
+            events(&binlog, &mut unpacker, |event| {
                 current.see(event);
                 if let EventData::Rows(rows) = &event.data {
                     let table = &current.by_id[&rows.table_id].map;
@@ -166,17 +192,14 @@ fn decoding() {
 fn encoding_for_the_index() {
     for (name, binlog) in binlogs() {
         let tables = tables(&binlog);
-        let mut current = Current {
-            tables: &tables,
-            by_id: HashMap::new(),
-        };
+        let mut current = Current::new(&tables);
         let mut raw = Vec::new();
-        events(&binlog, |event| {
+        events(&binlog, &mut Unpacker::default(), |event| {
             current.see(event);
             if let EventData::Rows(rows) = &event.data {
                 raw.push(RawRows {
                     event_type: event.header.event_type,
-                    body: binlog.slice_ref(event.body),
+                    body: Bytes::copy_from_slice(event.body),
                     table: Arc::clone(current.by_id[&rows.table_id]),
                     table_id: 1,
                     transaction_id: 1,
@@ -194,6 +217,32 @@ fn encoding_for_the_index() {
             }
             batch.rows.len()
         });
+    }
+}
+
+/// A payload takes the memory of a chunk of it, and no more than once, however large it is.
+#[test]
+fn unpacking() {
+    let mut event = vec![0; 1000];
+    event[4] = 2;
+    event[9..13].copy_from_slice(&1000_u32.to_le_bytes());
+    for count in [10_000, 100_000] {
+        let packed = zstd::bulk::compress(&event.repeat(count), 1).unwrap();
+        let len = u32::try_from(packed.len()).unwrap().to_le_bytes();
+        let body = [&[2, 1, 0, 1, 9, 0xFE][..], &len, &[0; 5], &packed].concat();
+        let payload = TransactionPayload::parse(&body).unwrap();
+        let mut unpacker = Unpacker::default();
+        let mut pass = || {
+            let mut found = 0;
+            let mut events = unpacker.events(&payload).unwrap();
+            while let Some(packed) = events.next().unwrap() {
+                assert_eq!(packed.len(), event.len());
+                found += 1;
+            }
+            assert_eq!(found, count);
+        };
+        assert!(measure(&mut pass).bytes_max < 200_000);
+        assert_eq!(measure(&mut pass).count_total, 0);
     }
 }
 
@@ -218,8 +267,9 @@ fn printing_json() {
         let counter = Lines(&mut lines);
         let filter = Filter::new(&[], &[]);
         let mut printer = Printer::new(counter, Format::Json, filter);
+        let mut unpacker = Unpacker::default();
         let mut pass = || {
-            events(&binlog, |event| {
+            events(&binlog, &mut unpacker, |event| {
                 // A new file's first event would have the tables, which are compiled once, forgotten.
                 if matches!(event.data, EventData::FormatDescription(_)) {
                     return;

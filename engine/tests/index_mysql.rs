@@ -184,6 +184,11 @@ async fn opens() {
 }
 
 #[tokio::test]
+async fn answers() {
+    MySql::test(async |mysql| index::answers(mysql).await).await;
+}
+
+#[tokio::test]
 async fn moves() {
     MySql::test(async |mysql| index::moves(mysql).await).await;
 }

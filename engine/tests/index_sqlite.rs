@@ -76,6 +76,11 @@ async fn opens() {
 }
 
 #[tokio::test]
+async fn answers() {
+    index::answers(&Sqlite::new()).await;
+}
+
+#[tokio::test]
 async fn moves() {
     index::moves(&Sqlite::new()).await;
 }
@@ -94,6 +99,30 @@ async fn refuses() {
 async fn locks() {
     let holder = format!("process {} ", std::process::id());
     index::locks(&Sqlite::new(), &holder).await;
+}
+
+/// Names that lead to one file have one lock, and what SQLite cannot lock is refused.
+#[tokio::test]
+async fn a_file_of_several_names() {
+    let sqlite = Sqlite::new();
+    let first = Index::open(&sqlite.dsn, true).await.unwrap();
+    first.attach(&index::source("one")).await.unwrap();
+    let file = sqlite.directory.join("i.db");
+    let (link, hard) = (sqlite.directory.join("l.db"), sqlite.directory.join("h.db"));
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let second = Index::open(&IndexDsn::Sqlite(link), true).await.unwrap();
+    let error = second.attach(&index::source("one")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
+    second.close().await.unwrap();
+    first.close().await.unwrap();
+    std::fs::hard_link(&file, &hard).unwrap();
+    for path in [file, hard] {
+        let error = Index::open(&IndexDsn::Sqlite(path), true)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unfit, "{error}");
+        assert!(error.to_string().contains("hard links"), "{error}");
+    }
 }
 
 #[tokio::test]

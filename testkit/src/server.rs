@@ -21,6 +21,7 @@ pub struct Server {
     pub datadir: PathBuf,
     /// A DSN for root, who has no password, without a database.
     pub dsn: String,
+    mysql: PathBuf,
     mysqlbinlog: PathBuf,
 }
 
@@ -63,6 +64,7 @@ impl Server {
             port: fact("port")?.parse()?,
             datadir: fact("datadir")?.into(),
             dsn: fact("dsn")?,
+            mysql: fact("mysql")?.into(),
             mysqlbinlog: fact("mysqlbinlog")?.into(),
             name,
         })
@@ -109,6 +111,15 @@ impl Server {
             .or_else(|_| client.strings("SHOW MASTER STATUS"))?
             .remove(0);
         Ok((row[0].clone(), row[1].parse()?))
+    }
+
+    /// The server's own `mysql` client, as root.
+    #[must_use]
+    pub fn mysql(&self) -> Command {
+        let mut command = Command::new(&self.mysql);
+        command.args(["--no-defaults", "-uroot", "-h127.0.0.1"]);
+        command.arg(format!("-P{}", self.port));
+        command
     }
 
     /// The server's own `mysqlbinlog`.

@@ -118,6 +118,9 @@ impl Value {
                 )
             }
             (Cell::Json(text), Kind::Json) => Value::Json(Json::parse(text)?),
+            (Cell::Changed { call, name, before }, Kind::Json) => {
+                Value::Json(Json::parse(&charsets.changed(call, name, before)?)?)
+            }
             (Cell::Bytes(bytes), Kind::Binary(length)) => {
                 let mut bytes = bytes.clone();
                 bytes.resize(*length, 0);
@@ -154,6 +157,12 @@ impl Value {
                 Value::Json(Json::Null)
             }
             (Kind::Json, json) => Value::Json(json.clone()),
+            // ENUM's error value, where a member is `''` too.
+            (Kind::Enum(labels), Json::Number(number))
+                if number == "0" && labels.iter().any(String::is_empty) =>
+            {
+                Value::Text(String::new())
+            }
             (Kind::Integer | Kind::Bit | Kind::Year, Json::Number(number))
                 if is_integer(number) =>
             {
@@ -383,6 +392,15 @@ impl Charsets {
             latin1,
             known: HashMap::new(),
         })
+    }
+
+    /// The JSON text that a call makes of the text that `name` stands for in it.
+    fn changed(&mut self, call: &str, name: &str, before: &str) -> Result<String> {
+        let hex: String = before.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let document = format!("CAST(CONVERT(X'{hex}' USING utf8mb4) AS JSON)");
+        // The functions' names stand in front of it, all texts behind it.
+        let call = call.replacen(name, &document, 1);
+        self.client.string(&format!("SELECT CAST({call} AS CHAR)"))
     }
 
     /// The text; `None` when the bytes are none in this character set.

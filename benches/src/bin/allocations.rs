@@ -15,7 +15,11 @@ fn main() -> ExitCode {
         let mut read = None;
         let allocations = measure(|| read = Some((engine.run)(Path::new(&file)))).count_total;
         if let Some(Ok(counts)) = read {
-            println!("{} {}", engine.name, allocations as f64 / counts.rows as f64);
+            println!(
+                "{} {}",
+                engine.name,
+                allocations as f64 / counts.rows as f64
+            );
         }
     }
     ExitCode::SUCCESS

@@ -122,8 +122,7 @@ fn compare(workloads: &Path, bintrail: &Path, mysqlbinlog: &Path, record: &Path)
         let file = workloads.join(name);
         let counts: Counts = fs::read_to_string(file.with_extension("counts"))?.parse()?;
         let size = fs::metadata(&file)?.len();
-        let mut measured: Vec<Measured> =
-            contenders.iter().map(|_| Measured::default()).collect();
+        let mut measured: Vec<Measured> = contenders.iter().map(|_| Measured::default()).collect();
         // In turns, so that what else the machine does falls on all alike.
         while measured.iter().any(Measured::wants_more) {
             for (contender, measured) in contenders.iter().zip(&mut measured) {
@@ -140,7 +139,17 @@ fn compare(workloads: &Path, bintrail: &Path, mysqlbinlog: &Path, record: &Path)
             .min();
         let allocations = allocations(&file)?;
         for (contender, measured) in contenders.iter().zip(&measured) {
-            let line = line(name, contender, measured, &Facts { counts, size, fastest, allocations: &allocations });
+            let line = line(
+                name,
+                contender,
+                measured,
+                &Facts {
+                    counts,
+                    size,
+                    fastest,
+                    allocations: &allocations,
+                },
+            );
             println!("{line}");
             writeln!(text, "{line}")?;
         }
@@ -187,7 +196,11 @@ fn line(workload: &str, of: &Contender, measured: &Measured, facts: &Facts<'_>) 
 
 /// Runs a program once.
 fn run(of: &Contender, file: &Path, expected: Counts, measured: &mut Measured) -> Result<()> {
-    let output = if of.counts { Stdio::piped() } else { Stdio::null() };
+    let output = if of.counts {
+        Stdio::piped()
+    } else {
+        Stdio::null()
+    };
     let mut child = Command::new(&of.program)
         .args(&of.args)
         .arg(file)
@@ -234,7 +247,9 @@ fn allocations(file: &Path) -> Result<BTreeMap<String, f64>> {
     String::from_utf8(output.stdout)?
         .lines()
         .map(|line| {
-            let (name, per_row) = line.split_once(' ').ok_or("allocations: a line without a number")?;
+            let (name, per_row) = line
+                .split_once(' ')
+                .ok_or("allocations: a line without a number")?;
             Ok((name.to_owned(), per_row.parse()?))
         })
         .collect()

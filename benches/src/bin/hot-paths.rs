@@ -32,9 +32,9 @@ fn count<T: Take>(file: &str) -> Result<Counts> {
     let bytes = fs::read(file)?;
     let mut rows = Rows::<T>::default();
     read(&bytes, &mut rows)?;
-    rows.counts = Counts::default();
+    rows.take_counts();
     measured(&bytes, &mut rows)?;
-    Ok(rows.counts)
+    Ok(rows.take_counts())
 }
 
 /// What is counted: callgrind is told this name.
@@ -47,7 +47,9 @@ fn measured<T: Take>(bytes: &[u8], rows: &mut Rows<T>) -> Result<()> {
 fn read<T: Take>(bytes: &[u8], rows: &mut Rows<T>) -> Result<()> {
     let mut rest = bytes.get(4..).unwrap_or_default();
     while let Some(len) = event_len(rest)? {
-        let (event, behind) = rest.split_at_checked(len).ok_or("the file ends inside an event")?;
+        let (event, behind) = rest
+            .split_at_checked(len)
+            .ok_or("the file ends inside an event")?;
         rows.event(event)?;
         rest = behind;
     }

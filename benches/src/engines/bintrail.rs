@@ -9,6 +9,7 @@ use bintrail_engine::table::Table;
 use bintrail_proto::binlog::decoder::{Decoder, Event, EventData};
 use bintrail_proto::binlog::rows::{Field, Image, RowBuf};
 use bintrail_proto::binlog::table_map::TableMap;
+use bintrail_proto::binlog::transaction_payload::Unpacker;
 use bintrail_proto::binlog::value::Value;
 
 use crate::events::Events;
@@ -17,13 +18,13 @@ use crate::{Counts, Result};
 pub(super) fn typed(path: &Path) -> Result<Counts> {
     let mut rows = Rows::<Typed>::default();
     rows.file(path)?;
-    Ok(rows.counts)
+    Ok(rows.take_counts())
 }
 
 pub(super) fn json(path: &Path) -> Result<Counts> {
     let mut rows = Rows::<Json>::default();
     rows.file(path)?;
-    Ok(rows.counts)
+    Ok(rows.take_counts())
 }
 
 /// What is done with the images of rows.
@@ -44,29 +45,41 @@ pub trait Take: Default {
 /// Decodes files, and may be used again for the next one.
 pub struct Rows<T: Take> {
     decoder: Decoder,
+    unpacker: Unpacker,
+    decoded: Decoded<T>,
+}
+
+/// The part that events of a payload go to as others do.
+struct Decoded<T: Take> {
     tables: HashMap<u64, (Box<[u8]>, T::Table)>,
     buf: RowBuf,
     take: T,
-    /// What has been read.
-    pub counts: Counts,
+    counts: Counts,
 }
 
 impl<T: Take> Default for Rows<T> {
     fn default() -> Self {
         Self {
             decoder: Decoder::for_file(),
-            tables: HashMap::new(),
-            buf: RowBuf::default(),
-            take: T::default(),
-            counts: Counts::default(),
+            unpacker: Unpacker::default(),
+            decoded: Decoded {
+                tables: HashMap::new(),
+                buf: RowBuf::default(),
+                take: T::default(),
+                counts: Counts::default(),
+            },
         }
     }
 }
 
 impl<T: Take> Rows<T> {
+    /// What has been read since the last call.
+    pub fn take_counts(&mut self) -> Counts {
+        std::mem::take(&mut self.decoded.counts)
+    }
+
     /// Reads a file.
-    pub fn file(&mut self, path: &Path) -> Result<()> {
-        self.decoder = Decoder::for_file();
+    fn file(&mut self, path: &Path) -> Result<()> {
         let mut events = Events::open(path)?;
         while let Some(event) = events.next()? {
             self.event(event)?;
@@ -78,11 +91,21 @@ impl<T: Take> Rows<T> {
     #[inline]
     pub fn event(&mut self, event: &[u8]) -> Result<()> {
         let event = self.decoder.decode(event)?;
-        self.decoded(&event)
+        let EventData::TransactionPayload(payload) = &event.data else {
+            return self.decoded.event(&event);
+        };
+        let mut packed = self.unpacker.events(payload)?;
+        while let Some(inner) = packed.next()? {
+            let inner = self.decoder.decode_packed(inner, &event)?;
+            self.decoded.event(&inner)?;
+        }
+        Ok(())
     }
+}
 
+impl<T: Take> Decoded<T> {
     #[inline]
-    fn decoded(&mut self, event: &Event<'_>) -> Result<()> {
+    fn event(&mut self, event: &Event<'_>) -> Result<()> {
         match &event.data {
             EventData::TableMap(map) => {
                 // A table map is repeated for each statement, and says the same nearly always.

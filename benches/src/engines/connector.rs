@@ -30,11 +30,21 @@ pub(super) fn run(path: &Path) -> Result<Counts> {
 
 fn take(data: EventData, counts: &mut Counts) {
     match data {
-        EventData::WriteRows(event) => rows(event.rows.into_iter().map(|row| [Some(row), None]), counts),
-        EventData::UpdateRows(event) => {
-            rows(event.rows.into_iter().map(|(before, after)| [Some(before), Some(after)]), counts);
+        EventData::WriteRows(event) => {
+            rows(event.rows.into_iter().map(|row| [Some(row), None]), counts)
         }
-        EventData::DeleteRows(event) => rows(event.rows.into_iter().map(|row| [Some(row), None]), counts),
+        EventData::UpdateRows(event) => {
+            rows(
+                event
+                    .rows
+                    .into_iter()
+                    .map(|(before, after)| [Some(before), Some(after)]),
+                counts,
+            );
+        }
+        EventData::DeleteRows(event) => {
+            rows(event.rows.into_iter().map(|row| [Some(row), None]), counts)
+        }
         EventData::TransactionPayload(event) => {
             for (_, data) in event.uncompressed_events {
                 take(data, counts);
@@ -47,7 +57,11 @@ fn take(data: EventData, counts: &mut Counts) {
 fn rows(rows: impl Iterator<Item = [Option<RowEvent>; 2]>, counts: &mut Counts) {
     for images in rows {
         counts.rows += 1;
-        for value in images.into_iter().flatten().flat_map(|image| image.column_values) {
+        for value in images
+            .into_iter()
+            .flatten()
+            .flat_map(|image| image.column_values)
+        {
             counts.values += 1;
             if value == ColumnValue::None {
                 counts.nulls += 1;

@@ -21,15 +21,24 @@ pub(super) fn run(path: &Path) -> Result<Counts> {
         let (header, event) = event.map_err(text)?;
         match event {
             BinlogEvent::WriteRowsEvent(event) => {
-                event.rows.into_iter().for_each(|row| take([Some(row), None], &mut counts));
+                event
+                    .rows
+                    .into_iter()
+                    .for_each(|row| take([Some(row), None], &mut counts));
             }
             BinlogEvent::UpdateRowsEvent(event) => {
                 for row in event.rows {
-                    take([Some(row.before_update), Some(row.after_update)], &mut counts);
+                    take(
+                        [Some(row.before_update), Some(row.after_update)],
+                        &mut counts,
+                    );
                 }
             }
             BinlogEvent::DeleteRowsEvent(event) => {
-                event.rows.into_iter().for_each(|row| take([Some(row), None], &mut counts));
+                event
+                    .rows
+                    .into_iter()
+                    .for_each(|row| take([Some(row), None], &mut counts));
             }
             BinlogEvent::UnknownEvent if header.event_type == TRANSACTION_PAYLOAD_EVENT => {
                 return Err("does not read TRANSACTION_PAYLOAD_EVENT".into());

@@ -1,8 +1,10 @@
 //! What a user may get wrong: one line that names the cause, an exit code of its kind, and no
 //! password anywhere.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
 use bintrail_testkit::server::Server;
@@ -58,6 +60,33 @@ fn a_dsn_that_is_none() {
     }
     let index = format!("mysql://u:{PASSWORD}@h:notaport/d");
     fails(&["status", "--index-dsn", &index], 2, &["index"]);
+}
+
+#[test]
+fn texts_that_are_not_utf_8() {
+    let scratch = Scratch::new();
+    let run = |argument: &OsStr| {
+        let output = Command::new(BINTRAIL)
+            .args([OsStr::new("status"), argument])
+            .env("UNRELATED", OsStr::from_bytes(b"\xff"))
+            .current_dir(&scratch.0)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(!text.contains("panicked"), "{text}");
+        text
+    };
+    run(OsStr::new("--bogus"));
+    run(OsStr::from_bytes(b"\xff"));
+    // Read in part, it would leave out filters without a word.
+    fs::write(
+        scratch.0.join(".bintrail.env"),
+        b"# caf\xe9\nBINTRAIL_TABLES=t\n",
+    )
+    .unwrap();
+    let text = run(OsStr::new("--format=json"));
+    assert!(text.contains(".bintrail.env"), "{text}");
 }
 
 #[test]
@@ -118,6 +147,13 @@ fn a_source_that_refuses() {
         &["--start-gtid", &format!("{gtid}:1")],
         15,
         &["--reset"],
+    );
+    let foreign = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5";
+    stream(
+        &dsn,
+        &["--start-gtid", foreign],
+        15,
+        &["3e11fa47", "--start-gtid"],
     );
     stream(&dsn, &["--start-gtid", "nonsense"], 2, &["nonsense"]);
 

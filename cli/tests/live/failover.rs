@@ -8,7 +8,7 @@ use bintrail_testkit::oracle::{Oracle, Outcome};
 use bintrail_testkit::server::Server;
 use bintrail_testkit::workload::{Plan, Workload, schemas};
 
-use crate::support::{PASSWORD, Scratch, Stream, source};
+use crate::support::{PASSWORD, Scratch, Stream, source, source_of};
 
 const QUICK: [&str; 2] = ["--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"];
 
@@ -78,7 +78,8 @@ fn replicas_take_over_from_one_another() {
         .unwrap()
         .string("SELECT @@gtid_executed")
         .unwrap();
-    let mut stream = Stream::new("failover", &b, None, &scratch, &["--start-gtid", &start]).from(&dsn);
+    let mut stream =
+        Stream::new("failover", &b, None, &scratch, &["--start-gtid", &start]).from(&dsn);
     stream.start();
     stream.says("streaming", 1);
     let running = {
@@ -119,7 +120,13 @@ fn replicas_take_over_from_one_another() {
     let events: Vec<_> = index()
         .events()
         .map(|event| event.unwrap())
-        .map(|event| (event.gtid.unwrap(), event.event_type.clone(), event.table_name))
+        .map(|event| {
+            (
+                event.gtid.unwrap(),
+                event.event_type.clone(),
+                event.table_name,
+            )
+        })
         .collect();
     let expected: Vec<_> = expected(&source);
     assert_eq!(events.len(), expected.len());
@@ -188,7 +195,10 @@ fn a_new_name_on_the_same_data() {
     by_position.start();
     let (code, last) = by_position.end();
     assert_eq!(code, Some(14), "{last}");
-    assert!(last.contains("--start-file") && last.contains("--reset"), "{last}");
+    assert!(
+        last.contains("--start-file") && last.contains("--reset"),
+        "{last}"
+    );
 
     // Another history altogether.
     run("RESET BINARY LOGS AND GTIDS");
@@ -198,4 +208,88 @@ fn a_new_name_on_the_same_data() {
     let (code, last) = by_gtid.end();
     assert_eq!(code, Some(15), "{last}");
     assert!(last.contains("it lacks the transactions"), "{last}");
+}
+
+#[test]
+fn files_and_positions_lead_to_their_own_server_only() {
+    let (source, other) = (source(&[]), source(&[]));
+    let scratch = Scratch::new();
+    let run = |sql: &str| source.client().unwrap().run(sql).unwrap();
+    run("CREATE DATABASE d");
+    run("CREATE TABLE d.t (id INT PRIMARY KEY)");
+    // The first is not there at all, not even at the start.
+    let dsn = format!(
+        "mysql://capture:{PASSWORD}@127.0.0.1:1,127.0.0.1:{},127.0.0.1:{}/",
+        source.port, other.port
+    );
+    let start = ["--start-file", "mysql-bin.000001"];
+    let mut stream = Stream::new("place", &source, None, &scratch, &start).from(&dsn);
+    stream.start();
+    stream.catch_up(&source);
+    source.stop().unwrap();
+    stream.says("file and position, which mean nothing on another server", 1);
+    source.restart().unwrap();
+    run("INSERT INTO d.t VALUES (1)");
+    stream.catch_up(&source);
+    stream.terminate();
+    let mut index = stream.index.open().unwrap();
+    let rows = index
+        .query("SELECT source_id, table_name FROM binlog_events")
+        .unwrap();
+    assert_eq!(rows, [[Some("1".to_owned()), Some("t".to_owned())]]);
+}
+
+#[test]
+fn a_mariadb_replica_takes_over() {
+    let source = source_of("mariadb", &[]);
+    let other = Server::start("mariadb", "replica", &["--log-slave-updates"]).unwrap();
+    let run = |server: &Server, sql: &str| server.client().unwrap().run(sql).unwrap();
+    run(
+        &other,
+        &format!(
+            "CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {}, MASTER_USER = 'root', \
+             MASTER_USE_GTID = slave_pos",
+            source.port
+        ),
+    );
+    run(&other, "START SLAVE");
+    let scratch = Scratch::new();
+    let dsn = format!(
+        "mysql://capture:{PASSWORD}@127.0.0.1:{},127.0.0.1:{}/",
+        source.port, other.port
+    );
+    run(&source, "CREATE DATABASE d");
+    run(&source, "CREATE TABLE d.t (id INT PRIMARY KEY)");
+    let mut stream =
+        Stream::new("failover", &source, None, &scratch, &["--start-gtid", ""]).from(&dsn);
+    stream.start();
+    stream.says("streaming", 1);
+    for id in 1..20 {
+        run(&source, &format!("INSERT INTO d.t VALUES ({id})"));
+    }
+    let reached = source
+        .client()
+        .unwrap()
+        .string("SELECT @@gtid_binlog_pos")
+        .unwrap();
+    let waited = other
+        .client()
+        .unwrap()
+        .string(&format!("SELECT MASTER_GTID_WAIT('{reached}', 200)"));
+    assert_eq!(waited.unwrap(), "0");
+    stream.catch_up(&source);
+    source.stop().unwrap();
+    stream.says("another server has taken over", 1);
+    run(&other, "STOP SLAVE");
+    for id in 20..30 {
+        run(&other, &format!("INSERT INTO d.t VALUES ({id})"));
+    }
+    stream.catch_up(&other);
+    stream.terminate();
+    let sql = "SELECT pk_values FROM binlog_events WHERE source_id = 1 AND table_name = 't' ORDER BY change_id";
+    let ids = stream.index.open().unwrap().query(sql).unwrap();
+    let ids: Vec<_> = ids.into_iter().flatten().flatten().collect();
+    let expected: Vec<_> = (1..30).map(|id| id.to_string()).collect();
+    assert_eq!(ids, expected);
+    source.restart().unwrap();
 }

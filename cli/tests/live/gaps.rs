@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use bintrail_testkit::server::Server;
 
-use crate::support::{BINTRAIL, Scratch, Stream, source, source_of};
+use crate::support::{BINTRAIL, PATIENCE, Scratch, Stream, source, source_of};
 
 fn run(source: &Server, statements: &[&str]) {
     let mut client = source.client().unwrap();
@@ -25,12 +27,56 @@ fn ask(stream: &Stream, sql: &str) -> Vec<String> {
         .collect()
 }
 
+/// Purges all files but the one that is written. No server purges one that is being read, and that a stream has
+/// gone it may notice late.
+fn purge(source: &Server) -> String {
+    let mut client = source.client().unwrap();
+    let kept = source.position().unwrap().0;
+    let started = Instant::now();
+    loop {
+        let readers =
+            "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'";
+        for reader in client.strings(readers).unwrap() {
+            // It may be gone by now.
+            client.run(&format!("KILL {}", reader[0])).ok();
+        }
+        client
+            .run(&format!("PURGE BINARY LOGS TO '{kept}'"))
+            .unwrap();
+        if client.string("SHOW BINARY LOGS").unwrap() == kept {
+            return kept;
+        }
+        assert!(started.elapsed() < PATIENCE, "{kept} is not the only one");
+        sleep(Duration::from_millis(200));
+    }
+}
+
 const IDS: &str = "SELECT pk_values FROM binlog_events WHERE table_name = 't' ORDER BY change_id";
+
+/// Waits until the index has these rows. (MariaDB has events behind its last transaction, so that a position is
+/// not to be waited for.)
+fn arrived(stream: &mut Stream, ids: &[&str]) {
+    let started = Instant::now();
+    loop {
+        stream.assert_runs();
+        let now = stream.index.open().and_then(|mut index| index.query(IDS));
+        let now: Vec<_> = now.into_iter().flatten().flatten().flatten().collect();
+        if now == ids {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "{now:?}, not {ids:?}");
+        sleep(Duration::from_millis(100));
+    }
+}
 
 fn status(scratch: &Scratch, name: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let index = scratch.0.join(name).join("index.db");
     let output = Command::new(BINTRAIL)
-        .args(["status", "--index-dsn", &format!("sqlite:{}", index.display())])
+        .args([
+            "status",
+            "--index-dsn",
+            &format!("sqlite:{}", index.display()),
+        ])
         .args(arguments)
         .output()
         .unwrap();
@@ -62,37 +108,63 @@ fn purged_while_away(kind: &str, mode: &str) {
     };
     let mut stream = Stream::new("gap", &source, None, &scratch, start);
     stream.start();
-    stream.catch_up(&source);
+    arrived(&mut stream, &["1"]);
     stream.terminate();
     assert_eq!(status(&scratch, "gap", &["--fail-on-gap"]).0, Some(0));
     // Behind the checkpoint, but still there: no gap.
-    run(&source, &["INSERT INTO d.t VALUES (11)", "FLUSH LOGS", "INSERT INTO d.t VALUES (12)"]);
+    run(
+        &source,
+        &[
+            "INSERT INTO d.t VALUES (11)",
+            "FLUSH LOGS",
+            "INSERT INTO d.t VALUES (12)",
+        ],
+    );
     stream.start();
-    stream.catch_up(&source);
+    arrived(&mut stream, &["1", "11", "12"]);
     stream.terminate();
-    assert_eq!(ask(&stream, IDS), ["1", "11", "12"], "{kind} {mode}");
-    let place = ask(&stream, "SELECT binlog_file || ':' || binlog_position FROM stream_state");
+    let place = ask(
+        &stream,
+        "SELECT binlog_file || ':' || binlog_position FROM stream_state",
+    );
 
-    run(&source, &["INSERT INTO d.t VALUES (2)", "FLUSH LOGS", "INSERT INTO d.t VALUES (3)"]);
-    let kept = source.position().unwrap().0;
-    run(&source, &[&format!("PURGE BINARY LOGS TO '{kept}'")]);
+    run(
+        &source,
+        &[
+            "INSERT INTO d.t VALUES (2)",
+            "FLUSH LOGS",
+            "INSERT INTO d.t VALUES (3)",
+        ],
+    );
+    let kept = purge(&source);
     let mut stream = stream.with(&["--no-gap-fill"]);
     stream.start();
     let (code, last) = stream.end();
     assert_eq!(code, Some(15), "{kind} {mode}: {last}");
-    assert!(last.contains("purged") && last.contains("--no-gap-fill"), "{last}");
-    assert_eq!(ask(&stream, "SELECT gap_lost_detail FROM stream_state"), [""]);
+    assert!(
+        last.contains("purged") && last.contains("--no-gap-fill"),
+        "{last}"
+    );
+    assert_eq!(
+        ask(&stream, "SELECT gap_lost_detail FROM stream_state"),
+        [""]
+    );
 
     let mut stream = stream.with(&[]);
     stream.start();
-    stream.catch_up(&source);
+    arrived(&mut stream, &["1", "11", "12", "3"]);
     stream.terminate();
-    assert_eq!(ask(&stream, IDS), ["1", "11", "12", "3"], "{kind} {mode}");
     let lost = ask(&stream, "SELECT gap_lost_detail FROM stream_state").remove(0);
-    assert!(lost.contains(&place[0]) && lost.contains(&kept), "{kind} {mode}: {lost}");
+    assert!(
+        lost.contains(&place[0]) && lost.contains(&kept),
+        "{kind} {mode}: {lost}"
+    );
     if mode == "gtid" && base == "mysql-bin" {
         let uuid = source.client().unwrap().string("SELECT @@server_uuid");
-        assert!(lost.contains("1 transactions, ") && lost.contains(&uuid.unwrap()), "{lost}");
+        assert!(
+            lost.contains("1 transactions, ") && lost.contains(&uuid.unwrap()),
+            "{lost}"
+        );
     }
     for (arguments, code) in [(&[][..], 0), (&["--fail-on-gap"], 3)] {
         let (ended, text) = status(&scratch, "gap", arguments);
@@ -103,13 +175,18 @@ fn purged_while_away(kind: &str, mode: &str) {
     assert!(json.contains("\"gap_lost\": {"), "{json}");
 
     // A second one does not take the place of the first.
-    run(&source, &["INSERT INTO d.t VALUES (4)", "FLUSH LOGS", "INSERT INTO d.t VALUES (5)"]);
-    let kept = source.position().unwrap().0;
-    run(&source, &[&format!("PURGE BINARY LOGS TO '{kept}'")]);
+    run(
+        &source,
+        &[
+            "INSERT INTO d.t VALUES (4)",
+            "FLUSH LOGS",
+            "INSERT INTO d.t VALUES (5)",
+        ],
+    );
+    let kept = purge(&source);
     stream.start();
-    stream.catch_up(&source);
+    arrived(&mut stream, &["1", "11", "12", "3", "5"]);
     stream.terminate();
-    assert_eq!(ask(&stream, IDS), ["1", "11", "12", "3", "5"]);
     let both = ask(&stream, "SELECT gap_lost_detail FROM stream_state").remove(0);
     assert!(both.starts_with(&lost) && both.contains(&kept), "{both}");
 }
@@ -166,6 +243,8 @@ fn logs_that_were_reset_and_have_grown_beyond() {
         stream.catch_up(&source);
         stream.terminate();
     }
+    // Files tell when they were begun in seconds.
+    sleep(Duration::from_millis(1_100));
     run(&source, &["RESET BINARY LOGS AND GTIDS"]);
     for id in 10..40 {
         run(&source, &[&format!("INSERT INTO d.t VALUES ({id})")]);
@@ -181,7 +260,7 @@ fn logs_that_were_reset_and_have_grown_beyond() {
 
 #[test]
 fn logs_that_are_reset_under_a_stream() {
-    let source = source(&[]);
+    let source = source(&["--binlog-expire-logs-seconds=86400"]);
     let scratch = Scratch::new();
     run(
         &source,
@@ -195,8 +274,12 @@ fn logs_that_are_reset_under_a_stream() {
     let start = ["--start-file", "mysql-bin.000001"];
     let mut stream = Stream::new("under", &source, None, &scratch, &start);
     stream.start();
+    stream.says("the source purges its binary logs soon", 1);
     stream.catch_up(&source);
-    run(&source, &["RESET BINARY LOGS AND GTIDS", "INSERT INTO d.t VALUES (2)"]);
+    run(
+        &source,
+        &["RESET BINARY LOGS AND GTIDS", "INSERT INTO d.t VALUES (2)"],
+    );
     let (code, last) = stream.end();
     assert_eq!(code, Some(15), "{last}");
     assert!(last.contains("reset") && last.contains("--reset"), "{last}");
@@ -219,7 +302,11 @@ fn a_source_that_was_restored_from_a_backup() {
     let scratch = Scratch::new();
     run(
         &source,
-        &["CREATE DATABASE d", "CREATE TABLE d.t (id INT PRIMARY KEY)", "INSERT INTO d.t VALUES (1)"],
+        &[
+            "CREATE DATABASE d",
+            "CREATE TABLE d.t (id INT PRIMARY KEY)",
+            "INSERT INTO d.t VALUES (1)",
+        ],
     );
     source.stop().unwrap();
     let backup = scratch.0.join("backup");
@@ -236,7 +323,10 @@ fn a_source_that_was_restored_from_a_backup() {
             Stream::new(id, &source, None, &scratch, start)
         })
         .collect();
-    run(&source, &["INSERT INTO d.t VALUES (2)", "INSERT INTO d.t VALUES (3)"]);
+    run(
+        &source,
+        &["INSERT INTO d.t VALUES (2)", "INSERT INTO d.t VALUES (3)"],
+    );
     for stream in &mut streams {
         stream.start();
         stream.catch_up(&source);

@@ -11,10 +11,15 @@
 )]
 
 mod bad_input;
+mod compressed;
+mod doctor;
 mod failover;
 mod gaps;
+mod huge;
 mod link;
 mod other_servers;
+mod query;
+mod recover;
 mod secrets;
 mod stream;
 mod support;

@@ -18,7 +18,7 @@ use bintrail_testkit::workload::{Plan, Report, Rng, Workload, schemas};
 
 use crate::support::{PASSWORD, Scratch, Stream, index_server, setting, source};
 
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let seed = setting("BINTRAIL_TEST_SEED", now);
     println!("BINTRAIL_TEST_SEED={seed}");

@@ -180,6 +180,29 @@ impl Stream {
         self.child = Some(child);
     }
 
+    /// Another command over its index.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINTRAIL);
+        command
+            .args(arguments)
+            .envs(self.secrets.clone())
+            .current_dir(&self.directory)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// What another command prints, which has to end well.
+    pub(crate) fn output(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{}: {arguments:?}: {error}",
+            self.name
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     pub(crate) fn log(&self) -> String {
         let log = fs::read(self.directory.join("log")).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
@@ -224,7 +247,10 @@ impl Stream {
         let status = wait(self.child.as_mut().unwrap());
         self.child = None;
         let log = self.log();
-        (status.code(), log.lines().last().unwrap_or_default().to_owned())
+        (
+            status.code(),
+            log.lines().last().unwrap_or_default().to_owned(),
+        )
     }
 
     /// Waits until its log since it was started has `text`, as often as `times`.

@@ -3,7 +3,7 @@
 use bintrail_testkit::server::Server;
 
 use crate::bad_input;
-use crate::support::{Scratch, Stream, index_server, source, source_dsn};
+use crate::support::{PATIENCE, Scratch, Stream, index_server, source, source_dsn};
 
 fn run(source: &Server, statements: &[&str]) {
     let mut client = source.client().unwrap();
@@ -176,4 +176,53 @@ fn binary_logs_that_were_reset_while_nobody_looked() {
     stream.terminate();
     let rows = "SELECT count(*) FROM binlog_events WHERE json_extract(row_after, '$.id') >= 10";
     assert_eq!(ask(&stream, rows), ["20"]);
+}
+
+/// The old checkpoint stays until the new start has shown to be a place in the binlog.
+#[test]
+fn a_reset_that_a_crash_cuts_off() {
+    let source = source(&[]);
+    let scratch = Scratch::new();
+    run(
+        &source,
+        &["CREATE DATABASE d", "CREATE TABLE d.t (id INT PRIMARY KEY)"],
+    );
+    let mut stream = Stream::new("reset", &source, None, &scratch, &[]);
+    stream.start();
+    stream.catch_up(&source);
+    run(&source, &["INSERT INTO d.t VALUES (1)"]);
+    stream.catch_up(&source);
+    stream.terminate();
+    run(&source, &["INSERT INTO d.t VALUES (2)"]);
+    let (file, position) = source.position().unwrap();
+    let end = position.to_string();
+    let started = stream.log().matches("streaming").count();
+    let mut stream = stream.with(&["--reset", "--start-file", &file, "--start-pos", &end]);
+    stream.start();
+    let begun = std::time::Instant::now();
+    while stream.log().matches("streaming").count() == started {
+        stream.assert_runs();
+        assert!(begun.elapsed() < PATIENCE, "{}", stream.log());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    stream.kill();
+    let mut stream = stream.with(&[]);
+    stream.start();
+    run(&source, &["INSERT INTO d.t VALUES (3)"]);
+    stream.catch_up(&source);
+    stream.terminate();
+    let keys = ask(
+        &stream,
+        "SELECT pk_values FROM binlog_events WHERE table_name = 't' ORDER BY change_id",
+    );
+    let gap = &ask(
+        &stream,
+        "SELECT coalesce(gap_lost_detail, '') FROM stream_state",
+    )[0];
+    // Killed before or after the reset was done, it is one or the other.
+    match keys.join(",").as_str() {
+        "1,2,3" => assert_eq!(gap, ""),
+        "1,3" => assert!(gap.contains("reset: left out"), "{gap}"),
+        other => panic!("{other}, {gap}"),
+    }
 }

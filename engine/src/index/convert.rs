@@ -50,7 +50,7 @@ pub(super) fn known_by_name(known_by: KnownBy) -> &'static str {
     word(KNOWN_BY, &known_by)
 }
 
-pub(super) fn parse_known_by(text: &str) -> Result<KnownBy> {
+pub(crate) fn parse_known_by(text: &str) -> Result<KnownBy> {
     parse(KNOWN_BY, text)
 }
 
@@ -75,7 +75,7 @@ pub(super) fn columns_json(columns: &[Column]) -> Result<String> {
     serde_json::to_string(columns).map_err(damaged)
 }
 
-pub(super) fn parse_columns(text: &str) -> Result<Vec<Column>> {
+pub(crate) fn parse_columns(text: &str) -> Result<Vec<Column>> {
     serde_json::from_str(text).map_err(damaged)
 }
 
@@ -97,7 +97,7 @@ pub(super) fn unsigned(value: i64) -> Result<u64> {
     u64::try_from(value).map_err(damaged)
 }
 
-pub(super) fn damaged(what: impl std::fmt::Display) -> IndexError {
+pub(crate) fn damaged(what: impl std::fmt::Display) -> IndexError {
     IndexError::new(
         ErrorKind::Other,
         format!(
@@ -126,6 +126,26 @@ pub(super) fn no_such_state() -> IndexError {
         ErrorKind::Batch,
         "the source is not in the index, or its checkpoint would go back, which is a fault in \
          bintrail",
+    )
+}
+
+/// The tables that a schema makes, each with its first column: what tells them from another program's.
+pub(super) fn tables_of(schema: &str) -> impl Iterator<Item = (&str, &str)> {
+    schema
+        .split("CREATE TABLE IF NOT EXISTS ")
+        .skip(1)
+        .filter_map(|table| {
+            let (name, columns) = table.split_once(" (")?;
+            Some((name, columns.split_whitespace().next()?))
+        })
+}
+
+pub(super) fn foreign(table: &str) -> IndexError {
+    IndexError::new(
+        ErrorKind::Unfit,
+        format!(
+            "there is a table {table} of another program where the index should be: name another database or file"
+        ),
     )
 }
 

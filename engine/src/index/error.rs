@@ -32,6 +32,8 @@ pub enum ErrorKind {
     TooLarge,
     /// The batch breaks a rule of the index: a fault in bintrail.
     Batch,
+    /// A question names a column that is not there.
+    NoSuchColumn,
     /// Anything else, a constraint for example.
     Other,
 }

@@ -10,11 +10,12 @@
 //! discards what is above the checkpoint and returns the checkpoint to go on from. So a failed
 //! batch is never written again, and nothing is ever there twice.
 
-mod convert;
+pub(crate) mod convert;
 mod error;
-mod mysql;
+pub(crate) mod mysql;
+pub(crate) mod read;
 pub mod record;
-mod sqlite;
+pub(crate) mod sqlite;
 pub(crate) mod time;
 
 use std::sync::Arc;
@@ -24,10 +25,11 @@ pub use mysql::MySqlIndex;
 pub use sqlite::SqliteIndex;
 
 use crate::dsn::IndexDsn;
+use read::{Rows, Select};
 use record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
 
 /// The version of the tables that this bintrail makes and understands.
-const SCHEMA_VERSION: u32 = 2;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
 
 /// The last source whose change ids are not negative where integers are signed.
 const MAX_SOURCES: u32 = 1 << 15;
@@ -139,16 +141,6 @@ impl Index {
         each!(self, index => index.save_gap(source_id, at, detail).await)
     }
 
-    /// Clears the checkpoint of an attached source. The rows it covers stay, and their ids are
-    /// never given out again.
-    ///
-    /// # Errors
-    ///
-    /// When the index cannot be written.
-    pub async fn reset(&self, source_id: u32) -> Result<()> {
-        each!(self, index => index.reset(source_id).await)
-    }
-
     /// Shows the index that this writer lives, so that a server does not end an idle connection
     /// and with it the lock. Due at least every [`KEEP_ALIVE_SECONDS`].
     ///
@@ -169,6 +161,11 @@ impl Index {
     /// When the index cannot be read.
     pub async fn statuses(&self) -> Result<Vec<SourceStatus>> {
         each!(self, index => index.statuses().await)
+    }
+
+    /// The rows of a SELECT, up to some bytes of them and at least one.
+    pub(crate) async fn read(&self, select: Select, room: usize) -> Result<Rows> {
+        each!(self, index => index.read(select, room).await)
     }
 
     /// Closes it after what is under way is done, and gives the locks back.

@@ -164,6 +164,11 @@ impl Assembler {
         &self.file
     }
 
+    /// Is it inside of a transaction?
+    pub(crate) fn in_transaction(&self) -> bool {
+        self.open.is_some()
+    }
+
     pub(crate) fn pending(&self) -> &Work {
         &self.work
     }
@@ -179,8 +184,8 @@ impl Assembler {
         self.unproven = true;
     }
 
-    /// Takes in one event; `frame` holds its bytes.
-    pub(crate) fn handle(&mut self, event: &Event<'_>, frame: &Bytes) -> Need {
+    /// Takes in one event. `frame` holds its bytes where they may be kept; else what is kept of them is copied.
+    pub(crate) fn handle(&mut self, event: &Event<'_>, frame: Option<&Bytes>) -> Need {
         match &event.data {
             EventData::Gtid(gtid) => self.begin(gtid, event),
             EventData::MariadbGtid(gtid) => self.begin_mariadb(gtid, event),
@@ -234,8 +239,9 @@ impl Assembler {
                 // A restarted server counts its table ids anew.
                 self.tables.clear();
             }
-            // Compressed ones come here as the plain events that they stand for.
+            // Compressed ones come here as the plain events that they stand for, payloads as those in them.
             EventData::Compressed(_)
+            | EventData::TransactionPayload(_)
             | EventData::MariadbGtidList(_)
             | EventData::BinlogCheckpoint(_)
             | EventData::PreviousGtids(_)
@@ -434,7 +440,7 @@ impl Assembler {
         }
     }
 
-    fn rows(&mut self, rows: &RowsEvent<'_>, at: &Event<'_>, frame: &Bytes) {
+    fn rows(&mut self, rows: &RowsEvent<'_>, at: &Event<'_>, frame: Option<&Bytes>) {
         let (table, table_id) = match self.tables.get(&rows.table_id) {
             Some((_, Entry::Kept { table, table_id })) => (Arc::clone(table), *table_id),
             Some((_, Entry::Filtered)) => return,
@@ -460,7 +466,10 @@ impl Assembler {
         let (transaction_id, committed_at) = (open.transaction_id, open.committed_at);
         self.work.rows.push(RawRows {
             event_type: at.header.event_type,
-            body: frame.slice_ref(at.body),
+            body: frame.map_or_else(
+                || Bytes::copy_from_slice(at.body),
+                |frame| frame.slice_ref(at.body),
+            ),
             table,
             table_id,
             transaction_id,
@@ -476,11 +485,6 @@ impl Assembler {
     /// Events that hold no rows are passed over; those that may are counted.
     fn other(&mut self, at: &Event<'_>) {
         let reason = match at.header.event_type {
-            EventType::TRANSACTION_PAYLOAD_EVENT => {
-                self.skip("compressed_transaction", "", at);
-                return self.end(at, None);
-            }
-            EventType::PARTIAL_UPDATE_ROWS_EVENT => "partial_json_update",
             EventType::INCIDENT_EVENT => "incident",
             EventType::EXECUTE_LOAD_QUERY_EVENT | EventType::EXEC_LOAD_EVENT => "statement_dml",
             EventType::PRE_GA_WRITE_ROWS_EVENT

@@ -75,6 +75,12 @@ impl Encoder {
     pub fn take_undecodable(&mut self) -> u64 {
         std::mem::take(&mut self.images.undecodable)
     }
+
+    /// Documents left out because their changes, which are all that was logged, could not be applied, since the last
+    /// call.
+    pub fn take_unpatched(&mut self) -> u64 {
+        std::mem::take(&mut self.images.unpatched)
+    }
 }
 
 type TextRange = std::ops::Range<usize>;

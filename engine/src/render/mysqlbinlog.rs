@@ -5,6 +5,7 @@
 //! `sql/log_event.cc`. Where its output is wrong, and what stands here instead, is in
 //! `docs/decode.md`.
 
+mod json_diff;
 mod printf;
 mod value;
 
@@ -74,16 +75,19 @@ pub fn write_rows(
 }
 
 fn write_image(out: &mut Vec<u8>, image: Image<'_>) -> Result<(), Error> {
+    let mut changes = image.changes().peekable();
     for (number, (column, field)) in (1_usize..).zip(image.fields()) {
-        let bytes = match field {
-            Field::Absent => continue,
-            Field::Null => None,
-            Field::Bytes(bytes) => Some(bytes),
-        };
+        let change = changes.next_if(|change| change.column == number.wrapping_sub(1));
+        let start = out.len();
         print(out, format_args!("###   @{number}="));
-        match bytes {
-            Some(bytes) => value::write(out, column, bytes)?,
-            None => out.extend_from_slice(b"NULL"),
+        match (change, field) {
+            (Some(change), _) => json_diff::write(out, number, change.diffs)?,
+            (None, Field::Bytes(bytes)) => value::write(out, column, bytes)?,
+            (None, Field::Null) => out.extend_from_slice(b"NULL"),
+            (None, Field::Absent) => {
+                out.truncate(start);
+                continue;
+            }
         }
         out.extend_from_slice(b" /* ");
         value::write_type(out, column);
@@ -93,7 +97,7 @@ fn write_image(out: &mut Vec<u8>, image: Image<'_>) -> Result<(), Error> {
                 " meta={} nullable={} is_null={} */\n",
                 value::meta(column.column_type),
                 u8::from(column.nullable),
-                u8::from(bytes.is_none()),
+                u8::from(field == Field::Null),
             ),
         );
     }

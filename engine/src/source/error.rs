@@ -74,7 +74,7 @@ pub enum Error {
     PrivilegeMissing(ServerError),
     /// Another replica is connected with this server id.
     #[error("another replica uses the same server id: {0}")]
-    ServerIdClash(ServerError),
+    ServerIdClash(String),
     /// The server no longer has binlogs that hold the start position.
     #[error("the server has purged the binlogs that hold the start position: {0}")]
     PositionPurged(ServerError),
@@ -125,6 +125,10 @@ impl Error {
             // ER_SOURCE_HAS_PURGED_REQUIRED_GTIDS
             1789 => Self::PositionPurged(error),
             1236 => Self::from_dump(error),
+            // MariaDB's ER_SLAVE_SAME_ID, a number that MySQL may give to something else.
+            4052 if error.message.contains("same server_uuid/server_id") => {
+                Self::ServerIdClash(error.to_string())
+            }
             _ => Self::Server(error),
         }
     }
@@ -137,7 +141,7 @@ impl Error {
     fn from_dump(error: ServerError) -> Self {
         let says = |parts: &[&str]| parts.iter().any(|part| error.message.contains(part));
         if says(&["with the same server_uuid"]) {
-            Self::ServerIdClash(error)
+            Self::ServerIdClash(error.to_string())
         } else if says(&[
             "purged required binary logs",
             "Could not find first log file name",

@@ -1,10 +1,8 @@
 //! What a source still has of its binary logs, and whether they are the ones that were read.
 
-use std::time::Duration;
-
 use bintrail_proto::binlog::decoder::{Decoder, EventData};
 
-use super::server::{Server, dump, parse_set, quote, source_error, text};
+use super::server::{Server, dump, parse_set, process_mark, quote, source_error, text};
 use crate::error::Error;
 use crate::gtids::Gtids;
 use crate::index::record::Flavor;
@@ -59,9 +57,7 @@ impl Server {
     pub(crate) async fn held(&mut self, oldest: Option<&str>) -> Result<Held, Error> {
         let flavor = self.flavor();
         let sql = match (flavor, oldest) {
-            (Flavor::MySql, _) => {
-                "SELECT @@GLOBAL.gtid_executed, @@GLOBAL.gtid_purged".to_owned()
-            }
+            (Flavor::MySql, _) => "SELECT @@GLOBAL.gtid_executed, @@GLOBAL.gtid_purged".to_owned(),
             (Flavor::MariaDb, Some(oldest)) => format!(
                 "SELECT @@GLOBAL.gtid_binlog_pos, BINLOG_GTID_POS({}, 4)",
                 quote(oldest)
@@ -106,18 +102,25 @@ impl Server {
         Ok(None)
     }
 
-    /// How long it keeps its binary logs, where there is a limit; and the most bytes that it keeps of them.
-    pub(crate) fn retention(&self) -> (Option<Duration>, Option<u64>) {
-        let settings = &self.settings;
-        let seconds = match (settings.expire_seconds, settings.expire_days) {
-            // MySQL has either; MariaDB both, with the same meaning.
-            (Some(seconds), _) if seconds > 0.0 => Some(seconds),
-            (_, Some(days)) if days > 0.0 => Some(days * 86_400.0),
-            _ => None,
+    /// Is another process's replica of this id connected to a server that may not have told the one before that it
+    /// was pushed out (MySQL before 5.7)? The newest ones, which tell, do not know the statement.
+    /// A dump of this process may be there still, when it was not the server that closed it.
+    pub(crate) async fn serves_another(&mut self, server_id: u32) -> Result<bool, Error> {
+        if self.flavor() == Flavor::MariaDb {
+            return Ok(false);
+        }
+        let rows = match self.query("SHOW SLAVE HOSTS").await {
+            Err(Error::Source {
+                // ER_PARSE_ERROR
+                error: super::Error::Server(error),
+                ..
+            }) if error.code == 1064 => return Ok(false),
+            rows => rows?,
         };
-        let age = seconds
-            .filter(|_| settings.auto_purge)
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        (age, settings.max_total_size.filter(|size| *size > 0))
+        let (id, mark) = (server_id.to_string(), process_mark().to_string());
+        Ok(rows
+            .rows
+            .iter()
+            .any(|row| text(row, 0).as_ref() == Some(&id) && text(row, 2).as_ref() != Some(&mark)))
     }
 }

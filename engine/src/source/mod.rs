@@ -8,5 +8,6 @@ pub mod replication;
 mod rsa;
 pub(crate) mod server;
 mod transport;
+pub(crate) mod variables;
 
 pub use error::Error;

@@ -1,5 +1,7 @@
 //! A source server: what it is, how it is set up, where its binlog is, and what its tables are.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bintrail_proto::binlog::checksum::Checksum;
@@ -9,16 +11,25 @@ use bintrail_proto::resultset::ResultSet;
 
 use sha2::{Digest, Sha256};
 
+use crate::doctor;
 use crate::error::Error;
 use crate::gtids::Gtids;
 use crate::index::record::{Flavor, Source};
 use crate::source::connection::{ConnectOptions, Connection};
 use crate::source::replication::ReplicationStream;
+use crate::source::variables::Variables;
 use crate::stream::Start;
 use crate::table::SchemaColumn;
 
 /// How often the source says that it is alive while it has no events.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// What its answers depend on, so that no setting of the server changes them.
+const SESSION: [&str; 2] = [
+    "SET NAMES utf8mb4",
+    "SET SESSION sql_mode = '', sql_select_limit = 18446744073709551615, sql_big_selects = 1 \
+     /*!80030 , show_gipk_in_create_table_and_information_schema = 1 */",
+];
 
 /// A connection for questions to the source.
 #[derive(Debug)]
@@ -35,22 +46,17 @@ pub(crate) struct Settings {
     pub(crate) server_uuid: String,
     pub(crate) server_id: u32,
     pub(crate) log_bin: bool,
-    pub(crate) binlog_format: String,
     pub(crate) gtid_mode: String,
-    pub(super) expire_seconds: Option<f64>,
-    pub(super) expire_days: Option<f64>,
-    pub(super) auto_purge: bool,
-    pub(super) max_total_size: Option<u64>,
+    pub(crate) variables: Variables,
 }
 
 impl Server {
     pub(crate) async fn connect(options: &ConnectOptions) -> Result<Self, Error> {
         let wrap = |error| source_error(options, error);
         let mut connection = Connection::connect(options).await.map_err(wrap)?;
-        connection
-            .execute("SET NAMES utf8mb4")
-            .await
-            .map_err(wrap)?;
+        for statement in SESSION {
+            connection.execute(statement).await.map_err(wrap)?;
+        }
         let settings = Settings::read(&mut connection).await.map_err(wrap)?;
         Ok(Self {
             options: options.clone(),
@@ -61,21 +67,23 @@ impl Server {
 
     /// Checks that row changes can be captured at all.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let problem = if !self.settings.log_bin {
-            "binary logging is off; start the server with --log-bin".to_owned()
-        } else if !self.settings.binlog_format.eq_ignore_ascii_case("ROW") {
-            format!(
-                "binlog_format is {}, so changes are logged without their rows; \
-                 SET PERSIST binlog_format = ROW and reconnect the applications",
-                self.settings.binlog_format
-            )
-        } else {
-            return Ok(());
-        };
-        Err(Error::SourceSetup {
+        doctor::settings::refusal(&self.settings.variables)
+            .map_or(Ok(()), |finding| Err(self.refused(&finding)))
+    }
+
+    /// Checks that a replica may have this id.
+    pub(crate) fn check_server_id(&self, server_id: u32) -> Result<(), Error> {
+        if server_id == self.settings.server_id {
+            return Err(self.refused(&doctor::own_server_id(server_id)));
+        }
+        Ok(())
+    }
+
+    fn refused(&self, finding: &doctor::Finding) -> Error {
+        Error::SourceSetup {
             address: address(&self.options),
-            problem,
-        })
+            problem: format!("{}: {finding}", finding.check),
+        }
     }
 
     /// The place that `wanted` names; without one, where the source is now: by GTIDs when
@@ -101,6 +109,16 @@ impl Server {
                     Flavor::MariaDb => "0-1-5",
                 }
             )),
+            Some(Start::Gtids(set)) => {
+                let executed = parse_set(&self.gtids().await?, flavor)?;
+                match set.missing_in(&executed) {
+                    Some(missing) => Err(Error::Uncommitted {
+                        address: address(&self.options),
+                        missing,
+                    }),
+                    None => Ok(Start::Gtids(set.clone())),
+                }
+            }
             Some(start) => Ok(start.clone()),
             None if has_gtids => {
                 let set = self.gtids().await?;
@@ -134,6 +152,16 @@ impl Server {
         } else {
             Flavor::MySql
         }
+    }
+
+    /// Whether its connection is encrypted.
+    pub(crate) const fn is_tls(&self) -> bool {
+        self.connection.is_tls()
+    }
+
+    /// Says goodbye.
+    pub(crate) async fn close(self) {
+        self.connection.close().await;
     }
 
     /// What goes to the index's `sources`.
@@ -227,7 +255,7 @@ impl Server {
     }
 
     /// Runs a question; on a connection that idled for too long, on a new one.
-    pub(super) async fn query(&mut self, sql: &str) -> Result<ResultSet, Error> {
+    pub(crate) async fn query(&mut self, sql: &str) -> Result<ResultSet, Error> {
         let first = self.connection.query(sql).await;
         let answer = match first {
             Err(
@@ -249,38 +277,18 @@ impl Server {
 
 impl Settings {
     async fn read(connection: &mut Connection) -> Result<Self, super::Error> {
-        let rows = connection
-            .query(
-                "SHOW GLOBAL VARIABLES WHERE Variable_name IN \
-                 ('version', 'server_uuid', 'server_id', 'log_bin', 'binlog_format', 'gtid_mode', \
-                 'binlog_expire_logs_seconds', 'expire_logs_days', 'binlog_expire_logs_auto_purge', \
-                 'max_binlog_total_size', 'binlog_space_limit')",
-            )
-            .await?;
-        let value = |name: &str| {
-            let row = rows
-                .rows
-                .iter()
-                .find(|row| text(row, 0).as_deref() == Some(name))?;
-            text(row, 1)
-        };
+        let variables = Variables::read(connection).await?;
+        let value = |name: &str| variables.text(name).to_owned();
         Ok(Self {
-            version: value("version").unwrap_or_default(),
-            server_uuid: value("server_uuid").unwrap_or_default(),
-            server_id: value("server_id")
-                .and_then(|id| id.parse().ok())
+            version: value("version"),
+            server_uuid: value("server_uuid"),
+            server_id: variables
+                .number("server_id")
+                .and_then(|id| u32::try_from(id).ok())
                 .unwrap_or(0),
-            log_bin: value("log_bin").as_deref() == Some("ON"),
-            // Gone from servers that can log rows only.
-            binlog_format: value("binlog_format").unwrap_or_else(|| "ROW".to_owned()),
-            gtid_mode: value("gtid_mode").unwrap_or_else(|| "OFF".to_owned()),
-            expire_seconds: value("binlog_expire_logs_seconds").and_then(|time| time.parse().ok()),
-            expire_days: value("expire_logs_days").and_then(|days| days.parse().ok()),
-            auto_purge: value("binlog_expire_logs_auto_purge").as_deref() != Some("OFF"),
-            // MariaDB's name, and Percona's.
-            max_total_size: value("max_binlog_total_size")
-                .or_else(|| value("binlog_space_limit"))
-                .and_then(|size| size.parse().ok()),
+            log_bin: variables.is("log_bin", "ON"),
+            gtid_mode: variables.get("gtid_mode").unwrap_or("OFF").to_owned(),
+            variables,
         })
     }
 }
@@ -335,7 +343,7 @@ async fn open_dump(
         _ => Checksum::None,
     };
     connection
-        .register_replica(server_id, "", 0)
+        .register_replica(server_id, "", process_mark())
         .await
         .map_err(|error| match error {
             // Logged in it is: what it lacks is the privilege.
@@ -380,9 +388,21 @@ async fn open_dump(
     Ok((stream, checksum))
 }
 
+/// The port that this process says it has as a replica. Nobody connects there; it tells this process's dumps from
+/// another one's under the same server id.
+pub(super) fn process_mark() -> u16 {
+    static MARK: OnceLock<u16> = OnceLock::new();
+    *MARK.get_or_init(|| {
+        let [a, b, ..] = RandomState::new()
+            .hash_one(std::process::id())
+            .to_ne_bytes();
+        u16::from_ne_bytes([a, b])
+    })
+}
+
 /// The uuid that a replica of this server id goes by. It is the same after a restart, so that the
 /// source ends the dump that a killed stream left behind.
-fn replica_uuid(server_id: u32) -> String {
+pub(crate) fn replica_uuid(server_id: u32) -> String {
     format!("b1474a11-0000-4000-8000-0000{server_id:08x}")
 }
 
@@ -420,13 +440,13 @@ pub(crate) fn source_error(options: &ConnectOptions, error: super::Error) -> Err
     }
 }
 
-pub(super) fn text(row: &[Option<bytes::Bytes>], column: usize) -> Option<String> {
+pub(crate) fn text(row: &[Option<bytes::Bytes>], column: usize) -> Option<String> {
     let bytes = row.get(column)?.as_ref()?;
     Some(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// `name` as an SQL string that no `sql_mode` reads otherwise.
-pub(super) fn quote(name: &str) -> String {
+pub(crate) fn quote(name: &str) -> String {
     let mut hex = String::with_capacity(name.len().saturating_mul(2).saturating_add(16));
     hex.push_str("_utf8mb4 x'");
     for byte in name.bytes() {

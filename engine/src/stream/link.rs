@@ -10,6 +10,7 @@ use super::patience::{Backoff, Patience, Told};
 use super::session::Session;
 use crate::error::Error;
 use crate::index::Index;
+use crate::index::record::Checkpoint;
 use crate::source::connection::ConnectOptions;
 
 /// Gives up on damaged events after this many attempts to read them.
@@ -28,27 +29,39 @@ pub(super) struct Link<'a> {
     pub(super) patience: Arc<Patience>,
     /// The checkpoint is still to be forgotten.
     pub(super) reset: bool,
+    /// The one that was there when a session began that forgets it. It is kept until another takes its
+    /// place, so that a crash before then loses nothing.
+    pub(super) forgotten: Option<Option<Checkpoint>>,
     /// The source in the index that this stream writes for.
     pub(super) attached: Option<u32>,
     /// What is only said once has been said.
     pub(super) introduced: bool,
+    /// The source itself closed the connection, and did not say why.
+    pub(super) hung_up: bool,
 }
 
 impl<'a> Link<'a> {
     fn new(options: &'a StreamOptions, index: &'a Index) -> Self {
-        let more = options.more_hosts.iter().map(|(host, port)| ConnectOptions {
-            host: host.clone(),
-            port: *port,
-            ..options.source.clone()
-        });
+        let more = options
+            .more_hosts
+            .iter()
+            .map(|(host, port)| ConnectOptions {
+                host: host.clone(),
+                port: *port,
+                ..options.source.clone()
+            });
         Self {
             options,
             index,
-            hosts: std::iter::once(options.source.clone()).chain(more).collect(),
+            hosts: std::iter::once(options.source.clone())
+                .chain(more)
+                .collect(),
             patience: Arc::new(Patience::new(options.write_timeout)),
             reset: options.reset,
+            forgotten: None,
             attached: None,
             introduced: false,
+            hung_up: false,
         }
     }
 
@@ -123,7 +136,9 @@ pub(super) async fn keep_streaming(
     let mut at = hosts.next().unwrap_or(0);
     loop {
         let Some(host) = link.hosts.get(at).cloned() else {
-            return Err(Error::Internal("there is no host to stream from".to_owned()));
+            return Err(Error::Internal(
+                "there is no host to stream from".to_owned(),
+            ));
         };
         let mut began = None;
         let Err(error) = link.session(&host, stop, &mut began).await else {
@@ -138,6 +153,7 @@ pub(super) async fn keep_streaming(
             }
         }
         let of_source = error.is_of_source();
+        link.hung_up = began.is_some() && error.is_hang_up();
         if of_source {
             // While it waits for the source, it does not wait for the index.
             link.patience.rewarded();
@@ -167,7 +183,11 @@ pub(super) async fn keep_streaming(
             continue;
         }
         if !streamed || !(may_pass || of_source && round.hopeful) {
-            return Err(if may_pass { round.worst.unwrap_or(error) } else { error });
+            return Err(if may_pass {
+                round.worst.unwrap_or(error)
+            } else {
+                error
+            });
         }
         let wait = backoff.wait();
         if let Some(times) = times {

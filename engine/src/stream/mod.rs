@@ -140,10 +140,11 @@ pub(crate) async fn read(
 }
 
 /// Where an index is, for telling it from others.
-fn place_of(index: &IndexDsn) -> String {
+pub(crate) fn place_of(index: &IndexDsn) -> String {
     match index {
         IndexDsn::Sqlite(path) => {
-            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            // The index is there by now, whatever links lead to it.
+            let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
             path.display().to_string()
         }
         IndexDsn::MySql(dsn) => {

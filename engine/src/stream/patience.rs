@@ -16,6 +16,9 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 /// What is said again and again is said after this time at the latest.
 const REMINDER: Duration = Duration::from_secs(600);
 
+/// What every write gets, however long the index has been away before it.
+const CHANCE: Duration = Duration::from_secs(10);
+
 /// Different failures that are told apart; among more, old ones count as new again.
 const MAX_TOLD: usize = 16;
 
@@ -121,10 +124,12 @@ impl Patience {
         work: impl Future<Output = IndexResult<T>>,
     ) -> Result<T, Error> {
         self.since().get_or_insert_with(Instant::now);
-        let Some(deadline) = self.deadline() else {
+        let (Some(deadline), Some(limit)) = (self.deadline(), self.limit) else {
             return Ok(work.await?);
         };
-        match timeout_at(deadline, work).await {
+        // The index may be back, and nothing have been written since only because there was nothing.
+        let chance = Instant::now() + limit.min(CHANCE);
+        match timeout_at(deadline.max(chance), work).await {
             Ok(done) => done.map_err(|error| self.judge(Error::Index(error))),
             Err(_) => Err(self.over("it has not answered")),
         }
@@ -199,10 +204,19 @@ mod tests {
         }
         let error = patience.bound(down()).await.unwrap_err();
         assert!(matches!(error, Error::WriteTimeout { .. }), "{error}");
+        // It gets a chance all the same.
+        let slow = async {
+            tokio::time::sleep(CHANCE / 2).await;
+            Ok(())
+        };
+        patience.bound(slow).await.unwrap();
         // One success, and it begins anew.
         patience.rewarded();
         let error = patience.bound(down()).await.unwrap_err();
         assert!(matches!(error, Error::Index(_)), "{error}");
+        let hangs = patience.bound(std::future::pending::<IndexResult<()>>());
+        let error = hangs.await.unwrap_err();
+        assert!(matches!(error, Error::WriteTimeout { .. }), "{error}");
         let endless = Patience::new(None);
         for _ in 0..1000 {
             let error = endless.bound(down()).await.unwrap_err();

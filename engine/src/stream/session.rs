@@ -1,9 +1,12 @@
 //! One session: from a connection to the source to the end of it.
 
+mod take;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use bintrail_proto::binlog::decoder::{Decoder, EventData};
+use bintrail_proto::binlog::decoder::Decoder;
+use bintrail_proto::binlog::transaction_payload::Unpacker;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
@@ -13,16 +16,17 @@ use super::link::Link;
 use super::patience::Patience;
 use super::resume::{Comparison, Lost, predecessor, with_earlier};
 use super::write::{InFlight, Job, MAX_BYTES_IN_FLIGHT, Pool, write_all};
-use super::{MAX_BATCH_BYTES, Start, StreamOptions, derived_server_id, place_of, read};
+use super::{Start, StreamOptions, derived_server_id, place_of, read};
 use crate::clock;
+use crate::doctor;
 use crate::error::Error;
 use crate::gtids::Gtids;
 use crate::index::record::{
-    Attached, Batch, CaptureSkips, Checkpoint, Flavor, Micros, Mode, SourceStatus, StreamState,
+    Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, SourceStatus, StreamState,
 };
 use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
-use crate::pipeline::assemble::{Assembler, Entry, Need, Work};
-use crate::resolve::resolve;
+use crate::pipeline::assemble::{Assembler, Work};
+use crate::source;
 use crate::source::connection::ConnectOptions;
 use crate::source::replication::ReplicationStream;
 use crate::source::server::{self, Server, log_order};
@@ -30,15 +34,8 @@ use crate::source::server::{self, Server, log_order};
 /// Batches between the reader and the index: enough for encoding and writing to overlap.
 const BATCHES_IN_FLIGHT: usize = 4;
 
-/// Bytes that the names of columns may take in what is encoded from a batch, about.
-const MAX_BATCH_NAMES: u64 = 8 << 20;
-
 /// How long the index may take for what is under way when the stream is told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(30);
-
-/// A source that keeps its binary logs for less than a long weekend may purge what a stream that was down
-/// over it has not read.
-const RETENTION: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// A stream from one connection to the end of it.
 pub(super) struct Session<'a> {
@@ -51,8 +48,11 @@ pub(super) struct Session<'a> {
     server: Server,
     events: ReplicationStream,
     decoder: Decoder,
+    unpacker: Unpacker,
     assembler: Assembler,
     passed: Option<Passed>,
+    /// What a reset leaves out, to be recorded with the checkpoint that makes it true.
+    left_out: Option<String>,
     in_flight: Arc<InFlight>,
     pool: Arc<Pool>,
 }
@@ -78,11 +78,17 @@ impl<'a> Session<'a> {
         link.patience.bound(link.index.keep_alive()).await?;
         let mut server = Server::connect(host).await?;
         server.check()?;
-        if !link.introduced {
-            link.introduced = true;
-            warn_of_retention(&server);
+        let first = !std::mem::replace(&mut link.introduced, true);
+        if first {
+            doctor::warn_before_stream(&mut server, &link.options.filter).await;
         }
         let server_id = server_id(link, &server)?;
+        if link.hung_up && server.serves_another(server_id).await? {
+            let error = source::Error::ServerIdClash(format!(
+                "SHOW SLAVE HOSTS has {server_id}, which took this stream's place"
+            ));
+            return Err(server::source_error(host, error));
+        }
         let took_over = take_over(link, &mut server, server_id).await?;
         let Attached {
             source_id,
@@ -93,7 +99,19 @@ impl<'a> Session<'a> {
             .bound(link.index.attach(&server.identity()))
             .await?;
         link.attached = Some(source_id);
+        if link
+            .forgotten
+            .as_ref()
+            .is_some_and(|forgotten| *forgotten != state.checkpoint)
+        {
+            link.reset = false;
+        }
         let (index, options, explicit) = (link.index, link.options, link.options.start.is_some());
+        if first && explicit && !link.reset && state.checkpoint.is_some() {
+            tracing::warn!(
+                "--start-… is without effect: the index has a checkpoint, and --reset would forget it"
+            );
+        }
         let from = start_from(link, &mut server, server_id, &state, took_over).await?;
         let checkpoint = from.checkpoint;
         let flavor = server.flavor();
@@ -110,23 +128,31 @@ impl<'a> Session<'a> {
             let detail = with_earlier(earlier, &lost.detail);
             index.save_gap(source_id, clock::now(), &detail).await?;
         }
+        let mut left_out = None;
         if link.reset {
-            if let Some(old) = from.forgotten {
-                tell_of_reset(explicit, index, source_id, earlier, &old, &start, flavor).await?;
+            if let Some(old) = &from.forgotten {
+                left_out = tell_of_reset(explicit, old, &start, flavor)?
+                    .map(|detail| with_earlier(earlier, &detail));
             }
-            index.reset(source_id).await?;
-            link.reset = false;
+            link.forgotten = Some(from.forgotten);
         }
         if !from.fresh || !explicit {
+            if let Some(detail) = left_out.take() {
+                index.save_gap(source_id, clock::now(), &detail).await?;
+            }
             // A crash before the first event must not move the start.
             let checkpoint = Some(checkpoint.clone());
             let batch = Batch {
                 checkpoint,
                 ..Batch::default()
             };
-            index.write(source_id, Arc::new(batch)).await?;
+            link.patience
+                .bound(index.write(source_id, Arc::new(batch)))
+                .await?;
         }
-        index.save_error(source_id, None).await?;
+        link.patience
+            .bound(index.save_error(source_id, None))
+            .await?;
 
         let set = match &start {
             Start::Gtids(set) => set.clone(),
@@ -150,8 +176,10 @@ impl<'a> Session<'a> {
             server,
             events,
             decoder: Decoder::for_dump(checksum),
+            unpacker: Unpacker::default(),
             assembler,
             passed,
+            left_out,
             in_flight: Arc::default(),
             pool: Arc::default(),
         };
@@ -224,10 +252,10 @@ impl<'a> Session<'a> {
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break Ok(()),
-                () = in_flight.idle(), if pending => self.hand_on(&queue).await,
+                () = in_flight.idle(), if pending => self.hand_on(&queue).await?,
                 _ = tick.tick() => {
                     self.assembler.want_checkpoint();
-                    self.hand_on(&queue).await;
+                    self.hand_on(&queue).await?;
                 }
                 result = read(&mut self.events, &mut frames, &self.host, &self.start) => {
                     if result.is_err() {
@@ -241,67 +269,18 @@ impl<'a> Session<'a> {
         result
     }
 
-    /// Takes in the events of `frames`, and empties it.
-    async fn take(
-        &mut self,
-        frames: &mut Vec<Bytes>,
-        queue: &mpsc::Sender<Job>,
-    ) -> Result<(), Error> {
-        for frame in frames.drain(..) {
-            let position = self.decoder.position();
-            let file = self.assembler.file();
-            let damaged = |error| Error::Binlog {
-                file: file.to_owned(),
-                position,
-                error,
-                remedy: "it is read again from the source",
-            };
-            let plain;
-            let mut event = self.decoder.decode(&frame).map_err(damaged)?;
-            if let Some(passed) = &self.passed {
-                if passed.holds(&event) {
-                    continue;
-                }
-                if passed.ends_with(&event) {
-                    self.passed = None;
-                }
-            }
-            let mut body = &frame;
-            if let EventData::Compressed(compressed) = &event.data {
-                let mut inflated = Vec::new();
-                compressed.inflate(&mut inflated).map_err(damaged)?;
-                plain = Bytes::from(inflated);
-                body = &plain;
-                event = event
-                    .with_body(compressed.event_type, &plain)
-                    .map_err(damaged)?;
-            }
-            if let Need::Table(map) = self.assembler.handle(&event, body) {
-                let valid_from = (self.assembler.file().to_owned(), event.start);
-                let server_table_id = map.table_id;
-                let table = resolve(map, valid_from, &mut self.server).await?;
-                let table_id = self
-                    .index
-                    .register_table(self.source_id, &table.version)
-                    .await?;
-                let table = Arc::new(table);
-                self.assembler
-                    .define(event.body, server_table_id, Entry::Kept { table, table_id });
-            }
-            let pending = self.assembler.pending();
-            let full = pending.row_count >= self.options.batch_size && queue.capacity() > 0;
-            let large = pending.bytes >= MAX_BATCH_BYTES || pending.names >= MAX_BATCH_NAMES;
-            if full || large {
-                self.hand_on(queue).await;
-            }
-        }
-        Ok(())
-    }
-
     /// Hands on what is pending; waits while as many batches as there may be are under way.
-    async fn hand_on(&mut self, queue: &mpsc::Sender<Job>) {
+    async fn hand_on(&mut self, queue: &mpsc::Sender<Job>) -> Result<(), Error> {
         let work = self.assembler.take();
+        if work.batch.checkpoint.is_some()
+            && let Some(detail) = self.left_out.take()
+        {
+            self.index
+                .save_gap(self.source_id, clock::now(), &detail)
+                .await?;
+        }
         self.encode(work, queue).await;
+        Ok(())
     }
 
     async fn encode(&self, work: Work, queue: &mpsc::Sender<Job>) {
@@ -332,14 +311,7 @@ fn server_id(link: &Link<'_>, server: &Server) -> Result<u32, Error> {
     let server_id = options
         .server_id
         .unwrap_or_else(|| derived_server_id(&options.source, &place_of(&options.index)));
-    if server_id == server.settings.server_id {
-        return Err(refused(
-            server,
-            format!(
-                "server id {server_id} is the source's own; give this stream another --server-id"
-            ),
-        ));
-    }
+    server.check_server_id(server_id)?;
     Ok(server_id)
 }
 
@@ -347,24 +319,6 @@ fn refused(server: &Server, problem: String) -> Error {
     Error::SourceSetup {
         address: server::address(server.options()),
         problem,
-    }
-}
-
-fn warn_of_retention(server: &Server) {
-    let (age, size) = server.retention();
-    if let Some(age) = age.filter(|age| *age < RETENTION) {
-        tracing::warn!(
-            hours = age.as_secs() / 3600,
-            "the source purges its binary logs soon: what a stream that is down for longer has not read is lost; \
-             raise binlog_expire_logs_seconds or expire_logs_days"
-        );
-    }
-    if let Some(bytes) = size {
-        tracing::warn!(
-            bytes,
-            "the source purges its binary logs beyond a total size: a burst of changes while the stream is down may be \
-             lost; raise max_binlog_total_size or binlog_space_limit"
-        );
     }
 }
 
@@ -486,11 +440,6 @@ async fn start_from(
             lost: None,
         });
     };
-    if options.start.is_some() {
-        tracing::warn!(
-            "--start-… is without effect: the index has a checkpoint, and --reset would forget it"
-        );
-    }
     let comparison = Comparison {
         checkpoint: &kept,
         server_id,
@@ -524,16 +473,13 @@ async fn start_from(
     })
 }
 
-/// Says, in the log and in the index, what a reset leaves out, or reads again.
-async fn tell_of_reset(
+/// Logs what a reset leaves out, or reads again; and says what is to be recorded of it.
+fn tell_of_reset(
     explicit: bool,
-    index: &Index,
-    source_id: u32,
-    earlier: Option<&(Micros, String)>,
     old: &Checkpoint,
     new: &Start,
     flavor: Flavor,
-) -> Result<(), Error> {
+) -> Result<Option<String>, Error> {
     let from = Start::of(old, flavor)?;
     let (left_out, again) = match (&from, new) {
         (Start::Gtids(Gtids::MySql(old)), Start::Gtids(Gtids::MySql(new))) => {
@@ -552,12 +498,9 @@ async fn tell_of_reset(
     };
     // Where the source is now lies behind what was read only when its binary logs were reset: then nobody
     // knows what they held.
-    if left_out || again && !explicit {
+    let left_out = left_out || again && !explicit;
+    if left_out {
         tracing::warn!(%from, to = %new, "reset: what lies between is left out");
-        let detail = format!("reset: left out from {from} to {new}");
-        index
-            .save_gap(source_id, clock::now(), &with_earlier(earlier, &detail))
-            .await?;
     }
     if again {
         tracing::warn!(
@@ -565,7 +508,7 @@ async fn tell_of_reset(
             "reset: what lies between comes into the index again, unless the source's binary logs were reset"
         );
     }
-    Ok(())
+    Ok(left_out.then(|| format!("reset: left out from {from} to {new}")))
 }
 
 /// The checkpoint of a stream that begins.

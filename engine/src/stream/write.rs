@@ -27,6 +27,8 @@ pub(super) struct Encoded {
     room: OwnedSemaphorePermit,
     /// Values in it that were kept as raw bytes.
     undecodable: u64,
+    /// Documents that it leaves out, their changes being all that was logged.
+    unpatched: u64,
 }
 
 /// Writes the batches in the order in which they were handed on.
@@ -38,24 +40,27 @@ pub(super) async fn write_all(
     pool: &Pool,
     patience: &Patience,
 ) -> Result<(), Error> {
-    let mut undecodable = 0_u64;
+    let mut skipped = [("undecodable_value", 0_u64), ("partial_json_update", 0)];
     while let Some(job) = jobs.recv().await {
         // Every event was read through once before, so neither can happen.
         let Encoded {
             mut batch,
             room,
-            undecodable: more,
+            undecodable,
+            unpatched,
         } = job
             .await
             .map_err(|panic| Error::Internal(panic.to_string()))?
             .map_err(|error| Error::Internal(error.to_string()))?;
-        undecodable = undecodable.saturating_add(more);
-        if let Some(checkpoint) = &mut batch.checkpoint
-            && undecodable > 0
-        {
-            let skips = &mut checkpoint.capture_skips.0;
-            let skip = skips.entry("undecodable_value".to_owned()).or_default();
-            skip.count = skip.count.saturating_add(undecodable);
+        for ((_, count), more) in skipped.iter_mut().zip([undecodable, unpatched]) {
+            *count = count.saturating_add(more);
+        }
+        if let Some(checkpoint) = &mut batch.checkpoint {
+            for (reason, count) in skipped.iter().filter(|(_, count)| *count > 0) {
+                let skips = &mut checkpoint.capture_skips.0;
+                let skip = skips.entry((*reason).to_owned()).or_default();
+                skip.count = skip.count.saturating_add(*count);
+            }
         }
         let batch = Arc::new(batch);
         patience
@@ -132,11 +137,13 @@ impl Pool {
             encoder.encode(rows, &mut batch)?;
         }
         let undecodable = encoder.take_undecodable();
+        let unpatched = encoder.take_unpatched();
         lock(&self.encoders).push(encoder);
         Ok(Encoded {
             batch,
             room,
             undecodable,
+            unpatched,
         })
     }
 

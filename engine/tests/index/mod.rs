@@ -8,6 +8,8 @@ use bintrail_engine::index::record::{
     SchemaChange, Skip, Source, TableVersion, Transaction, XaDecided, XaState, change_ids_of,
 };
 use bintrail_engine::index::{ErrorKind, Index};
+use bintrail_engine::query::Question;
+use sha2::{Digest, Sha256};
 
 /// 2026-11-22 08:30:00.123456 UTC.
 pub(crate) const T0: i64 = 1_795_336_200_123_456;
@@ -99,7 +101,10 @@ impl Builder {
                 (_, None) => EventType::Delete,
                 _ => EventType::Update,
             },
-            pk_hash: [0, b'\t', b'\n', b'\\', b'\'', 0xFF, 0x80, b'N'],
+            pk_hash: match key {
+                Some(key) => *Sha256::digest(key).first_chunk().unwrap(),
+                None => [0, b'\t', b'\n', b'\\', b'\'', 0xFF, 0x80, b'N'],
+            },
             pk_values: self.text(key),
             row_before: self.text(before),
             row_after: self.text(after),
@@ -215,12 +220,25 @@ pub(crate) async fn opens(backend: &impl Backend, set_version: &str) {
         assert_eq!(index.statuses().await.unwrap(), []);
         index.close().await.unwrap();
     }
-    backend.query("SELECT binlog_created FROM stream_state").await;
+    backend
+        .query("SELECT binlog_created FROM stream_state")
+        .await;
     backend.query(set_version).await;
     for create in [true, false] {
         let error = Index::open(backend.dsn(), create).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Newer, "{error}");
     }
+    // Another program's tables are left alone.
+    for sql in [
+        "DROP TABLE index_version",
+        "DROP TABLE sources",
+        "CREATE TABLE sources (name VARCHAR(10))",
+    ] {
+        backend.query(sql).await;
+    }
+    let error = Index::open(backend.dsn(), true).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unfit, "{error}");
+    assert!(error.to_string().contains("a table sources"), "{error}");
 }
 
 /// A crash leaves what the checkpoint covers, and nothing else is seen before or after.
@@ -384,7 +402,10 @@ pub(crate) async fn moves(backend: &impl Backend) {
     other.close().await.unwrap();
     index.take_over(one, &next).await.unwrap();
     let attached = index.attach(&next).await.unwrap();
-    assert_eq!((attached.source_id, attached.state.next_change_id), (one, 2));
+    assert_eq!(
+        (attached.source_id, attached.state.next_change_id),
+        (one, 2)
+    );
     // File and position were the other server's.
     let moved = Checkpoint {
         binlog_file: String::new(),
@@ -670,19 +691,242 @@ pub(crate) async fn reports(backend: &impl Backend) {
         "{status:?}"
     );
 
-    // The same server under another name, after a reset: the rows stay, the ids go on.
+    // The same server under another name.
     let mut moved = source("one");
     moved.host = "db2.example".into();
     let state = index.attach(&moved).await.unwrap().state;
     assert_eq!(state.next_change_id, 3);
-    index.reset(one).await.unwrap();
-    let state = index.attach(&moved).await.unwrap().state;
-    assert_eq!((state.checkpoint, state.next_change_id), (None, 3));
     let status = &reader.statuses().await.unwrap()[0];
     assert_eq!(status.source, moved);
     assert_eq!(status.coverage, Some((T0, T0 + 7)));
     assert_eq!(column(backend, ALL_IDS).await, ["1", "2"]);
     assert_eq!(reader.statuses().await.unwrap().len(), 1);
+    reader.close().await.unwrap();
+    index.close().await.unwrap();
+}
+
+async fn ids(index: &Index, question: Question) -> Vec<u64> {
+    let mut answer = index.ask(question).await.unwrap();
+    let mut ids = Vec::new();
+    loop {
+        let page = answer.next_page().await.unwrap();
+        if page.is_empty() {
+            return ids;
+        }
+        ids.extend(page.iter().map(|change| change.change_id));
+    }
+}
+
+/// What a question finds where ids, times and GTIDs do not go together, and what it leaves alone.
+pub(crate) async fn answers(backend: &impl Backend) {
+    let index = Index::open(backend.dsn(), true).await.unwrap();
+    let one = index.attach(&source("one")).await.unwrap().source_id;
+    let t = index
+        .register_table(one, &table("t", &["id", "a"]))
+        .await
+        .unwrap();
+    let later = index
+        .register_table(one, &table("t", &["id", "a", "b"]))
+        .await
+        .unwrap();
+    let u = index
+        .register_table(one, &table("u", &["id"]))
+        .await
+        .unwrap();
+    let small = r#"{"id":1,"a":null}"#;
+    let mut builder = Builder::new(1);
+    // 1: many rows. 3001: large ones. 3006: at an earlier time. 3007: again at the first.
+    for number in 0..3000_u32 {
+        let key = (number % 10).to_string();
+        let table = if number < 2990 { t } else { later };
+        builder.row(table, Some(&key), None, Some(small));
+    }
+    builder.end_at(T0 + 10);
+    let large = format!(r#"{{"id":1,"a":"{}"}}"#, "x".repeat(5 << 20));
+    for _ in 0..5 {
+        builder.row(u, Some("1"), Some(&large), Some(small));
+    }
+    builder.end_at(T0 + 20);
+    builder.row(u, Some("2"), Some(small), None).end_at(T0 - 5);
+    builder.row(u, Some("7"), Some(small), None).end_at(T0 + 10);
+    // 3008: not decided. 3009: another origin's GTID, and a number that does not rise.
+    builder
+        .row(u, Some("2"), Some(small), None)
+        .end_as(Some(("x", XaState::Prepared)));
+    builder.row(u, Some("2"), Some(small), None).end();
+    let origin = "3E11FA47-71CA-11E1-9E33-C80AA9429562";
+    builder.batch.transactions.last_mut().unwrap().gtid = Some(format!("{origin}:2"));
+    index.write(one, builder.covered()).await.unwrap();
+    // Above the checkpoint.
+    builder.row(u, Some("2"), Some(small), None).end();
+    index.write(one, builder.take()).await.unwrap();
+    // Another source.
+    let two = index.attach(&source("two")).await.unwrap();
+    let other = two.state.next_change_id;
+    let mut builder = Builder::new(other);
+    builder.row(u, Some("2"), Some(small), None).end();
+    index.write(two.source_id, builder.covered()).await.unwrap();
+
+    let all = Question::default;
+    let every: Vec<u64> = (1..=3007).chain([3009, other]).collect();
+    let reader = Index::open(backend.dsn(), false).await.unwrap();
+    assert_eq!(ids(&reader, all()).await, every);
+    let newest_first = Question {
+        newest_first: true,
+        limit: Some(3005),
+        ..all()
+    };
+    let reversed: Vec<u64> = every.iter().rev().copied().take(3005).collect();
+    assert_eq!(ids(&reader, newest_first).await, reversed);
+
+    let of = |table: &str| Some(table.to_owned());
+    let of_key = |table: &str, keys: &[&str]| Question {
+        table: of(table),
+        keys: keys.iter().map(ToString::to_string).collect(),
+        ..all()
+    };
+    let expected: Vec<u64> = (1..=3000)
+        .filter(|id| id % 10 == 4 || id % 10 == 8)
+        .collect();
+    assert_eq!(ids(&reader, of_key("t", &["3", "7"])).await, expected);
+    let key = of_key("u", &["2"]);
+    assert_eq!(ids(&reader, key.clone()).await, [3006, 3009, other]);
+    assert_eq!(
+        ids(
+            &reader,
+            Question {
+                newest_first: true,
+                ..key
+            }
+        )
+        .await,
+        [other, 3009, 3006]
+    );
+    assert_eq!(
+        ids(&reader, of_key("u", &["1"])).await,
+        [3001, 3002, 3003, 3004, 3005]
+    );
+    assert_eq!(
+        ids(
+            &reader,
+            Question {
+                table: of("u"),
+                ..all()
+            }
+        )
+        .await[..3],
+        [3001, 3002, 3003]
+    );
+    assert_eq!(
+        ids(
+            &reader,
+            Question {
+                table: of("none"),
+                ..all()
+            }
+        )
+        .await,
+        [0; 0]
+    );
+
+    let between = |since, until| Question {
+        since,
+        until,
+        ..all()
+    };
+    for (since, until, expected) in [
+        (Some(T0), Some(T0 + 10), &[3009, other][..]),
+        (Some(T0 + 11), None, &[3001, 3002, 3003, 3004, 3005]),
+        (None, Some(T0), &[3006]),
+        (Some(T0 + 21), None, &[]),
+        (None, Some(T0 - 5), &[]),
+    ] {
+        assert_eq!(
+            ids(&reader, between(since, until)).await,
+            expected,
+            "{since:?} {until:?}"
+        );
+        let of_table = Question {
+            table: of("u"),
+            ..between(since, until)
+        };
+        assert_eq!(
+            ids(&reader, of_table).await,
+            expected,
+            "{since:?} {until:?}"
+        );
+    }
+    let of_t = ids(
+        &reader,
+        Question {
+            table: of("u"),
+            ..between(Some(T0 + 10), Some(T0 + 11))
+        },
+    );
+    assert_eq!(of_t.await, [3007]);
+
+    let gtid = |number: u64| Question {
+        gtid: Some(format!("{origin}:{number}")),
+        ..all()
+    };
+    assert_eq!(
+        ids(&reader, gtid(3001)).await,
+        [3001, 3002, 3003, 3004, 3005]
+    );
+    assert_eq!(ids(&reader, gtid(3007)).await, [3007]);
+    assert_eq!(ids(&reader, gtid(2)).await, [3009]);
+    assert_eq!(ids(&reader, gtid(3008)).await, [0; 0]);
+    assert_eq!(ids(&reader, gtid(4000)).await, [0; 0]);
+    assert_eq!(ids(&reader, gtid(other)).await, [other]);
+    let session = Question {
+        connection_id: Some(u32::MAX),
+        limit: Some(3),
+        ..all()
+    };
+    assert_eq!(ids(&reader, session.clone()).await, [1, 2, 3]);
+    assert_eq!(
+        ids(
+            &reader,
+            Question {
+                newest_first: true,
+                ..session
+            }
+        )
+        .await,
+        [other, 3009, 3007]
+    );
+    assert_eq!(
+        ids(
+            &reader,
+            Question {
+                connection_id: Some(5),
+                ..all()
+            }
+        )
+        .await,
+        [0; 0]
+    );
+
+    let with = |column: &str, value: &str| Question {
+        values: vec![(column.into(), value.into())],
+        table: of("u"),
+        ..all()
+    };
+    let error = reader.ask(with("b", "null")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoSuchColumn, "{error}");
+    assert_eq!(ids(&reader, with("id", "1")).await.len(), 9);
+
+    // The same question again sees no more than the first time.
+    let mut answer = reader.ask(all()).await.unwrap();
+    let first = answer.next_page().await.unwrap();
+    assert_eq!(first[0].change_id, 1);
+    answer.rewind(true);
+    let mut more = Builder::new(other + 1);
+    more.row(u, Some("2"), Some(small), None).end();
+    index.write(two.source_id, more.covered()).await.unwrap();
+    assert_eq!(answer.next_page().await.unwrap()[0].change_id, other);
+    drop(answer);
+    assert_eq!(ids(&reader, of_key("u", &["2"])).await.len(), 4);
     reader.close().await.unwrap();
     index.close().await.unwrap();
 }

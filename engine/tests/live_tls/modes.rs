@@ -80,6 +80,7 @@ fn index(server: &Server, tls: &TlsOptions) -> Result<(), (ErrorKind, String)> {
         password: Secret::new(PASSWORD),
         host: "127.0.0.1".to_owned(),
         port: server.port,
+        more_hosts: Vec::new(),
         database: Some("kept".to_owned()),
         tls: tls.clone(),
     };

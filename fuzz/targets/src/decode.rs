@@ -2,7 +2,8 @@ use bintrail_engine::filter::Filter;
 use bintrail_engine::print::{Format, Printer};
 use bintrail_engine::table::Table;
 use bintrail_proto::binlog::checksum::Checksum;
-use bintrail_proto::binlog::decoder::Decoder;
+use bintrail_proto::binlog::decoder::{Decoder, Event, EventData};
+use bintrail_proto::binlog::transaction_payload::Unpacker;
 
 use crate::event;
 
@@ -21,14 +22,26 @@ pub fn decode(data: &[u8]) {
     printer.start_file("binlog.000001");
     let mut decoder = Decoder::for_file();
     let repair = (flags & 2 != 0).then_some(Checksum::None);
+    let mut unpacker = Unpacker::default();
+    let mut print = |event: &Event<'_>| {
+        if let Some(map) = printer.handle(event).unwrap() {
+            let valid_from = (printer.file().to_owned(), event.start);
+            printer.define(event, Table::from_event(map.into(), valid_from));
+        }
+    };
     event::for_each(rest, repair, |bytes| {
         let Ok(event) = decoder.decode(bytes) else {
             return;
         };
-        if let Some(map) = printer.handle(&event).unwrap() {
-            let valid_from = (printer.file().to_owned(), event.start);
-            printer.define(&event, Table::from_event(map.into(), valid_from));
+        if let EventData::TransactionPayload(payload) = &event.data {
+            let mut events = unpacker.events(payload).unwrap();
+            while let Ok(Some(packed)) = events.next() {
+                if let Ok(packed) = decoder.decode_packed(packed, &event) {
+                    print(&packed);
+                }
+            }
         }
+        print(&event);
     });
     drop(printer);
     assert!(out.is_empty() || out.ends_with(b"\n"));

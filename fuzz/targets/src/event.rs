@@ -6,6 +6,7 @@ use bintrail_proto::binlog::format_description::FormatDescription;
 use bintrail_proto::binlog::header::{EventType, HEADER_LEN};
 use bintrail_proto::binlog::rows::{Field, RowBuf, RowsEvent};
 use bintrail_proto::binlog::table_map::TableMap;
+use bintrail_proto::binlog::transaction_payload::Unpacker;
 use bintrail_proto::gtid_set::GtidSet;
 
 use crate::values;
@@ -36,7 +37,7 @@ pub fn event(data: &[u8]) {
                     assert_eq!(decoded.end - decoded.start, event.len() as u64);
                     assert_eq!(decoder.position(), decoded.end);
                 }
-                seen.check(&decoded, event);
+                seen.check(&decoder, &decoded, event);
             }
             Err(error) => {
                 super::check_error(&error, event.len());
@@ -112,10 +113,11 @@ fn is_within(part: &[u8], whole: &[u8]) -> bool {
 struct Seen {
     tables: HashMap<u64, TableMap>,
     buf: RowBuf,
+    unpacker: Unpacker,
 }
 
 impl Seen {
-    fn check(&mut self, event: &Event<'_>, bytes: &[u8]) {
+    fn check(&mut self, decoder: &Decoder, event: &Event<'_>, bytes: &[u8]) {
         assert!(is_within(event.body, bytes));
         assert_eq!(event.header.event_size as usize, bytes.len());
         let within = |part: &[u8]| assert!(is_within(part, bytes));
@@ -175,6 +177,21 @@ impl Seen {
                     assert!(body.len() / 1033 <= event.body.len());
                 }
             }
+            EventData::TransactionPayload(payload) => {
+                within(payload.payload());
+                let mut unpacker = std::mem::take(&mut self.unpacker);
+                let mut events = unpacker.events(payload).unwrap();
+                for _ in 0..256 {
+                    let Ok(Some(packed)) = events.next() else {
+                        break;
+                    };
+                    if let Ok(decoded) = decoder.decode_packed(packed, event) {
+                        assert_eq!((decoded.start, decoded.end), (event.start, event.end));
+                        self.check(decoder, &decoded, packed);
+                    }
+                }
+                self.unpacker = unpacker;
+            }
             EventData::RowsQuery(query) => within(query.statement),
             EventData::Heartbeat(heartbeat) => within(heartbeat.file.as_bytes()),
             EventData::Xid(_) | EventData::Stop | EventData::Other => {}
@@ -201,11 +218,22 @@ pub(crate) fn check_rows(table: &TableMap, event: &RowsEvent<'_>, buf: &mut RowB
                 number += 1;
                 for image in [row.before, row.after].into_iter().flatten() {
                     assert_eq!(image.fields().count(), table.columns.len());
+                    let mut changed = Vec::new();
+                    for change in image.changes() {
+                        assert!(is_within(change.diffs.as_bytes(), body));
+                        assert_eq!(
+                            image.field(change.column) == Field::Absent,
+                            change.applied.is_err()
+                        );
+                        changed.push(change.column);
+                    }
                     for (place, (column, field)) in image.fields().enumerate() {
                         assert_eq!(image.field(place), field);
                         let Field::Bytes(bytes) = field else { continue };
-                        assert!(is_within(bytes, body));
-                        taken += bytes.len();
+                        if !changed.contains(&place) {
+                            assert!(is_within(bytes, body));
+                            taken += bytes.len();
+                        }
                         let _ = values::print(column, bytes);
                     }
                 }

@@ -24,11 +24,13 @@ mod document;
 mod event;
 mod gtid_set;
 mod handshake;
+mod json_diff;
 mod jsonb;
 mod model;
 mod packet;
 mod rows;
 mod session;
+mod transaction_payload;
 mod value;
 mod values;
 
@@ -46,10 +48,12 @@ pub use chunking::chunking;
 pub use event::event;
 pub use gtid_set::{gtid_set_binary, gtid_set_text};
 pub use handshake::handshake;
+pub use json_diff::json_diff;
 pub use jsonb::{json_document, jsonb};
 pub use packet::packet;
 pub use rows::rows;
 pub use session::session;
+pub use transaction_payload::transaction_payload;
 
 #[cfg(feature = "engine")]
 pub use decode::decode;
@@ -71,11 +75,13 @@ pub const PROTO: &[Target] = &[
     ("gtid_set_binary", gtid_set_binary),
     ("gtid_set_text", gtid_set_text),
     ("handshake", handshake),
+    ("json_diff", json_diff),
     ("json_document", json_document),
     ("jsonb", jsonb),
     ("packet", packet),
     ("rows", rows),
     ("session", session),
+    ("transaction_payload", transaction_payload),
 ];
 
 /// The targets of `bintrail-engine`, and the one that compares with another decoder.

@@ -129,6 +129,9 @@ pub(crate) enum Width {
     Prefixed(u8),
 }
 
+/// The code of the type JSON, which the arrays behind multi-valued indexes do not have.
+pub(super) const JSON: u8 = code::JSON;
+
 /// `enum_field_types` of MySQL's `include/field_types.h`.
 mod code {
     pub(super) const DECIMAL: u8 = 0;

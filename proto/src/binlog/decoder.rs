@@ -15,6 +15,7 @@ use super::rotate::Rotate;
 use super::rows::RowsEvent;
 use super::rows_query::RowsQuery;
 use super::table_map::TableMap;
+use super::transaction_payload::TransactionPayload;
 use super::xa_prepare::XaPrepare;
 use super::xid::XidEvent;
 
@@ -65,6 +66,9 @@ pub enum EventData<'a> {
     BinlogCheckpoint(BinlogCheckpoint<'a>),
     /// MariaDB compressed it: [`Event::with_body`] makes it a plain event.
     Compressed(Compressed<'a>),
+    /// The events of a transaction, compressed together: an [`Unpacker`](super::transaction_payload::Unpacker)
+    /// gives them, and [`Decoder::decode_packed`] reads them.
+    TransactionPayload(TransactionPayload<'a>),
     /// The source is alive.
     Heartbeat(Heartbeat<'a>),
     /// The server stopped.
@@ -239,24 +243,60 @@ impl Decoder {
         })
     }
 
+    /// Reads an event that was in a TRANSACTION_PAYLOAD_EVENT, which is `payload`: its place is the payload's.
+    ///
+    /// # Errors
+    /// A body that does not fit its type; an event of a type that stands outside of transactions, or is a
+    /// payload itself.
+    pub fn decode_packed<'a>(
+        &self,
+        event: &'a [u8],
+        payload: &Event<'_>,
+    ) -> Result<Event<'a>, Error> {
+        let header = EventHeader::parse(event)?;
+        let body = event
+            .get(self.header_len..)
+            .ok_or(Error::new("event header", Kind::Truncated))?;
+        if !may_be_packed(header.event_type) {
+            return Err(Error {
+                what: "event header",
+                kind: Kind::Invalid("an event of this type cannot be in a payload"),
+                offset: 4,
+            });
+        }
+        let data = self.read(&header, body)?;
+        Ok(Event {
+            header,
+            start: payload.start,
+            end: payload.end,
+            body,
+            data,
+        })
+    }
+
     fn data<'a>(
         &mut self,
         header: &EventHeader,
         body: &'a [u8],
         event: &[u8],
     ) -> Result<EventData<'a>, Error> {
+        if header.event_type != EventType::FORMAT_DESCRIPTION_EVENT {
+            return self.read(header, body);
+        }
+        let format = FormatDescription::parse(body)?;
+        if format.checksum == Some(Checksum::Crc32) {
+            verify_format_description(event)?;
+        }
+        self.described = true;
+        self.checksum = format.checksum.unwrap_or_default();
+        self.header_len = usize::from(format.common_header_length);
+        self.flavor = format.server_version.flavor();
+        Ok(EventData::FormatDescription(format))
+    }
+
+    /// Reads the body of an event that changes nothing about how others are read.
+    fn read<'a>(&self, header: &EventHeader, body: &'a [u8]) -> Result<EventData<'a>, Error> {
         Ok(match header.event_type {
-            EventType::FORMAT_DESCRIPTION_EVENT => {
-                let format = FormatDescription::parse(body)?;
-                if format.checksum == Some(Checksum::Crc32) {
-                    verify_format_description(event)?;
-                }
-                self.described = true;
-                self.checksum = format.checksum.unwrap_or_default();
-                self.header_len = usize::from(format.common_header_length);
-                self.flavor = format.server_version.flavor();
-                EventData::FormatDescription(format)
-            }
             EventType::ROTATE_EVENT => EventData::Rotate(Rotate::parse(body)?),
             EventType::GTID_LOG_EVENT => EventData::Gtid(GtidEvent::parse(body)?),
             EventType::ANONYMOUS_GTID_LOG_EVENT => {
@@ -283,6 +323,9 @@ impl Decoder {
             EventType::HEARTBEAT_LOG_EVENT => EventData::Heartbeat(Heartbeat::parse_v1(body)?),
             EventType::HEARTBEAT_LOG_EVENT_V2 => EventData::Heartbeat(Heartbeat::parse_v2(body)?),
             EventType::STOP_EVENT => EventData::Stop,
+            EventType::TRANSACTION_PAYLOAD_EVENT => {
+                EventData::TransactionPayload(TransactionPayload::parse(body)?)
+            }
             EventType::ANNOTATE_ROWS_EVENT => EventData::RowsQuery(annotate_rows(body)),
             EventType::GTID_EVENT => {
                 EventData::MariadbGtid(MariadbGtidEvent::parse(body, header.server_id)?)
@@ -341,6 +384,28 @@ impl Decoder {
         };
         (end.saturating_sub(u64::from(header.event_size)), end)
     }
+}
+
+/// Can an event of this type be in a transaction behind its GTID, and so in its payload?
+const fn may_be_packed(event_type: EventType) -> bool {
+    Compressed::plain(event_type).is_none()
+        && !matches!(
+            event_type,
+            EventType::FORMAT_DESCRIPTION_EVENT
+                | EventType::ROTATE_EVENT
+                | EventType::STOP_EVENT
+                | EventType::BINLOG_CHECKPOINT_EVENT
+                | EventType::HEARTBEAT_LOG_EVENT
+                | EventType::HEARTBEAT_LOG_EVENT_V2
+                | EventType::PREVIOUS_GTIDS_LOG_EVENT
+                | EventType::GTID_LOG_EVENT
+                | EventType::ANONYMOUS_GTID_LOG_EVENT
+                | EventType::GTID_TAGGED_LOG_EVENT
+                | EventType::GTID_EVENT
+                | EventType::GTID_LIST_EVENT
+                | EventType::START_ENCRYPTION_EVENT
+                | EventType::TRANSACTION_PAYLOAD_EVENT
+        )
 }
 
 /// The least position at or behind `before` whose low 32 bits are `log_pos`.

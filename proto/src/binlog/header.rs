@@ -54,7 +54,25 @@ impl EventHeader {
             });
         };
         let [
-            t0, t1, t2, t3, event_type, i0, i1, i2, i3, s0, s1, s2, s3, p0, p1, p2, p3, f0, f1,
+            t0,
+            t1,
+            t2,
+            t3,
+            event_type,
+            i0,
+            i1,
+            i2,
+            i3,
+            s0,
+            s1,
+            s2,
+            s3,
+            p0,
+            p1,
+            p2,
+            p3,
+            f0,
+            f1,
         ] = *header;
         let event_size = u32::from_le_bytes([s0, s1, s2, s3]);
         if usize::try_from(event_size).is_ok_and(|size| size < HEADER_LEN) {
@@ -193,6 +211,17 @@ mod tests {
         assert_eq!(header.flags, 0);
         assert!(!header.is_artificial());
         assert_eq!(header.event_type.to_string(), "ROTATE_EVENT (4)");
+    }
+
+    /// `Log_event_type` of MySQL 9.7 and what older servers had there, and MariaDB's own.
+    #[test]
+    fn every_type_has_a_name() {
+        let named = |code| EventType(code).name() != "UNKNOWN_EVENT";
+        let codes: Vec<u8> = (0..=255).filter(|code| named(*code)).collect();
+        assert!(codes.into_iter().eq((1..=42).chain(160..=171)));
+        assert_eq!(EventType(0).to_string(), "UNKNOWN_EVENT (0)");
+        assert_eq!(EventType(39).name(), "PARTIAL_UPDATE_ROWS_EVENT");
+        assert_eq!(EventType(26).name(), "INCIDENT_EVENT");
     }
 
     #[test]

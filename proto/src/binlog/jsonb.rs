@@ -25,13 +25,15 @@ mod container;
 mod escape;
 mod number;
 mod opaque;
+mod part;
 mod print;
 mod scalar;
 mod temporal;
 
-pub use escape::{push_escaped, write_string};
 pub use container::{Array, Object};
+pub use escape::{push_escaped, write_string};
 pub use opaque::Opaque;
+pub(crate) use part::{Part, is_container, is_inlined, is_object, parts, take_part};
 pub use print::Style;
 
 use crate::error::{Error, Kind, Parsed};

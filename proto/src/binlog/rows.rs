@@ -1,13 +1,19 @@
-//! WRITE_ROWS, UPDATE_ROWS and DELETE_ROWS events, v1 (23–25) and v2 (30–32).
+//! WRITE_ROWS, UPDATE_ROWS and DELETE_ROWS events, v1 (23–25) and v2 (30–32), and PARTIAL_UPDATE_ROWS_EVENT (39).
 
-use crate::error::{Error, Fault, Kind, Parsed, read};
+mod partial;
+
+pub use partial::DocumentChange;
+
+use crate::error::{Error, Fault, Kind, Parsed, read, read_prefix};
 use crate::primitive::{bytes, int_lenenc, int2, int6, length, rest};
 
 use super::column::Width;
 use super::extra_row_info::{self, Partition};
 use super::header::EventType;
+use super::json_diff::JsonDiffs;
 use super::table_map::{Column, MAX_COLUMNS, TableMap, bit};
 use super::value::Value;
+use partial::Partial;
 
 /// What a rows event does to its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +38,17 @@ pub enum RowsKind {
 /// string<EOF> rows: for each image, a NULL bit for each column present, then the values
 /// ```
 ///
-/// Source: MySQL source documentation, `mysql::binlog::event::Rows_event`; WL#5917 for v2.
+/// PARTIAL_UPDATE_ROWS_EVENT is an update v2. In its rows an after image has in front
+///
+/// ```text
+/// int<lenenc> 1: some documents are logged by their changes; 0: none is
+/// if 1:       string<n> is it this one? 1 bit for each JSON column of the table
+/// ```
+///
+/// and such a document's value is [`JsonDiffs`].
+///
+/// Source: MySQL source documentation, `mysql::binlog::event::Rows_event`; WL#5917 for v2, WL#2955 for
+/// partial updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowsEvent<'a> {
     /// What it does.
@@ -43,6 +59,8 @@ pub struct RowsEvent<'a> {
     pub flags: u16,
     /// Which partition of the table the rows are in.
     pub partition: Option<Partition>,
+    /// Some documents are logged by their changes.
+    partial: bool,
     columns: usize,
     before: Present<'a>,
     after: Present<'a>,
@@ -85,7 +103,9 @@ impl<'a> RowsEvent<'a> {
     pub const fn kind_of(event_type: EventType) -> Option<(RowsKind, bool)> {
         Some(match event_type {
             EventType::WRITE_ROWS_EVENT => (RowsKind::Write, true),
-            EventType::UPDATE_ROWS_EVENT => (RowsKind::Update, true),
+            EventType::UPDATE_ROWS_EVENT | EventType::PARTIAL_UPDATE_ROWS_EVENT => {
+                (RowsKind::Update, true)
+            }
             EventType::DELETE_ROWS_EVENT => (RowsKind::Delete, true),
             EventType::WRITE_ROWS_EVENT_V1 => (RowsKind::Write, false),
             EventType::UPDATE_ROWS_EVENT_V1 => (RowsKind::Update, false),
@@ -102,7 +122,9 @@ impl<'a> RowsEvent<'a> {
         let Some((kind, v2)) = Self::kind_of(event_type) else {
             return Err(Error::new(WHAT, Kind::Unsupported("this event type")));
         };
-        read(WHAT, body, |input| Self::fields(kind, v2, input))
+        let mut event = read(WHAT, body, |input| Self::fields(kind, v2, input))?;
+        event.partial = matches!(event_type, EventType::PARTIAL_UPDATE_ROWS_EVENT);
+        Ok(event)
     }
 
     fn fields(kind: RowsKind, v2: bool, input: &'a [u8]) -> Parsed<'a, Self> {
@@ -152,6 +174,7 @@ impl<'a> RowsEvent<'a> {
                 table_id,
                 flags,
                 partition,
+                partial: false,
                 columns,
                 before,
                 after,
@@ -197,7 +220,7 @@ impl<'a> RowsEvent<'a> {
         self.check(table)?;
         let (mut at, mut count) = (0, u64::from(self.is_row_of_no_bytes()));
         while at < self.end {
-            at = self.carve_row(table, at, |_| {}, |_| {})?;
+            (at, _) = self.carve_row(table, at, |_| {}, |_| {})?;
             count = count.saturating_add(1);
         }
         Ok(count)
@@ -214,7 +237,8 @@ impl<'a> RowsEvent<'a> {
         }
     }
 
-    /// Finds the values of the row at `start`; returns where the next one starts.
+    /// Finds the values of the row at `start`; returns where the next one starts, and which of the JSON columns
+    /// are logged by their changes.
     #[inline(always)]
     fn carve_row(
         &self,
@@ -222,10 +246,14 @@ impl<'a> RowsEvent<'a> {
         start: u32,
         before: impl FnMut(Span),
         after: impl FnMut(Span),
-    ) -> Result<u32, Error> {
+    ) -> Result<(u32, &'a [u8]), Error> {
         let mut at = start;
+        let mut changed = &[][..];
         if self.kind != RowsKind::Write {
             at = self.carve(table, self.before, at, before)?;
+        }
+        if self.partial {
+            (at, changed) = self.carve_changed(table, at)?;
         }
         if self.kind != RowsKind::Delete {
             at = self.carve(table, self.after, at, after)?;
@@ -233,7 +261,26 @@ impl<'a> RowsEvent<'a> {
         if at == start {
             return Err(self.fault(at, Kind::Invalid("a row of no bytes")));
         }
-        Ok(at)
+        Ok((at, changed))
+    }
+
+    /// What a partial update has in front of its after image: a bit for each JSON column, or nothing.
+    fn carve_changed(&self, table: &TableMap, at: u32) -> Result<(u32, &'a [u8]), Error> {
+        const PARTIAL_JSON_UPDATES: u64 = 1;
+        let input = self.rows.get(at as usize..).unwrap_or_default();
+        let parsed = read_prefix(WHAT, input, |input| {
+            let (rest, options) = int_lenenc(input)?;
+            let bits = match options {
+                0 => 0,
+                PARTIAL_JSON_UPDATES => table.json_columns.len().div_ceil(8),
+                _ => return Err(Fault::at(input, Kind::Unsupported("this row value option"))),
+            };
+            bytes(bits)(rest)
+        });
+        let (rest, changed) = parsed.map_err(|error| self.fault(at, error.kind))?;
+        let taken = input.len().saturating_sub(rest.len());
+        let (_, end) = self.take(at, taken)?;
+        Ok((end, changed))
     }
 
     /// Finds the values of the image at `start`; returns where it ends.
@@ -339,7 +386,16 @@ impl Span {
         len: u32::MAX - 1,
     };
 
-    /// Where it ends, which is not behind the rows' end.
+    /// For documents that a partial update makes, which stand behind the rows' end.
+    fn new(start: usize, len: usize) -> Option<Self> {
+        let span = Self {
+            start: u32::try_from(start).ok()?,
+            len: u32::try_from(len).ok()?,
+        };
+        (span.len < Self::ABSENT.len).then_some(span)
+    }
+
+    /// Where a value of the event's rows ends, which is not behind their end.
     #[inline]
     const fn end(self) -> u32 {
         self.start.wrapping_add(self.len)
@@ -351,6 +407,7 @@ impl Span {
 pub struct RowBuf {
     before: Vec<Span>,
     after: Vec<Span>,
+    partial: Partial,
 }
 
 /// Puts spans into `slots`, one after another; there are as many as columns.
@@ -393,12 +450,22 @@ impl<'b> Rows<'b> {
         if !self.advance()? {
             return Ok(None);
         }
-        let kind = self.event.kind;
-        let (table, data) = (self.table, self.event.rows);
-        let image = |spans| Image { table, data, spans };
+        let (event, table, data) = (&self.event, self.table, self.event.rows);
+        let RowBuf {
+            before,
+            after,
+            partial,
+        } = &*self.buf;
+        let partial = event.partial.then_some(partial);
+        let image = |spans, partial| Image {
+            table,
+            data,
+            spans,
+            partial,
+        };
         Ok(Some(Row {
-            before: (kind != RowsKind::Write).then(|| image(self.buf.before.as_slice())),
-            after: (kind != RowsKind::Delete).then(|| image(self.buf.after.as_slice())),
+            before: (event.kind != RowsKind::Write).then(|| image(before.as_slice(), None)),
+            after: (event.kind != RowsKind::Delete).then(|| image(after.as_slice(), partial)),
         }))
     }
 
@@ -407,24 +474,26 @@ impl<'b> Rows<'b> {
         if self.at >= self.event.end && !self.no_bytes {
             return Ok(false);
         }
-        let RowBuf { before, after } = &mut *self.buf;
+        let RowBuf {
+            before,
+            after,
+            partial,
+        } = &mut *self.buf;
         if std::mem::take(&mut self.no_bytes) {
             after.fill(Span::ABSENT);
             return Ok(true);
         }
-        let carved = self.event.carve_row(
-            self.table,
-            self.at,
-            into_slots(before),
-            into_slots(after),
-        );
-        match carved {
-            Ok(end) => {
+        let (event, table) = (&self.event, self.table);
+        match event.carve_row(table, self.at, into_slots(before), into_slots(after)) {
+            Ok((end, changed)) => {
                 self.at = end;
+                if event.partial {
+                    partial.patch(table, changed, event.rows, before, after);
+                }
                 Ok(true)
             }
             Err(error) => {
-                self.at = self.event.end;
+                self.at = event.end;
                 Err(error)
             }
         }
@@ -446,6 +515,8 @@ pub struct Image<'r> {
     table: &'r TableMap,
     data: &'r [u8],
     spans: &'r [Span],
+    /// Of an after image in PARTIAL_UPDATE_ROWS_EVENT.
+    partial: Option<&'r Partial>,
 }
 
 /// A column in an [`Image`], its value's bytes still as the event has them.
@@ -493,14 +564,37 @@ impl<'r> Image<'r> {
             Span::ABSENT => Field::Absent,
             Span { start, len } => {
                 let (start, len) = (start as usize, len as usize);
-                // Carved from the same data, so it is always there.
-                Field::Bytes(
-                    self.data
-                        .get(start..start.wrapping_add(len))
-                        .unwrap_or_default(),
-                )
+                // Carved from the same data, so it is always there, unless it was made by a partial update.
+                let bytes = self.data.get(start..start.wrapping_add(len));
+                Field::Bytes(bytes.unwrap_or_else(|| self.patched(start, len)))
             }
         }
+    }
+
+    #[cold]
+    fn patched(&self, start: usize, len: usize) -> &'r [u8] {
+        let patched = self.partial.map_or(&[][..], |partial| &partial.patched);
+        let start = start.wrapping_sub(self.data.len());
+        patched
+            .get(start..start.wrapping_add(len))
+            .unwrap_or_default()
+    }
+
+    /// The documents that PARTIAL_UPDATE_ROWS_EVENT logs by their changes, in column order. In the image they are
+    /// whole, but for those whose changes could not be applied: they are absent.
+    pub fn changes(&self) -> impl Iterator<Item = DocumentChange<'r>> + use<'r> {
+        let data = self.data;
+        let changes = self.partial.map_or(&[][..], |partial| &partial.changes);
+        changes.iter().map(move |change| {
+            let Span { start, len } = change.diffs;
+            let (start, len) = (start as usize, len as usize);
+            let bytes = data.get(start..start.wrapping_add(len));
+            DocumentChange {
+                column: change.column.into(),
+                diffs: JsonDiffs::new(bytes.unwrap_or_default()),
+                applied: change.applied,
+            }
+        })
     }
 }
 

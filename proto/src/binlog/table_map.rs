@@ -3,7 +3,7 @@
 use crate::error::{Error, Fault, Kind, Parsed, read, read_prefix};
 use crate::primitive::{bytes, int_lenenc, int1, int2, int6, length, string_lenenc};
 
-use super::column::{ColumnType, Width};
+use super::column::{ColumnType, JSON, Width};
 use super::format_description::Flavor;
 use super::optional_metadata;
 use super::value::charset::Charset;
@@ -40,6 +40,8 @@ pub struct TableMap {
     /// with `binlog_row_metadata=FULL` (column names are there) that means there is none.
     pub primary_key: Option<Box<[u16]>>,
     pub(super) widths: Box<[Width]>,
+    /// The numbers of the columns of the type JSON, from 0.
+    pub(super) json_columns: Box<[u16]>,
 }
 
 /// A column of a [`TableMap`]. What the event does not say is `None`.
@@ -159,6 +161,11 @@ impl TableMap {
             .iter()
             .map(|column| column.column_type.width())
             .collect();
+        let json_columns = (0..)
+            .zip(&columns)
+            .filter(|(_, column)| column.type_code == JSON)
+            .map(|(number, _)| number)
+            .collect();
         Ok((
             input,
             Self {
@@ -168,6 +175,7 @@ impl TableMap {
                 columns: columns.into(),
                 primary_key: primary_key.map(Vec::into_boxed_slice),
                 widths,
+                json_columns,
             },
         ))
     }

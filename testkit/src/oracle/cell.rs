@@ -43,6 +43,15 @@ pub enum Cell {
     Bytes(Vec<u8>),
     /// A JSON text.
     Json(String),
+    /// What functions make of the JSON text that the column had before: a partial update.
+    Changed {
+        /// The text, as an expression of the column's name in the output: `JSON_REPLACE(@2, '$.a', 1)`.
+        call: String,
+        /// That name.
+        name: String,
+        /// What it stands for.
+        before: String,
+    },
     /// A VECTOR, to six digits.
     Vector(Vec<f64>),
 }

@@ -7,6 +7,8 @@
 //! - a SET's bytes are printed lowest first, as if they were a BIT;
 //! - DATE is printed with colons, and YEAR 0 as 1900;
 //! - trailing zeros of BINARY are not in the binlog and not printed;
+//! - a document of which only changes are logged (`binlog_row_value_options=PARTIAL_JSON`) is printed as the functions that
+//!   make it of the one before, over several lines;
 //! - a GEOMETRY column is not known to it, NULL or not: the rest of the row, and all further rows
 //!   of the event, are missing. Those events are read from the file itself, by [`raw`].
 
@@ -214,6 +216,8 @@ struct Reader {
     rows_event: Option<(String, usize)>,
     /// Was a value met that `mysqlbinlog` does not know?
     unknown: bool,
+    /// The place and the first lines of a document that is printed by its changes.
+    changed: Option<(usize, String)>,
     current: Option<Transaction>,
 }
 
@@ -257,6 +261,7 @@ impl Reader {
             maps: HashMap::new(),
             rows_event: None,
             unknown: false,
+            changed: None,
             current: None,
         })
     }
@@ -381,7 +386,7 @@ impl Reader {
                 let id = kind.rsplit(' ').next().unwrap_or_default();
                 self.maps.insert(id.to_owned(), (self.position, self.end));
             }
-            "Write_rows" | "Update_rows" | "Delete_rows" => {
+            "Write_rows" | "Update_rows" | "Update_rows_partial" | "Delete_rows" => {
                 let id = kind
                     .split_once("table id ")
                     .ok_or("a rows event without a table")?
@@ -390,7 +395,13 @@ impl Reader {
                 let first = self.transaction()?.rows.len();
                 self.rows_event = Some((id, first));
             }
-            "Start" | "Previous-GTIDs" | "Rotate" | "Stop" | "Rows_query" => {}
+            // Behind a payload come the events in it, with its place.
+            "Start"
+            | "Previous-GTIDs"
+            | "Rotate"
+            | "Stop"
+            | "Rows_query"
+            | "Transaction_Payload" => {}
             other => return Err(format!("an unknown event, {other}").into()),
         }
         Ok(false)
@@ -442,6 +453,9 @@ impl Reader {
         if self.unknown {
             return Ok(());
         }
+        if self.changed.is_some() {
+            return self.changed_line(rest);
+        }
         if let Some(cell) = rest.strip_prefix(b"   @") {
             let equals = cell
                 .iter()
@@ -453,22 +467,11 @@ impl Reader {
                 self.unknown = true;
                 return Ok(());
             }
-            let cell = cell::parse(value)?;
-            let part = self.part;
-            let row = self
-                .transaction()?
-                .rows
-                .last_mut()
-                .ok_or("a value outside of a row")?;
-            let image = match part {
-                Part::Before => &mut row.before,
-                Part::After => &mut row.after,
-            };
-            image
-                .as_mut()
-                .ok_or("a value in no image")?
-                .push((place, cell));
-            return Ok(());
+            if value.starts_with(b"JSON_") || value.starts_with(b"@") {
+                self.changed = Some((place, String::new()));
+                return self.changed_line(value);
+            }
+            return self.value(place, cell::parse(value)?);
         }
         let text = std::str::from_utf8(rest)?.trim_start();
         if text == "WHERE" || text == "SET" {
@@ -511,6 +514,45 @@ impl Reader {
             }
         }
         Err("a row line that is not understood".into())
+    }
+
+    fn value(&mut self, place: usize, cell: Cell) -> Result<()> {
+        let part = self.part;
+        let row = self
+            .transaction()?
+            .rows
+            .last_mut()
+            .ok_or("a value outside of a row")?;
+        let image = match part {
+            Part::Before => &mut row.before,
+            Part::After => &mut row.after,
+        };
+        image
+            .as_mut()
+            .ok_or("a value in no image")?
+            .push((place, cell));
+        Ok(())
+    }
+
+    /// A line of a document that is printed by its changes; the last one has the comment.
+    fn changed_line(&mut self, line: &[u8]) -> Result<()> {
+        let (place, mut call) = self.changed.take().ok_or("changes of nothing")?;
+        let line = std::str::from_utf8(line)?.trim_start();
+        let Some((last, _)) = line.rsplit_once(" /* JSON meta=") else {
+            call.push_str(line);
+            self.changed = Some((place, call));
+            return Ok(());
+        };
+        call.push_str(last);
+        let row = self.transaction()?.rows.last();
+        let before = row.and_then(|row| row.before.as_ref());
+        let mut before = before.into_iter().flatten();
+        let Some((_, Cell::Json(before))) = before.find(|(column, _)| *column == place) else {
+            return Err("changes of a document that is not in the before image".into());
+        };
+        let before = before.clone();
+        let name = format!("@{place}");
+        self.value(place, Cell::Changed { call, name, before })
     }
 
     /// Reads the rows of an event from the file when `mysqlbinlog` could not print them.

@@ -4,9 +4,11 @@
 //! more. A broken connection is made anew by the next call; the sources must then be attached again.
 
 mod connect;
+pub(crate) mod facts;
 mod fault;
 mod load;
 mod partitions;
+mod read;
 mod session;
 
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::error::{ErrorKind, Result};
+use super::read::{Rows, Select};
 use super::record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
 use crate::dsn::MySqlDsn;
 use fault::Fault;
@@ -145,12 +148,6 @@ impl MySqlIndex {
         self.done(state, session, result)
     }
 
-    pub(super) async fn reset(&self, source_id: u32) -> Result<()> {
-        let (state, mut session) = self.session().await?;
-        let result = timed(session.reset(source_id)).await;
-        self.done(state, session, result)
-    }
-
     pub(super) async fn keep_alive(&self) -> Result<()> {
         let (state, mut session) = self.session().await?;
         let result = timed(session.ping()).await;
@@ -160,6 +157,12 @@ impl MySqlIndex {
     pub(super) async fn statuses(&self) -> Result<Vec<SourceStatus>> {
         let (state, mut session) = self.session().await?;
         let result = timed(session.statuses()).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn read(&self, select: Select, room: usize) -> Result<Rows> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.read(&select, room)).await;
         self.done(state, session, result)
     }
 

@@ -1,6 +1,6 @@
 //! What is asked of the index server over one connection.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,8 +13,8 @@ use super::super::convert::{
 };
 use super::super::error::{ErrorKind, IndexError};
 use super::super::record::{
-    Attached, Batch, Checkpoint, Micros, Source, SourceServer, SourceStatus, StreamState, TableVersion,
-    change_ids_of,
+    Attached, Batch, Checkpoint, Micros, Source, SourceServer, SourceStatus, StreamState,
+    TableVersion, change_ids_of,
 };
 use super::super::time::{now, timestamp};
 use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
@@ -46,7 +46,7 @@ pub(super) struct Ghost {
 
 #[derive(Debug)]
 pub(super) struct Session {
-    conn: Conn,
+    pub(super) conn: Conn,
     ghost: Ghost,
     /// The sources whose locks it has and whose rows are what the checkpoint says.
     attached: HashSet<u32>,
@@ -154,6 +154,20 @@ impl Session {
 
     /// Every step may have been done before: the version comes last.
     async fn create(&mut self) -> Result<(), Fault> {
+        let first: HashMap<String, String> = self
+            .conn
+            .query::<(String, String), _>(
+                "SELECT table_name AS t, column_name AS c FROM information_schema.columns
+                 WHERE table_schema = DATABASE() AND ordinal_position = 1",
+            )
+            .await?
+            .into_iter()
+            .collect();
+        for (table, column) in convert::tables_of(SCHEMA) {
+            if first.get(table).is_some_and(|first| first != column) {
+                return Err(convert::foreign(table).into());
+            }
+        }
         for statement in SCHEMA.split_inclusive(";\n") {
             self.conn.query_drop(statement).await?;
         }
@@ -168,7 +182,8 @@ impl Session {
 
     /// From version 1. Every step may have been done before, by one that was cut off.
     async fn upgrade(&mut self) -> Result<(), Fault> {
-        let add = "ALTER TABLE stream_state ADD COLUMN binlog_created INT UNSIGNED AFTER binlog_position";
+        let add =
+            "ALTER TABLE stream_state ADD COLUMN binlog_created INT UNSIGNED AFTER binlog_position";
         match self.conn.query_drop(add).await {
             // ER_DUP_FIELDNAME
             Err(Error::Server(error)) if error.code == 1060 => {}
@@ -326,10 +341,7 @@ impl Session {
 
     async fn lock(&mut self, source_id: u32, before: &[Ghost]) -> Result<(), Fault> {
         let database: Option<String> = self.conn.query_first("SELECT DATABASE()").await?;
-        // Lock names are short and of any case, database names are not.
-        let digest = Sha256::digest(database.unwrap_or_default());
-        let short: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
-        let name = format!("bintrail-{short}-{source_id}");
+        let name = lock_name(&database.unwrap_or_default(), source_id);
         // Again in the same session only counts up.
         let used: Option<Option<u32>> = self
             .conn
@@ -619,14 +631,6 @@ impl Session {
         .await
     }
 
-    pub(super) async fn reset(&mut self, source_id: u32) -> Result<(), Fault> {
-        self.update(
-            "UPDATE stream_state SET mode = NULL WHERE source_id = ?",
-            (source_id,).into(),
-        )
-        .await
-    }
-
     /// Updates the one row of `stream_state`. The driver asks for rows found, not rows changed.
     async fn update(&mut self, sql: &str, params: Params) -> Result<(), Fault> {
         self.conn.exec_drop(sql, params).await?;
@@ -706,6 +710,14 @@ impl Session {
     }
 }
 
+/// The lock of the one writer for a source.
+pub(super) fn lock_name(database: &str, source_id: u32) -> String {
+    // Lock names are short and of any case, database names are not.
+    let digest = Sha256::digest(database);
+    let short: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
+    format!("bintrail-{short}-{source_id}")
+}
+
 /// Reads [`STATE`] from column `at` on.
 fn read_state(row: &Row, at: usize) -> Result<StreamState, Fault> {
     let mode: Option<String> = get(row, at)?;
@@ -738,7 +750,7 @@ fn read_state(row: &Row, at: usize) -> Result<StreamState, Fault> {
     })
 }
 
-fn get<T: FromValue>(row: &Row, at: usize) -> Result<T, Fault> {
+pub(super) fn get<T: FromValue>(row: &Row, at: usize) -> Result<T, Fault> {
     row.get_opt(at)
         .unwrap_or_else(|| Err(FromValueError(mysql_async::Value::NULL)))
         .map_err(|error| convert::damaged(error).into())

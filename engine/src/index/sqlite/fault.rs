@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use super::super::error::{ErrorKind, IndexError};
 
@@ -35,8 +35,12 @@ impl Fault {
             Self::Sqlite(error) => error,
         };
         let path = path.display();
+        let full = error.sqlite_error().is_some_and(|error| {
+            // What a disk without room makes of the file that is shared by the index's readers.
+            error.code == ErrorCode::DiskFull || error.extended_code == ffi::SQLITE_IOERR_SHMSIZE
+        });
         let (kind, cause) = match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => (
+            _ if full => (
                 ErrorKind::Full,
                 "there is no room for the index {}: free some space on its disk",
             ),
@@ -63,6 +67,10 @@ impl Fault {
             Some(ErrorCode::TooBig) => (
                 ErrorKind::TooLarge,
                 "a row is larger than the index {} takes: leave its table out with --tables",
+            ),
+            Some(ErrorCode::SystemIoFailure) => (
+                ErrorKind::Other,
+                "the index {} cannot be read or written: look after its disk, and the room on it",
             ),
             _ => (ErrorKind::Other, "the index {} does not take this"),
         };

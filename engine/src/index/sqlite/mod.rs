@@ -7,7 +7,9 @@
 //! index of some seconds earlier, and the stream repeats those seconds from the binlog.
 //! `FULL` would cost one disk flush a batch and save only that.
 
+pub(crate) mod facts;
 mod fault;
+mod read;
 mod store;
 mod write;
 
@@ -18,6 +20,7 @@ use std::thread;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::{ErrorKind, IndexError, Result};
+use super::read::{Rows, Select};
 use super::record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
 use fault::Fault;
 use store::Store;
@@ -127,12 +130,12 @@ impl SqliteIndex {
             .await
     }
 
-    pub(super) async fn reset(&self, source_id: u32) -> Result<()> {
-        self.call(move |store| store.reset(source_id)).await
-    }
-
     pub(super) async fn statuses(&self) -> Result<Vec<SourceStatus>> {
         self.call(|store| store.statuses()).await
+    }
+
+    pub(super) async fn read(&self, select: Select, room: usize) -> Result<Rows> {
+        self.call(move |store| store.read(&select, room)).await
     }
 
     pub(super) async fn close(self) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,8 +15,7 @@ use super::super::convert::{
 use super::super::error::{ErrorKind, IndexError};
 use super::super::record::{
     Attached, Batch, Checkpoint, Micros, Source, SourceServer, SourceStatus, StreamState,
-    TableVersion,
-    change_ids_of,
+    TableVersion, change_ids_of,
 };
 use super::super::time::now;
 use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
@@ -33,7 +33,7 @@ const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_i
    gap_lost_at, gap_lost_detail, capture_skips, binlog_created";
 
 pub(super) struct Store {
-    connection: Connection,
+    pub(super) connection: Connection,
     path: PathBuf,
     locks: HashMap<u32, File>,
     /// The sources whose rows are what the checkpoint says.
@@ -50,6 +50,9 @@ impl Store {
             flags |= OpenFlags::SQLITE_OPEN_CREATE;
         }
         let connection = Connection::open_with_flags(path, flags)?;
+        // Its name for locks: the same whatever links lead to it.
+        let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        refuse_hard_links(path)?;
         connection.busy_timeout(BUSY)?;
         connection.set_prepared_statement_cache_capacity(32);
         let mut store = Self {
@@ -83,6 +86,10 @@ impl Store {
         &self.path
     }
 
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     fn refuse_newer(&self) -> Result<(), Fault> {
         match version(&self.connection)? {
             Some(found) if found > SCHEMA_VERSION => Err(IndexError::new(
@@ -101,7 +108,7 @@ impl Store {
     fn create(&mut self) -> Result<(), Fault> {
         self.connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-             PRAGMA foreign_keys = OFF; PRAGMA cache_size = -65536;
+             PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384;
              PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
         )?;
         // Immediate: of two that start at once, the second sees what the first has made.
@@ -112,6 +119,18 @@ impl Store {
         if found == Some(1) {
             transaction
                 .execute_batch("ALTER TABLE stream_state ADD COLUMN binlog_created INTEGER")?;
+        }
+        for (table, column) in convert::tables_of(SCHEMA) {
+            let first: Option<String> = transaction
+                .query_row(
+                    "SELECT name FROM pragma_table_info(?1) WHERE cid = 0",
+                    [table],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            if first.is_some_and(|first| first != column) {
+                return Err(convert::foreign(table).into());
+            }
         }
         transaction.execute_batch(SCHEMA)?;
         if found != Some(SCHEMA_VERSION) {
@@ -220,9 +239,7 @@ impl Store {
         if self.locks.contains_key(&source_id) {
             return Ok(());
         }
-        let mut path = self.path.clone().into_os_string();
-        path.push(format!(".source-{source_id}.lock"));
-        let path = PathBuf::from(path);
+        let path = lock_path(&self.path, source_id);
         match take_lock(&path).map_err(|error| cannot_lock(&path, &error))? {
             Ok(file) => {
                 self.locks.insert(source_id, file);
@@ -353,13 +370,6 @@ impl Store {
         )
     }
 
-    pub(super) fn reset(&self, source_id: u32) -> Result<(), Fault> {
-        self.update(
-            "UPDATE stream_state SET mode = NULL WHERE source_id = ?1",
-            params![source_id],
-        )
-    }
-
     fn update(&self, sql: &str, params: &[&dyn ToSql]) -> Result<(), Fault> {
         match self.connection.prepare_cached(sql)?.execute(params)? {
             1 => Ok(()),
@@ -487,6 +497,21 @@ fn version(connection: &Connection) -> rusqlite::Result<Option<u32>> {
     })
 }
 
+/// SQLite keeps what is not in the file yet beside it, under its name: writers by two names would destroy it.
+fn refuse_hard_links(path: &Path) -> Result<(), IndexError> {
+    match std::fs::metadata(path) {
+        Ok(file) if file.nlink() > 1 => Err(IndexError::new(
+            ErrorKind::Unfit,
+            format!(
+                "the index {} has {} names (hard links), by which two streams would destroy it: remove all but one",
+                path.display(),
+                file.nlink()
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn missing(path: &Path) -> IndexError {
     IndexError::new(
         ErrorKind::Missing,
@@ -496,6 +521,13 @@ fn missing(path: &Path) -> IndexError {
             path.display()
         ),
     )
+}
+
+/// The file whose lock the one writer for a source has.
+pub(super) fn lock_path(path: &Path, source_id: u32) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(format!(".source-{source_id}.lock"));
+    path.into()
 }
 
 /// Takes the lock of a file, or says who has it. The file stays when the lock goes: deleting it

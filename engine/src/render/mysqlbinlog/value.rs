@@ -216,7 +216,7 @@ fn write_bits(out: &mut Vec<u8>, bytes: &[u8], bits: usize) {
 
 /// Appends a string, its control characters, quotes and backslashes escaped; all else as it is, in
 /// the column's character set.
-fn string(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn string(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'\'');
     for &byte in bytes {
         match byte {

@@ -60,6 +60,16 @@ impl<'a> Array<'a> {
     pub(super) const fn header(&self) -> (usize, usize) {
         (self.0.span.start, self.0.header)
     }
+
+    /// Type and place of the value at `index`, which is below the count.
+    pub(super) fn locate(&self, index: usize) -> Result<(u8, Span<'a>), Error> {
+        self.0.locate(index)
+    }
+
+    /// How many bytes it says that it takes.
+    pub(super) const fn size(&self) -> usize {
+        self.0.span.end.saturating_sub(self.0.span.start)
+    }
 }
 
 impl<'a> Object<'a> {
@@ -110,6 +120,11 @@ impl<'a> Object<'a> {
     }
 
     fn key(&self, index: usize) -> Result<&'a str, Error> {
+        self.key_at(index).map(|(_, key)| key)
+    }
+
+    /// The key, and where it stands in the document.
+    fn key_at(&self, index: usize) -> Result<(usize, &'a str), Error> {
         let Container {
             span,
             large,
@@ -130,12 +145,27 @@ impl<'a> Object<'a> {
             .get(start..end)
             .filter(|_| offset >= header && end <= span.end)
             .ok_or_else(|| fault(entry, Kind::Invalid("key outside of its object")))?;
-        str::from_utf8(key).map_err(|_| fault(start, Kind::Invalid("key is not UTF-8")))
+        match str::from_utf8(key) {
+            Ok(key) => Ok((start, key)),
+            Err(_) => Err(fault(start, Kind::Invalid("key is not UTF-8"))),
+        }
     }
 
     /// Where the object begins in its document, and how many bytes its header takes.
     pub(super) const fn header(&self) -> (usize, usize) {
         (self.0.span.start, self.0.header)
+    }
+
+    /// The key and its place, and type and place of the value, of the member at `index`, which is below
+    /// the count.
+    pub(super) fn locate(&self, index: usize) -> Result<((usize, &'a str), u8, Span<'a>), Error> {
+        let (kind, value) = self.0.locate(index)?;
+        Ok((self.key_at(index)?, kind, value))
+    }
+
+    /// How many bytes it says that it takes.
+    pub(super) const fn size(&self) -> usize {
+        self.0.span.end.saturating_sub(self.0.span.start)
     }
 }
 
@@ -168,6 +198,12 @@ impl<'a> Container<'a> {
 
     /// The value of the entry at `index`, which is below the count.
     fn value(&self, index: usize) -> Result<Node<'a>, Error> {
+        let (kind, value) = self.locate(index)?;
+        value.node(kind)
+    }
+
+    /// Type and place of the value of the entry at `index`, which is below the count.
+    fn locate(&self, index: usize) -> Result<(u8, Span<'a>), Error> {
         let Self { span, large, .. } = *self;
         let entry = span.start + self.values_at + index * (offset_width(large) + 1);
         let kind = span.read_at(entry, int1)?;
@@ -176,15 +212,14 @@ impl<'a> Container<'a> {
                 start: entry + 1,
                 ..span
             };
-            return inlined.node(kind);
+            return Ok((kind, inlined));
         }
         let offset = span.read_at(entry + 1, offset_or_size(large))?;
         let start = span.start.saturating_add(offset);
         if offset < self.header || start > span.end {
             return Err(fault(entry, Kind::Invalid("value outside of its parent")));
         }
-        let value = Span { start, ..span };
-        value.node(kind)
+        Ok((kind, Span { start, ..span }))
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn scalar(kind: u8) -> impl for<'a> Fn(&'a [u8]) -> Parsed<'a, Node<'
 }
 
 /// Whether a value of type `kind` stands in its value entry.
-pub(super) const fn is_inlined(kind: u8, large: bool) -> bool {
+pub(crate) const fn is_inlined(kind: u8, large: bool) -> bool {
     matches!(kind, 0x04..=0x06) || large && matches!(kind, 0x07 | 0x08)
 }
 
@@ -68,7 +68,7 @@ fn opaque(input: &[u8]) -> Parsed<'_, Node<'_>> {
 }
 
 /// A length of 1 to 5 bytes, below 2^32.
-fn length(input: &[u8]) -> Parsed<'_, usize> {
+pub(super) fn length(input: &[u8]) -> Parsed<'_, usize> {
     let (mut rest, mut value) = (input, 0_u64);
     for shift in [0, 7, 14, 21, 28] {
         let (after, byte) = int1(rest)?;

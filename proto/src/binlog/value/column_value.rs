@@ -175,9 +175,9 @@ impl<'a> Value<'a> {
             ColumnType::Json { .. } => take(Self::Json(Jsonb::new(bytes))),
             ColumnType::Geometry { .. } => take(Self::Geometry(bytes)),
             ColumnType::Vector { .. } => take(Self::Vector(bytes)),
-            ColumnType::VarCharCompressed { .. } | ColumnType::BlobCompressed { .. } => {
-                take(Self::Compressed(CompressedString::new(bytes, column.charset())?))
-            }
+            ColumnType::VarCharCompressed { .. } | ColumnType::BlobCompressed { .. } => take(
+                Self::Compressed(CompressedString::new(bytes, column.charset())?),
+            ),
             ColumnType::Uuid => take(Self::Uuid(Uuid(padded(bytes)?))),
             ColumnType::Inet6 => take(Self::Inet6(Inet6(padded(bytes)?))),
             ColumnType::Inet4 => take(Self::Inet4(Inet4(padded(bytes)?))),

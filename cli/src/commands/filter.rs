@@ -1,0 +1,36 @@
+//! The flags that say which row changes, as a question.
+
+use bintrail_engine::index::record::EventType;
+use bintrail_engine::query::Question;
+
+use crate::args::{EventKind, FilterArgs};
+
+pub(crate) fn question(args: FilterArgs) -> Question {
+    let mut keys = args.pk;
+    keys.extend(args.pks);
+    keys.sort_unstable();
+    keys.dedup();
+    Question {
+        source_id: args.source_id,
+        schema: args.schema,
+        table: args.table,
+        keys,
+        event_types: args.event_type.into_iter().map(event_type).collect(),
+        gtid: args.gtid,
+        since: args.since,
+        until: args.until,
+        connection_id: args.connection_id,
+        changed_column: args.changed_column,
+        values: args.values,
+        limit: None,
+        newest_first: false,
+    }
+}
+
+const fn event_type(kind: EventKind) -> EventType {
+    match kind {
+        EventKind::Insert => EventType::Insert,
+        EventKind::Update => EventType::Update,
+        EventKind::Delete => EventType::Delete,
+    }
+}

@@ -1,0 +1,87 @@
+//! A binlog file above 4 GiB. Only with `BINTRAIL_TEST_HUGE=1`: it takes 15 GB of disk, and minutes.
+
+use bintrail_testkit::server::Server;
+
+use crate::support::{Scratch, Stream, setting, source};
+
+/// Bytes of a row, and how many of them reach beyond 4 GiB.
+const ROW: u64 = 32 << 20;
+const ROWS: u64 = 130;
+
+fn run(source: &Server, statements: &[&str]) {
+    let mut client = source.client().unwrap();
+    for sql in statements {
+        client
+            .run(sql)
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+}
+
+#[test]
+fn positions_above_4_gib() {
+    if setting("BINTRAIL_TEST_HUGE", 0) == 0 {
+        println!("left out: BINTRAIL_TEST_HUGE=1 runs it");
+        return;
+    }
+    let source = source(&["--innodb-redo-log-capacity=1G", "--max-allowed-packet=64M"]);
+    let scratch = Scratch::new();
+    run(
+        &source,
+        &[
+            "CREATE DATABASE d",
+            "CREATE TABLE d.big (id INT PRIMARY KEY, b LONGBLOB)",
+            "CREATE TABLE d.small (id INT PRIMARY KEY)",
+        ],
+    );
+    let file = source.position().unwrap().0;
+    let stream = |name, id, start: &[&str]| {
+        let arguments = [&["--server-id", id, "--tables", "d.small"], start].concat();
+        Stream::new(name, &source, None, &scratch, &arguments)
+    };
+    let mut streams = [
+        stream("gtid", "71", &[]),
+        stream("position", "72", &["--start-file", &file]),
+    ];
+    for stream in &mut streams {
+        stream.start();
+        stream.catch_up(&source);
+    }
+    let rows = (1..=ROWS).map(|id| format!("INSERT INTO d.big VALUES ({id}, REPEAT('x', {ROW}))"));
+    let statements: Vec<String> = std::iter::once("BEGIN".to_owned())
+        .chain(rows)
+        .chain(["INSERT INTO d.small VALUES (1)", "COMMIT"].map(str::to_owned))
+        .collect();
+    let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+    run(&source, &statements);
+    run(&source, &["INSERT INTO d.small VALUES (2)"]);
+    let size = std::fs::metadata(source.datadir.join(&file)).unwrap().len();
+    assert!(size > 1 << 32, "{size}");
+    let mut end = 0;
+    for stream in &mut streams {
+        stream.catch_up(&source);
+        stream.terminate();
+        let sql = "SELECT pk_values, binlog_file, end_pos FROM binlog_events ORDER BY change_id";
+        let rows = stream.index.open().unwrap().query(sql).unwrap();
+        let cell = |row: usize, at: usize| rows[row][at].clone().unwrap();
+        assert_eq!(
+            (rows.len(), cell(0, 0), cell(1, 0)),
+            (2, "1".to_owned(), "2".to_owned())
+        );
+        assert_eq!(cell(0, 1), file);
+        end = cell(0, 2).parse().unwrap();
+        // Only ROTATE_EVENT is behind it.
+        assert!(
+            end > 1 << 32 && end < size && size - end < 100,
+            "{end} of {size}"
+        );
+    }
+    // The command has 32 bits for this.
+    let place = end.to_string();
+    let mut far = stream("far", "73", &["--start-file", &file, "--start-pos", &place]);
+    far.start();
+    far.catch_up(&source);
+    far.terminate();
+    let sql = "SELECT pk_values FROM binlog_events";
+    let rows = far.index.open().unwrap().query(sql).unwrap();
+    assert_eq!(rows, [[Some("2".to_owned())]]);
+}

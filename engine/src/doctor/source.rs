@@ -1,0 +1,286 @@
+//! The source: what is asked of it, in what order. What the answers mean is judged elsewhere.
+
+use std::time::Duration;
+
+use bintrail_proto::resultset::ResultSet;
+
+use crate::clock::now;
+use crate::error::{Error, remedy};
+use crate::filter::Filter;
+use crate::index::record::{Flavor, Source};
+use crate::source;
+use crate::source::connection::ConnectOptions;
+use crate::source::server::{Server, address, text};
+
+use super::clock::{self, Clocks};
+use super::finding::{Finding, Fix, Severity};
+use super::grants::Grants;
+use super::replicas::Replica;
+use super::{Part, logs, privileges, settings, tables, tls};
+
+/// The longest that one question may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest that the checks before a stream may take, all together.
+const PATIENCE_AT_START: Duration = Duration::from_secs(5);
+
+/// What the checks of the index, and the last one of the source, have to know about it.
+pub(super) struct About {
+    pub(super) identity: Source,
+    pub(super) server_id: u32,
+    /// `None` when they cannot be seen.
+    pub(super) replicas: Option<Vec<Replica>>,
+    pub(super) max_allowed_packet: Option<u64>,
+}
+
+pub(super) async fn examine(host: &ConnectOptions, filter: &Filter) -> (Part, Option<About>) {
+    let mut part = Part {
+        place: address(host),
+        version: None,
+        findings: Vec::new(),
+    };
+    let mut server = match Server::connect(host).await {
+        Ok(server) => server,
+        Err(error) => {
+            part.findings.push(unreachable(&error));
+            return (part, None);
+        }
+    };
+    let flavor = match server.flavor() {
+        Flavor::MySql => "MySQL",
+        Flavor::MariaDb => "MariaDB",
+    };
+    part.version = Some(format!("{flavor} {}", server.settings.version));
+    part.findings
+        .push(Finding::ok("connection", "the account may log in"));
+    part.findings
+        .push(settings::version(&server.settings.variables));
+    let mode = host.tls.mode();
+    part.findings
+        .push(tls::judge(server.is_tls(), mode, &host.host, ""));
+    limit_questions(&mut server).await;
+
+    let (findings, sees_all) = quick(&mut server, filter).await;
+    part.findings.extend(findings);
+    part.findings.push(retention(&mut server).await);
+    part.findings
+        .push(without_key(&mut server, filter, sees_all).await);
+    part.findings.push(clock(&mut server).await);
+    let about = About {
+        identity: server.identity(),
+        server_id: server.settings.server_id,
+        replicas: replicas(&mut server).await,
+        max_allowed_packet: server.settings.variables.number("max_allowed_packet"),
+    };
+    server.close().await;
+    (part, Some(about))
+}
+
+/// Logs, in a line each, what a stream from this source puts at risk. It takes no long time, and never fails.
+pub(crate) async fn warn_before_stream(server: &mut Server, filter: &Filter) {
+    let Ok((findings, _)) = tokio::time::timeout(PATIENCE_AT_START, quick(server, filter)).await
+    else {
+        return;
+    };
+    let retention = settings::retention(&server.settings.variables, None);
+    for finding in findings.iter().chain([&retention]) {
+        if finding.severity >= Severity::Warning {
+            tracing::warn!("{}: {finding}", finding.check);
+        }
+    }
+}
+
+/// What is known from the source's variables and from a handful of short questions; and whether the account sees all
+/// the tables that are kept.
+async fn quick(server: &mut Server, filter: &Filter) -> (Vec<Finding>, bool) {
+    let mut findings = settings::judge(&server.settings.variables);
+    if server.settings.log_bin {
+        findings.extend(logged_schemas(server, filter).await);
+        findings.extend(replicated_changes(server).await);
+    }
+    let (privileges, sees_all) = account(server, filter).await;
+    findings.extend(privileges);
+    (findings, sees_all)
+}
+
+fn unreachable(error: &Error) -> Finding {
+    const CHECK: &str = "connection";
+    let Error::Source { error, .. } = error else {
+        return Finding::error(CHECK, error.to_string());
+    };
+    let finding = Finding::error(CHECK, error.to_string());
+    match remedy(error).strip_prefix("; ") {
+        Some(remedy) => finding.fix(Fix::Advice(remedy.to_owned())),
+        None => finding,
+    }
+}
+
+/// Has the server itself give up on questions that take too long.
+async fn limit_questions(server: &mut Server) {
+    let seconds = PATIENCE.as_secs();
+    let statement = match server.flavor() {
+        Flavor::MySql => format!("SET SESSION max_execution_time = {}", seconds * 1000),
+        Flavor::MariaDb => format!("SET SESSION max_statement_time = {seconds}"),
+    };
+    // MySQL 5.6 has no such thing; then only this side gives up.
+    let _ = server.query(&statement).await;
+}
+
+async fn ask(server: &mut Server, sql: &str) -> Result<ResultSet, String> {
+    match tokio::time::timeout(PATIENCE, server.query(sql)).await {
+        Ok(Ok(rows)) => Ok(rows),
+        Ok(Err(Error::Source { error, .. })) => Err(error.to_string()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+/// Asks in the words of newer servers, and of those that do not know them in the old ones.
+async fn ask_either(server: &mut Server, new: &str, old: &str) -> Result<ResultSet, String> {
+    match server.query(new).await {
+        // ER_PARSE_ERROR
+        Err(Error::Source {
+            error: source::Error::Server(error),
+            ..
+        }) if error.code == 1064 => ask(server, old).await,
+        Err(Error::Source { error, .. }) => Err(error.to_string()),
+        Err(error) => Err(error.to_string()),
+        Ok(rows) => Ok(rows),
+    }
+}
+
+fn unknown(check: &'static str, what: &str, error: &str) -> Finding {
+    Finding::info(check, format!("{what} cannot be seen: {error}"))
+}
+
+async fn account(server: &mut Server, filter: &Filter) -> (Vec<Finding>, bool) {
+    let asked = async {
+        let user = ask(server, "SELECT CURRENT_USER()").await?;
+        let user = user.rows.first().and_then(|row| text(row, 0));
+        let lines = ask(server, "SHOW GRANTS").await?;
+        Ok::<_, String>((user.unwrap_or_default(), lines))
+    };
+    let (user, lines) = match asked.await {
+        Ok(answers) => answers,
+        Err(error) => {
+            let finding = unknown("privileges", "the account's privileges", &error);
+            return (vec![finding], false);
+        }
+    };
+    let lines: Vec<String> = lines.rows.iter().filter_map(|row| text(row, 0)).collect();
+    let variables = &server.settings.variables;
+    let literal = variables.is("partial_revokes", "ON");
+    let grants = Grants::parse(lines.iter().map(String::as_str), literal);
+    let account = privileges::account(&user);
+    (
+        privileges::judge(&grants, &account, variables, filter),
+        privileges::unseen(&grants, filter).is_empty(),
+    )
+}
+
+async fn logged_schemas(server: &mut Server, filter: &Filter) -> Option<Finding> {
+    let asked = ask_either(server, "SHOW BINARY LOG STATUS", "SHOW MASTER STATUS").await;
+    let rows = match asked {
+        Ok(rows) => rows,
+        Err(error) => {
+            return Some(unknown(
+                logs::FILTERS,
+                "binlog-do-db and -ignore-db",
+                &error,
+            ));
+        }
+    };
+    let row = rows.rows.first()?;
+    let names = |column| text(row, column).unwrap_or_default();
+    Some(logs::filters(&names(2), &names(3), filter))
+}
+
+async fn replicated_changes(server: &mut Server) -> Option<Finding> {
+    let variables = &server.settings.variables;
+    let name = ["log_replica_updates", "log_slave_updates"]
+        .into_iter()
+        .find(|name| variables.get(name).is_some())?;
+    if !variables.is(name, "OFF") {
+        return Some(Finding::ok(logs::REPLICATED, "ON"));
+    }
+    let (new, old) = match server.flavor() {
+        Flavor::MySql => ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS"),
+        Flavor::MariaDb => ("SHOW ALL SLAVES STATUS", "SHOW SLAVE STATUS"),
+    };
+    let is_replica = ask_either(server, new, old).await;
+    let is_replica = is_replica.map(|rows| !rows.rows.is_empty());
+    Some(logs::replicated(name, is_replica.ok()))
+}
+
+async fn retention(server: &mut Server) -> Finding {
+    // Its second column is a file's size, in all versions.
+    let logs = ask(server, "SHOW BINARY LOGS").await.ok().map(|rows| {
+        let sizes = rows.rows.iter().map(|row| text(row, 1)?.parse().ok());
+        rows.rows
+            .iter()
+            .zip(sizes)
+            .fold((0_u64, 0_u64), |sum, (_, size)| {
+                (
+                    sum.0.saturating_add(1),
+                    sum.1.saturating_add(size.unwrap_or(0)),
+                )
+            })
+    });
+    settings::retention(&server.settings.variables, logs)
+}
+
+async fn without_key(server: &mut Server, filter: &Filter, sees_all: bool) -> Finding {
+    match ask(server, &tables::question(filter)).await {
+        Err(error) => unknown(tables::CHECK, "tables without a primary key", &error),
+        Ok(rows) => {
+            let names = rows
+                .rows
+                .iter()
+                .filter_map(|row| Some((text(row, 0)?, text(row, 1)?)));
+            tables::judge(names, filter, sees_all, &server.settings.variables)
+        }
+    }
+}
+
+async fn clock(server: &mut Server) -> Finding {
+    let before = now();
+    let rows = ask(server, clock::QUESTION).await;
+    let after = now();
+    let theirs = rows.and_then(|rows| {
+        let cell = rows.rows.first().and_then(|row| text(row, 0));
+        cell.and_then(|cell| cell.parse().ok())
+            .ok_or_else(|| "it is no time".to_owned())
+    });
+    match theirs {
+        Ok(theirs) => clock::judge(
+            Clocks {
+                before,
+                theirs,
+                after,
+            },
+            "the source",
+            "the times of changes are the source's, and the lag is wrong by as much",
+        ),
+        Err(error) => unknown("clock", "the source's clock", &error),
+    }
+}
+
+async fn replicas(server: &mut Server) -> Option<Vec<Replica>> {
+    let rows = ask_either(server, "SHOW REPLICAS", "SHOW SLAVE HOSTS")
+        .await
+        .ok()?;
+    Some(
+        rows.rows
+            .iter()
+            .filter_map(|row| {
+                Some(Replica {
+                    server_id: text(row, 0)?.parse().ok()?,
+                    host: text(row, 1).filter(|host| !host.is_empty()),
+                    port: text(row, 2)?.parse().ok()?,
+                    // MariaDB has none.
+                    uuid: text(row, 4).filter(|uuid| !uuid.is_empty()),
+                })
+            })
+            .collect(),
+    )
+}

@@ -1,0 +1,507 @@
+//! Questions to the change index, and their answers page by page.
+//!
+//! An answer shows what the view `binlog_events` shows: whole transactions below the checkpoint that
+//! the source had when the question was put, and no XA transaction before it is committed. It is read
+//! in pages by `change_id`, each a statement of its own, so that no transaction stays open on the index
+//! and memory does not depend on how long the answer is.
+
+mod find;
+mod image;
+pub mod moment;
+mod plan;
+mod statements;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+pub use image::{Image, changed_columns, text_of};
+
+use crate::index::convert::damaged;
+use crate::index::read::{Cells, Rows, Select};
+use crate::index::record::{EventType, Micros, TableVersion};
+use crate::index::{ErrorKind, Index, IndexError, Result};
+use plan::{Path, Plan};
+use statements::Statements;
+
+/// Which row changes are asked for: those that fit everything that is given.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// Of this source.
+    pub source_id: Option<u32>,
+    /// Of tables in this schema.
+    pub schema: Option<String>,
+    /// Of tables of this name.
+    pub table: Option<String>,
+    /// Of rows with one of these keys, as `pk_values` has them.
+    pub keys: Vec<String>,
+    /// Of one of these kinds.
+    pub event_types: Vec<EventType>,
+    /// Of the transaction with this GTID.
+    pub gtid: Option<String>,
+    /// Committed then or later.
+    pub since: Option<Micros>,
+    /// Committed before.
+    pub until: Option<Micros>,
+    /// Made by this session of the source.
+    pub connection_id: Option<u32>,
+    /// Updates that changed this column.
+    pub changed_column: Option<String>,
+    /// Where a column has this value before or after.
+    pub values: Vec<(String, String)>,
+    /// At most so many.
+    pub limit: Option<u64>,
+    /// Newest first.
+    pub newest_first: bool,
+}
+
+/// A row change.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Its number.
+    pub change_id: u64,
+    /// What was done.
+    pub event_type: EventType,
+    /// The transaction that did it.
+    pub transaction: Arc<Facts>,
+    /// The table's definition at that time.
+    pub table: Arc<TableVersion>,
+    /// The key's values.
+    pub pk_values: Option<String>,
+    /// The row before, JSON.
+    pub before: Option<String>,
+    /// The row after, JSON.
+    pub after: Option<String>,
+}
+
+/// What is known of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The id of its first row change.
+    pub transaction_id: u64,
+    /// The source it was committed on.
+    pub source_id: u32,
+    /// Its GTID.
+    pub gtid: Option<String>,
+    /// The binlog file it stands in.
+    pub binlog_file: String,
+    /// Where it starts there.
+    pub start_position: u64,
+    /// Where it ends there.
+    pub end_position: u64,
+    /// When it was committed.
+    pub committed_at: Micros,
+    /// The session that made it.
+    pub connection_id: Option<u32>,
+    /// Is it an XA transaction that is not committed?
+    undecided: bool,
+}
+
+/// Row changes and bytes of the first page and of later ones: the first is to be there at once.
+const FIRST_PAGE: u64 = 100;
+const PAGE: u64 = 1_000;
+const PAGE_BYTES: usize = 8 << 20;
+
+/// Keys found at once.
+const CANDIDATES: u64 = 10_000;
+
+/// Ids looked at by one statement, so that none runs for long.
+const WINDOW: u64 = 1_000_000;
+
+/// The rest of an answer.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    index: &'a Index,
+    question: Question,
+    plan: Plan,
+    statements: Statements,
+    tables: HashMap<u32, Arc<TableVersion>>,
+    /// The transaction of the last row, as it was first seen.
+    last: Option<Arc<Facts>>,
+    /// What is to be read of the segments under way.
+    candidates: VecDeque<statements::Candidate>,
+    found: VecDeque<Segment>,
+    given: u64,
+    page: u64,
+}
+
+/// Ids from one up to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Segment {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
+impl Segment {
+    pub(crate) const fn is_empty(self) -> bool {
+        self.from >= self.to
+    }
+
+    /// Cuts off the ids to look at next.
+    fn window(&mut self, newest_first: bool) -> Self {
+        let width = WINDOW.min(self.to.saturating_sub(self.from));
+        if newest_first {
+            let cut = self.to.saturating_sub(width);
+            let window = Self { from: cut, ..*self };
+            self.to = cut;
+            window
+        } else {
+            let cut = self.from.saturating_add(width);
+            let window = Self { to: cut, ..*self };
+            self.from = cut;
+            window
+        }
+    }
+
+    /// Takes back what of a window comes behind a row.
+    fn give_back(&mut self, window: Self, row: u64, newest_first: bool) {
+        if newest_first {
+            *self = Self {
+                to: row,
+                from: self.from.min(window.from),
+            };
+        } else {
+            *self = Self {
+                from: row.saturating_add(1),
+                to: self.to.max(window.to),
+            };
+        }
+    }
+}
+
+impl Index {
+    /// Puts a question.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be read, and [`ErrorKind::NoSuchColumn`] for a column that none of the
+    /// tables asked about has had.
+    pub async fn ask(&self, question: Question) -> Result<Answer<'_>> {
+        let statements = Statements::of(self);
+        let plan = plan::plan(self, &statements, &question).await?;
+        Ok(Answer {
+            index: self,
+            question,
+            plan,
+            statements,
+            tables: HashMap::new(),
+            last: None,
+            candidates: VecDeque::new(),
+            found: VecDeque::new(),
+            given: 0,
+            page: FIRST_PAGE,
+        })
+    }
+
+    /// A read that a lost connection does not end: it changes nothing, so it may be done again.
+    async fn read_again(&self, select: Select, room: usize) -> Result<Rows> {
+        match self.read(select.clone(), room).await {
+            Err(error) if error.kind() == ErrorKind::Lost => self.read(select, room).await,
+            result => result,
+        }
+    }
+}
+
+impl Answer<'_> {
+    /// Begins again from the start. What was committed since the question was put stays out of it.
+    pub fn rewind(&mut self, newest_first: bool) {
+        self.question.newest_first = newest_first;
+        self.plan.rewind(newest_first);
+        self.last = None;
+        self.candidates.clear();
+        self.found.clear();
+        self.given = 0;
+        self.page = FIRST_PAGE;
+    }
+
+    /// The next row changes; none at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be read.
+    pub async fn next_page(&mut self) -> Result<Vec<Change>> {
+        let limit = self.question.limit.unwrap_or(u64::MAX);
+        while self.given < limit {
+            let Some(rows) = self.next_rows().await? else {
+                break;
+            };
+            let mut page = Vec::with_capacity(rows.len());
+            for row in rows {
+                let change = self.change(row).await?;
+                if self.given < limit && self.fits(&change)? {
+                    self.given = self.given.saturating_add(1);
+                    page.push(change);
+                }
+            }
+            if !page.is_empty() {
+                self.page = PAGE;
+                return Ok(page);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// The next rows that may fit; `None` at the end.
+    async fn next_rows(&mut self) -> Result<Option<Vec<Cells>>> {
+        let newest_first = self.question.newest_first;
+        loop {
+            if !self.candidates.is_empty() {
+                return self.next_candidates().await.map(Some);
+            }
+            if let Some(mut segment) = self.found.pop_front() {
+                let rows = self.range(&mut segment).await?;
+                if !segment.is_empty() {
+                    self.found.push_front(segment);
+                }
+                return Ok(Some(rows));
+            }
+            let Some(mut segment) = self.plan.left.pop_front() else {
+                return Ok(None);
+            };
+            match &self.plan.path {
+                Path::Range => self.found.push_back(segment),
+                Path::Keys(hashes) => {
+                    let select =
+                        self.statements
+                            .candidates(&self.plan, hashes, segment, &self.question);
+                    let found = self.index.read_again(select, usize::MAX).await?;
+                    self.candidates = self.statements.read_candidates(found)?;
+                    let full = self.candidates.len() as u64 >= CANDIDATES;
+                    if let Some(last) = self.candidates.back()
+                        && full
+                    {
+                        let all = segment;
+                        segment.give_back(all, last.change_id, newest_first);
+                        self.plan.left.push_front(segment);
+                    }
+                }
+                Path::Session(connection_id) => {
+                    let window = segment.window(newest_first);
+                    let select = self
+                        .statements
+                        .of_session(*connection_id, window, newest_first);
+                    let found = self.index.read_again(select, usize::MAX).await?;
+                    let full = found.rows.len() as u64 >= PAGE;
+                    for mut cells in found.rows {
+                        let from: u64 = cells.a_number(0)?;
+                        let count: u64 = cells.a_number(1)?;
+                        self.found.push_back(Segment {
+                            from,
+                            to: from.saturating_add(count),
+                        });
+                    }
+                    if let Some(last) = self.found.back()
+                        && full
+                    {
+                        segment.give_back(window, last.from, newest_first);
+                    }
+                    if !segment.is_empty() {
+                        self.plan.left.push_front(segment);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn next_candidates(&mut self) -> Result<Vec<Cells>> {
+        let count = usize::try_from(self.page)
+            .unwrap_or(1)
+            .min(self.candidates.len());
+        let chunk: Vec<_> = self.candidates.iter().take(count).cloned().collect();
+        let select = self.statements.rows_of(&chunk, self.question.newest_first);
+        let read = self.index.read_again(select, PAGE_BYTES).await?;
+        // Those behind the last row that there was room for come again.
+        let mut done = count;
+        if let Some(last) = read.cut.then(|| read.rows.last()).flatten() {
+            let last = last.peek(0)?;
+            let at = chunk
+                .iter()
+                .position(|candidate| candidate.change_id == last);
+            done = at.map_or(count, |at| at.saturating_add(1));
+        }
+        self.candidates.drain(..done);
+        Ok(read.rows)
+    }
+
+    /// The rows of a window of `segment`, which keeps the rest.
+    async fn range(&mut self, segment: &mut Segment) -> Result<Vec<Cells>> {
+        let newest_first = self.question.newest_first;
+        let window = segment.window(newest_first);
+        let select = self
+            .statements
+            .range(&self.plan, window, &self.question, self.page);
+        let read = self.index.read_again(select, PAGE_BYTES).await?;
+        let full = read.rows.len() as u64 >= self.page;
+        if let Some(last) = read.rows.last()
+            && (full || read.cut)
+        {
+            segment.give_back(window, last.peek(0)?, newest_first);
+        }
+        Ok(read.rows)
+    }
+
+    async fn change(&mut self, mut cells: Cells) -> Result<Change> {
+        let change_id: u64 = cells.a_number(0)?;
+        let table_id: u32 = cells.a_number(1)?;
+        let transaction_id: u64 = cells.a_number(2)?;
+        let event_type = match cells.a_number::<u8>(3)? {
+            1 => EventType::Insert,
+            2 => EventType::Update,
+            3 => EventType::Delete,
+            other => return Err(damaged(other)),
+        };
+        let transaction = match &self.last {
+            // An XA transaction that is committed meanwhile is not shown in part.
+            Some(facts) if facts.transaction_id == transaction_id => Arc::clone(facts),
+            _ => {
+                let facts = Arc::new(Facts {
+                    transaction_id,
+                    source_id: statements::source_of(change_id),
+                    gtid: cells.text(7)?,
+                    binlog_file: cells.a_text(8)?,
+                    start_position: cells.a_number(9)?,
+                    end_position: cells.a_number(10)?,
+                    committed_at: cells.a_number(11)?,
+                    connection_id: cells.number(12)?,
+                    undecided: cells.text(13)?.is_some_and(|state| state != "committed"),
+                });
+                self.last = Some(Arc::clone(&facts));
+                facts
+            }
+        };
+        Ok(Change {
+            change_id,
+            event_type,
+            transaction,
+            table: self.table(table_id).await?,
+            pk_values: cells.text(4)?,
+            before: cells.text(5)?,
+            after: cells.text(6)?,
+        })
+    }
+
+    async fn table(&mut self, table_id: u32) -> Result<Arc<TableVersion>> {
+        if let Some(table) = self.tables.get(&table_id) {
+            return Ok(Arc::clone(table));
+        }
+        let select = statements::table(table_id);
+        let found = self.index.read_again(select, usize::MAX).await?;
+        let cells = found.rows.into_iter().next();
+        let mut cells = cells.ok_or_else(|| damaged(format!("no table {table_id}")))?;
+        let table = Arc::new(TableVersion {
+            schema: cells.a_text(0)?,
+            table: cells.a_text(1)?,
+            columns: crate::index::convert::parse_columns(&cells.a_text(2)?)?,
+            known_by: crate::index::convert::parse_known_by(&cells.a_text(3)?)?,
+            valid_from: (cells.a_text(4)?, cells.a_number(5)?),
+        });
+        self.tables.insert(table_id, Arc::clone(&table));
+        Ok(table)
+    }
+
+    /// Does it fit the question? The statements leave out only what is cheap to leave out there.
+    fn fits(&self, change: &Change) -> Result<bool> {
+        let question = &self.question;
+        let facts = &change.transaction;
+        let given = |wanted: &Option<String>, has: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == has)
+        };
+        let fits = !facts.undecided
+            && given(&question.schema, &change.table.schema)
+            && given(&question.table, &change.table.table)
+            && (question.gtid.is_none() || question.gtid == facts.gtid)
+            && question
+                .since
+                .is_none_or(|since| facts.committed_at >= since)
+            && question
+                .until
+                .is_none_or(|until| facts.committed_at < until)
+            && (question.connection_id.is_none() || question.connection_id == facts.connection_id)
+            && (question.event_types.is_empty()
+                || question.event_types.contains(&change.event_type))
+            && (question.keys.is_empty()
+                || change
+                    .pk_values
+                    .as_ref()
+                    .is_some_and(|key| question.keys.contains(key)));
+        if !fits || question.changed_column.is_none() && question.values.is_empty() {
+            return Ok(fits);
+        }
+        let before = change.before.as_deref().map(Image::parse).transpose();
+        let after = change.after.as_deref().map(Image::parse).transpose();
+        let (before, after) = (before.map_err(damaged)?, after.map_err(damaged)?);
+        if let Some(column) = &question.changed_column {
+            let (Some(before), Some(after)) = (&before, &after) else {
+                return Ok(false);
+            };
+            let mut changed = changed_columns(before, after);
+            if !changed.any(|name| name.eq_ignore_ascii_case(column)) {
+                return Ok(false);
+            }
+        }
+        Ok(question.values.iter().all(|(column, value)| {
+            let has = |image: &Option<Image<'_>>| {
+                image.as_ref().is_some_and(|image| image.has(column, value))
+            };
+            has(&before) || has(&after)
+        }))
+    }
+
+    /// How the question is answered: the way, and the index's own plan of its main statement.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be read.
+    pub async fn explain(&self) -> Result<String> {
+        let mut out = self.plan.describe();
+        let segment = self.plan.left.front().copied();
+        let Some(segment) = segment else {
+            out.push_str("nothing to read\n");
+            return Ok(out);
+        };
+        let newest_first = self.question.newest_first;
+        let mut selects = Vec::new();
+        match &self.plan.path {
+            Path::Range => {}
+            Path::Keys(hashes) => {
+                selects.push(self.statements.candidates(
+                    &self.plan,
+                    hashes,
+                    segment,
+                    &self.question,
+                ));
+                let candidate = statements::Candidate::example(segment.from);
+                selects.push(self.statements.rows_of(&[candidate], newest_first));
+            }
+            Path::Session(id) => {
+                selects.push(self.statements.of_session(*id, segment, newest_first))
+            }
+        }
+        if !matches!(self.plan.path, Path::Keys(_)) {
+            selects.push(
+                self.statements
+                    .range(&self.plan, segment, &self.question, FIRST_PAGE),
+            );
+        }
+        for select in selects {
+            let explained = self.statements.explain(select);
+            out.push('\n');
+            out.push_str(&explained.sql);
+            out.push_str("\n\n");
+            for cells in self.index.read_again(explained, usize::MAX).await?.rows {
+                out.push_str(&self.statements.read_explained(cells)?);
+                out.push('\n');
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// A column that no table asked about has had.
+fn no_such_column(name: &str) -> IndexError {
+    IndexError::new(
+        ErrorKind::NoSuchColumn,
+        format!(
+            "no table asked about has had a column {name}: see its name in `bintrail query --format json`"
+        ),
+    )
+}

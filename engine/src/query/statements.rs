@@ -1,0 +1,311 @@
+//! The SQL of the questions, for both backends. Each statement says which index it goes by: the way
+//! is chosen here, where it is known how ids, keys and transactions hang together.
+
+use std::collections::VecDeque;
+
+use super::plan::Plan;
+use super::{CANDIDATES, PAGE, Question, Segment};
+use crate::index::read::{Cells, Rows, Select, Value};
+use crate::index::record::{CHANGE_ID_BITS, Micros};
+use crate::index::time::timestamp;
+use crate::index::{Index, Result};
+
+/// The backend's dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Statements {
+    Sqlite,
+    MySql,
+}
+
+/// A row to be read, found through its key. On MySQL its commit time leads to its partition.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) change_id: u64,
+    committed_at: Option<String>,
+}
+
+impl Candidate {
+    /// One to show a plan with.
+    pub(super) fn example(change_id: u64) -> Self {
+        Self {
+            change_id,
+            committed_at: Some("1970-01-01 00:00:00.000000".to_owned()),
+        }
+    }
+}
+
+/// The very expression of the index `transactions_time` in SQLite.
+const SQLITE_TIME: &str = "strftime('%Y-%m-%d %H:%M:%S', committed_at / 1000000, 'unixepoch') \
+     || printf('.%06d', committed_at % 1000000)";
+
+/// The source that an id belongs to.
+pub(super) fn source_of(change_id: u64) -> u32 {
+    u32::try_from(change_id >> CHANGE_ID_BITS)
+        .unwrap_or(u32::MAX)
+        .saturating_add(1)
+}
+
+pub(super) fn text(time: Micros) -> String {
+    String::from_utf8_lossy(&timestamp(time)).into_owned()
+}
+
+pub(super) fn select(sql: impl Into<String>, values: Vec<Value>) -> Select {
+    Select {
+        sql: sql.into(),
+        values,
+    }
+}
+
+/// A table definition by its id.
+pub(super) fn table(table_id: u32) -> Select {
+    select(
+        "SELECT schema_name, table_name, columns, known_by, valid_from_file, valid_from_position \
+         FROM table_versions WHERE table_id = ?",
+        vec![Value::Number(table_id.into())],
+    )
+}
+
+/// `1,2,3`
+pub(super) fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    items.join(",")
+}
+
+const fn direction(newest_first: bool) -> &'static str {
+    if newest_first { "DESC" } else { "ASC" }
+}
+
+impl Statements {
+    pub(super) const fn of(index: &Index) -> Self {
+        match index {
+            Index::Sqlite(_) => Self::Sqlite,
+            Index::MySql(_) => Self::MySql,
+        }
+    }
+
+    /// The columns that an answer reads, of `r` and its transaction `t`.
+    fn columns(self) -> String {
+        let committed_at = match self {
+            Self::Sqlite => "t.committed_at",
+            Self::MySql => "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', t.committed_at)",
+        };
+        format!(
+            "r.change_id, r.table_id, r.transaction_id, r.event_type, r.pk_values, r.row_before, \
+             r.row_after, t.gtid, t.binlog_file, t.start_position, t.end_position, {committed_at}, \
+             t.connection_id, t.xa_state"
+        )
+    }
+
+    /// Rows by their ids, each with its transaction.
+    fn rows(self) -> String {
+        let from = match self {
+            Self::Sqlite => "row_changes AS r NOT INDEXED CROSS JOIN transactions AS t NOT INDEXED",
+            Self::MySql => {
+                "row_changes AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN transactions AS t FORCE INDEX (PRIMARY)"
+            }
+        };
+        format!(
+            "SELECT {} FROM {from} ON t.transaction_id = r.transaction_id \
+             AND r.change_id < t.transaction_id + t.row_count",
+            self.columns()
+        )
+    }
+
+    /// Rows in a range of ids, without those that cannot fit.
+    pub(super) fn range(
+        self,
+        plan: &Plan,
+        window: Segment,
+        question: &Question,
+        limit: u64,
+    ) -> Select {
+        let mut sql = format!("{} WHERE r.change_id >= ? AND r.change_id < ?", self.rows());
+        let mut values = vec![Value::Number(window.from), Value::Number(window.to)];
+        if let Some(tables) = &plan.tables {
+            sql.push_str(&format!(" AND r.table_id IN ({})", list(tables)));
+        }
+        if !question.event_types.is_empty() {
+            let types = question.event_types.iter().map(|kind| *kind as u8);
+            sql.push_str(&format!(" AND r.event_type IN ({})", list(types)));
+        }
+        self.time(&mut sql, &mut values, question);
+        if let Some(connection_id) = question.connection_id {
+            sql.push_str(" AND t.connection_id = ?");
+            values.push(Value::Number(connection_id.into()));
+        }
+        let order = direction(question.newest_first);
+        sql.push_str(&format!(" ORDER BY r.change_id {order} LIMIT {limit}"));
+        select(sql, values)
+    }
+
+    /// The commit time of `r`, which on MySQL also leads to its partition.
+    fn time(self, sql: &mut String, values: &mut Vec<Value>, question: &Question) {
+        let mut bound = |operator: &str, time: Option<Micros>| {
+            let Some(time) = time else { return };
+            sql.push_str(&format!(" AND r.committed_at {operator} ?"));
+            values.push(match self {
+                // No commit time is before 1970.
+                Self::Sqlite => Value::Number(u64::try_from(time).unwrap_or(0)),
+                Self::MySql => Value::Text(text(time)),
+            });
+        };
+        bound(">=", question.since);
+        bound("<", question.until);
+    }
+
+    /// The rows with one of these keys, or all of a table, by the index on keys alone.
+    pub(super) fn candidates(
+        self,
+        plan: &Plan,
+        hashes: &[[u8; 8]],
+        segment: Segment,
+        question: &Question,
+    ) -> Select {
+        let (columns, index) = match self {
+            Self::Sqlite => ("r.change_id", "INDEXED BY row_changes_key"),
+            Self::MySql => (
+                "r.change_id, CAST(r.committed_at AS CHAR)",
+                "FORCE INDEX (row_changes_key)",
+            ),
+        };
+        let mut sql = format!(
+            "SELECT {columns} FROM row_changes AS r {index} WHERE r.table_id IN ({})",
+            list(plan.tables.iter().flatten())
+        );
+        if !hashes.is_empty() {
+            let hashes = hashes.iter().map(|hash| match self {
+                Self::Sqlite => i64::from_be_bytes(*hash).to_string(),
+                Self::MySql => {
+                    let hex: String = hash.iter().map(|byte| format!("{byte:02X}")).collect();
+                    format!("X'{hex}'")
+                }
+            });
+            sql.push_str(&format!(" AND r.pk_hash IN ({})", list(hashes)));
+        }
+        sql.push_str(" AND r.change_id >= ? AND r.change_id < ?");
+        let mut values = vec![Value::Number(segment.from), Value::Number(segment.to)];
+        if self == Self::MySql {
+            self.time(&mut sql, &mut values, question);
+        }
+        let order = direction(question.newest_first);
+        sql.push_str(&format!(" ORDER BY r.change_id {order} LIMIT {CANDIDATES}"));
+        select(sql, values)
+    }
+
+    pub(super) fn read_candidates(self, found: Rows) -> Result<VecDeque<Candidate>> {
+        let candidate = |mut cells: Cells| {
+            Ok(Candidate {
+                change_id: cells.a_number(0)?,
+                committed_at: match self {
+                    Self::Sqlite => None,
+                    Self::MySql => Some(cells.a_text(1)?),
+                },
+            })
+        };
+        found.rows.into_iter().map(candidate).collect()
+    }
+
+    /// The rows of candidates.
+    pub(super) fn rows_of(self, candidates: &[Candidate], newest_first: bool) -> Select {
+        let ids = match self {
+            Self::Sqlite => {
+                let ids = candidates.iter().map(|candidate| candidate.change_id);
+                format!("r.change_id IN ({})", list(ids))
+            }
+            Self::MySql => {
+                let ids = candidates.iter().map(|candidate| {
+                    let committed_at = candidate.committed_at.as_deref().unwrap_or_default();
+                    format!("({},'{committed_at}')", candidate.change_id)
+                });
+                format!("(r.change_id, r.committed_at) IN ({})", list(ids))
+            }
+        };
+        let order = direction(newest_first);
+        select(
+            format!("{} WHERE {ids} ORDER BY r.change_id {order}", self.rows()),
+            Vec::new(),
+        )
+    }
+
+    /// The transactions of a session of the source, and how many rows they have.
+    pub(super) fn of_session(self, id: u32, window: Segment, newest_first: bool) -> Select {
+        let from = self.transactions();
+        let order = direction(newest_first);
+        select(
+            format!(
+                "SELECT transaction_id, row_count FROM {from} WHERE transaction_id >= ? \
+                 AND transaction_id < ? AND connection_id = ? ORDER BY transaction_id {order} LIMIT {PAGE}"
+            ),
+            vec![
+                Value::Number(window.from),
+                Value::Number(window.to),
+                Value::Number(id.into()),
+            ],
+        )
+    }
+
+    /// The transactions by their ids.
+    pub(super) const fn transactions(self) -> &'static str {
+        match self {
+            Self::Sqlite => "transactions NOT INDEXED",
+            Self::MySql => "transactions FORCE INDEX (PRIMARY)",
+        }
+    }
+
+    /// The least or the greatest id of the transactions of a time range in a segment.
+    pub(super) fn end_of_time(self, end: &str, segment: Segment, question: &Question) -> Select {
+        let (time, index) = match self {
+            Self::Sqlite => (SQLITE_TIME, "INDEXED BY transactions_time"),
+            Self::MySql => ("committed_at", "FORCE INDEX (transactions_time)"),
+        };
+        let mut sql = format!(
+            "SELECT {end}(transaction_id) FROM transactions {index} WHERE transaction_id >= ? \
+             AND transaction_id < ?"
+        );
+        let mut values = vec![Value::Number(segment.from), Value::Number(segment.to)];
+        for (operator, bound) in [(">=", question.since), ("<", question.until)] {
+            if let Some(bound) = bound {
+                sql.push_str(&format!(" AND {time} {operator} ?"));
+                values.push(Value::Text(text(bound.max(0))));
+            }
+        }
+        select(sql, values)
+    }
+
+    /// Counts a table's rows, up to a number.
+    pub(super) fn count(self, tables: &[u32], question: &Question, most: u64) -> Select {
+        let index = match self {
+            Self::Sqlite => "INDEXED BY row_changes_key",
+            Self::MySql => "FORCE INDEX (row_changes_key)",
+        };
+        let mut sql = format!(
+            "SELECT COUNT(*) FROM (SELECT 1 AS one FROM row_changes AS r {index} WHERE r.table_id IN ({})",
+            list(tables)
+        );
+        let mut values = Vec::new();
+        if self == Self::MySql {
+            self.time(&mut sql, &mut values, question);
+        }
+        sql.push_str(&format!(" LIMIT {most}) AS counted"));
+        select(sql, values)
+    }
+
+    /// The statement that tells the index's own plan of `select`.
+    pub(super) fn explain(self, select: Select) -> Select {
+        let explain = match self {
+            Self::Sqlite => "EXPLAIN QUERY PLAN",
+            Self::MySql => "EXPLAIN FORMAT=TREE",
+        };
+        Select {
+            sql: format!("{explain} {}", select.sql),
+            values: select.values,
+        }
+    }
+
+    pub(super) fn read_explained(self, mut cells: Cells) -> Result<String> {
+        match self {
+            Self::Sqlite => cells.a_text(3),
+            Self::MySql => cells.a_text(0),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Events on their way into batches.
+
+use std::sync::Arc;
+
+use bintrail_proto::binlog::decoder::{Event, EventData};
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::Session;
+use crate::error::Error;
+use crate::pipeline::assemble::{Entry, Need};
+use crate::resolve::resolve;
+use crate::stream::MAX_BATCH_BYTES;
+use crate::stream::write::Job;
+
+/// Bytes that the names of columns may take in what is encoded from a batch, about.
+const MAX_BATCH_NAMES: u64 = 8 << 20;
+
+const BEHIND_THE_END: bintrail_proto::Error = bintrail_proto::Error::new(
+    "TRANSACTION_PAYLOAD_EVENT",
+    bintrail_proto::Kind::Invalid("an event behind the end of its transaction"),
+);
+
+impl Session<'_> {
+    /// Takes in the events of `frames`, and empties it.
+    pub(super) async fn take(
+        &mut self,
+        frames: &mut Vec<Bytes>,
+        queue: &mpsc::Sender<Job>,
+    ) -> Result<(), Error> {
+        // Back in its place unless the session ends here.
+        let mut unpacker = std::mem::take(&mut self.unpacker);
+        for frame in frames.drain(..) {
+            let position = self.decoder.position();
+            let event = self.decoder.decode(&frame);
+            let event = event.map_err(|error| self.damaged(position, error))?;
+            if let Some(passed) = &self.passed {
+                if passed.holds(&event) {
+                    continue;
+                }
+                if passed.ends_with(&event) {
+                    self.passed = None;
+                }
+            }
+            match &event.data {
+                EventData::Compressed(compressed) => {
+                    let mut inflated = Vec::new();
+                    let inflate = compressed.inflate(&mut inflated);
+                    inflate.map_err(|error| self.damaged(position, error))?;
+                    let body = Bytes::from(inflated);
+                    let plain = event.with_body(compressed.event_type, &body);
+                    let plain = plain.map_err(|error| self.damaged(position, error))?;
+                    self.take_event(&plain, Some(&body), queue).await?;
+                }
+                EventData::TransactionPayload(payload) => {
+                    let events = unpacker.events(payload);
+                    let mut events = events.map_err(|error| self.damaged(position, error))?;
+                    let mut begun = false;
+                    loop {
+                        let packed = events
+                            .next()
+                            .map_err(|error| self.damaged(position, error))?;
+                        let Some(packed) = packed else { break };
+                        // A checkpoint behind a transaction stands behind its payload, and would leave these out.
+                        if begun && !self.assembler.in_transaction() {
+                            return Err(self.damaged(position, BEHIND_THE_END));
+                        }
+                        let packed = self.decoder.decode_packed(packed, &event);
+                        let packed = packed.map_err(|error| self.damaged(position, error))?;
+                        self.take_event(&packed, None, queue).await?;
+                        begun = true;
+                    }
+                }
+                _ => self.take_event(&event, Some(&frame), queue).await?,
+            }
+        }
+        self.unpacker = unpacker;
+        Ok(())
+    }
+
+    async fn take_event(
+        &mut self,
+        event: &Event<'_>,
+        frame: Option<&Bytes>,
+        queue: &mpsc::Sender<Job>,
+    ) -> Result<(), Error> {
+        if let Need::Table(map) = self.assembler.handle(event, frame) {
+            let valid_from = (self.assembler.file().to_owned(), event.start);
+            let server_table_id = map.table_id;
+            let table = resolve(map, valid_from, &mut self.server).await?;
+            let table_id = self
+                .index
+                .register_table(self.source_id, &table.version)
+                .await?;
+            let table = Arc::new(table);
+            self.assembler
+                .define(event.body, server_table_id, Entry::Kept { table, table_id });
+        }
+        let pending = self.assembler.pending();
+        let full = pending.row_count >= self.options.batch_size && queue.capacity() > 0;
+        let large = pending.bytes >= MAX_BATCH_BYTES || pending.names >= MAX_BATCH_NAMES;
+        if full || large {
+            self.hand_on(queue).await?;
+        }
+        Ok(())
+    }
+
+    /// The event at `position` cannot be read.
+    fn damaged(&self, position: u64, error: bintrail_proto::Error) -> Error {
+        Error::Binlog {
+            file: self.assembler.file().to_owned(),
+            position,
+            error,
+            remedy: "it is read again from the source",
+        }
+    }
+}
