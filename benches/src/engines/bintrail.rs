@@ -1,6 +1,6 @@
 //! bintrail: `bintrail-proto` to typed values, and `bintrail-engine`'s images, rows as JSON text.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::Path;
 
@@ -51,7 +51,7 @@ pub struct Rows<T: Take> {
 
 /// The part that events of a payload go to as others do.
 struct Decoded<T: Take> {
-    tables: HashMap<u64, (Box<[u8]>, T::Table)>,
+    tables: BTreeMap<u64, (Box<[u8]>, T::Table)>,
     buf: RowBuf,
     take: T,
     counts: Counts,
@@ -63,7 +63,7 @@ impl<T: Take> Default for Rows<T> {
             decoder: Decoder::for_file(),
             unpacker: Unpacker::default(),
             decoded: Decoded {
-                tables: HashMap::new(),
+                tables: BTreeMap::new(),
                 buf: RowBuf::default(),
                 take: T::default(),
                 counts: Counts::default(),

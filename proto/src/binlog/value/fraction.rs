@@ -33,7 +33,12 @@ pub(super) fn fraction(fsp: u8) -> impl for<'a> Fn(&'a [u8]) -> Parsed<'a, u32> 
         if fsp == 0 {
             return Ok((input, 0));
         }
-        let (rest, stored) = int_be(width(fsp))(input)?;
+        // Of a width that is known to the compiler.
+        let (rest, stored) = match width(fsp) {
+            1 => int_be(1)(input)?,
+            2 => int_be(2)(input)?,
+            _ => int_be(3)(input)?,
+        };
         match u32::try_from(stored).ok().and_then(|n| micros(n, fsp)) {
             Some(micros) => Ok((rest, micros)),
             None => Err(Fault::invalid(input, "fraction of a second out of range")),
