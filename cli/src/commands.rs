@@ -81,7 +81,10 @@ fn decode(args: DecodeArgs) -> Result<(), Error> {
         printer.flush().map_err(Error::Output)?;
         printed?;
     }
-    Ok(())
+    match printer.skipped {
+        0 => Ok(()),
+        events => Err(Error::LeftOut { events }),
+    }
 }
 
 async fn run_tail(args: TailArgs, stop: watch::Receiver<bool>) -> Result<(), Error> {

@@ -100,6 +100,69 @@ fn columns_without_names_have_numbers() {
     assert!(image.keys().cloned().eq(numbered));
 }
 
+/// Rows of a compressed transaction have the place of the event that holds it.
+#[test]
+fn rows_of_a_payload() {
+    let rows = rows("compressed");
+    let place = |row: &Value| {
+        (
+            row["start_pos"].as_u64().unwrap(),
+            row["end_pos"].as_u64().unwrap(),
+        )
+    };
+    let behind = |v: &str| {
+        let found = rows.iter().position(|row| row["after"]["@2"] == v);
+        found.unwrap()
+    };
+    // One transaction: 300 rows of a table, a large one of another, and one of a third.
+    let last = behind("behind");
+    let (start, end) = place(&rows[last]);
+    let same: Vec<_> = rows
+        .iter()
+        .filter(|row| place(row) == (start, end))
+        .collect();
+    assert_eq!(same.len(), 302);
+    assert!(end - start < 10_000, "its rows take 180 kB");
+    assert!(same.iter().all(|row| row["gtid"] == rows[last]["gtid"]));
+    // Where the file has it.
+    let file = std::fs::read(data("compressed", "binlog")).unwrap();
+    let start = usize::try_from(start).unwrap();
+    assert_eq!(file[start + 4], 40, "TRANSACTION_PAYLOAD_EVENT");
+    let size = u32::from_le_bytes(file[start + 9..start + 13].try_into().unwrap());
+    assert_eq!(end, start as u64 + u64::from(size));
+}
+
+/// Documents are whole after an update that logs their changes, and left out where there is nothing to change.
+#[test]
+fn documents_that_are_logged_in_part() {
+    let output = decode("json", &[data("partial-json", "binlog")]);
+    assert_eq!(output.status.code(), Some(30));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let rows: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let updates = |table: &str| -> Vec<Value> {
+        let updates = rows
+            .iter()
+            .filter(|row| row["table"] == table && row["type"] == "UPDATE");
+        updates.cloned().collect()
+    };
+    let first = &updates("t")[0];
+    assert_eq!(first["before"]["@2"]["a"], json!(1));
+    let mut expected = first["before"]["@2"].clone();
+    expected["a"] = json!(2);
+    assert_eq!(first["after"]["@2"], expected);
+    let images: Vec<_> = updates("images")
+        .into_iter()
+        .map(|row| row["after"].clone())
+        .collect();
+    assert_eq!(images[0], json!({"@5": 2}));
+    assert_eq!(images[1], json!({"@4": "base64:type252:Yw=="}));
+    assert_eq!(images[2], json!({"@2": [], "@5": 3}));
+    assert_eq!(images[5]["@3"], json!({"a": "y"}));
+}
+
 #[test]
 fn a_file_that_is_cut_off_gives_its_rows_and_an_error() {
     let whole = std::fs::read(data("types", "binlog")).unwrap();
@@ -113,6 +176,37 @@ fn a_file_that_is_cut_off_gives_its_rows_and_an_error() {
         error.contains("cut-off") && error.trim_end().lines().count() == 1,
         "{error}"
     );
+}
+
+/// A script that sees only the exit code must see that something is missing.
+#[test]
+fn rows_that_are_left_out_are_an_error_at_the_end() {
+    let whole = std::fs::read(data("types", "binlog")).unwrap();
+    let mut kept = whole[..4].to_vec();
+    let (mut at, mut left_out) = (4, 0);
+    while at < whole.len() {
+        let len = usize::try_from(u32::from_le_bytes(
+            whole[at + 9..at + 13].try_into().unwrap(),
+        ))
+        .unwrap();
+        // The first table's rows have lost their TABLE_MAP_EVENT.
+        if whole[at + 4] == 19 && left_out == 0 {
+            left_out += 1;
+        } else {
+            kept.extend_from_slice(&whole[at..at + len]);
+        }
+        at += len;
+    }
+    assert_eq!(left_out, 1);
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("left-out");
+    std::fs::write(&path, &kept).unwrap();
+    for format in ["json", "mysqlbinlog"] {
+        let output = decode(format, std::slice::from_ref(&path));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(30), "{error}");
+        assert!(error.contains("left out"), "{error}");
+        assert!(!output.stdout.is_empty());
+    }
 }
 
 #[test]

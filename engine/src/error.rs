@@ -122,6 +122,14 @@ pub enum Error {
         /// The system's error.
         error: io::Error,
     },
+    /// What could be printed was.
+    #[error(
+        "row changes of {events} events are left out, or parts of them; the warnings say which, and why"
+    )]
+    LeftOut {
+        /// How many events.
+        events: u64,
+    },
     /// Bytes that are no binlog, or a damaged one.
     #[error("{file} at position {position}: {error}; {remedy}")]
     Binlog {
@@ -231,7 +239,7 @@ impl Error {
                 ErrorKind::NoSuchColumn => 2,
             },
             Self::WriteTimeout { .. } => 29,
-            Self::Binlog { .. } => 30,
+            Self::Binlog { .. } | Self::LeftOut { .. } => 30,
             Self::File { .. } => 31,
             Self::Output(_) => 32,
             Self::Refused(_) => 41,

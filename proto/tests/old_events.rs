@@ -67,3 +67,29 @@ fn rows_are_read_and_statements_are_named_and_passed_over() {
     });
     assert_eq!(rows, changes.count());
 }
+
+/// All the types that are named and not read are passed over by their length, whatever is in them.
+#[test]
+fn events_that_are_not_read() {
+    let mut decoder = Decoder::for_dump(Checksum::None);
+    // Start, LOAD and its files, variables, rows before 5.1.18, INCIDENT, IGNORABLE, group replication's.
+    let unread = [
+        1, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 17, 18, 20, 21, 22, 26, 28, 36, 37, 200,
+    ];
+    let mut position = 4_u32;
+    for kind in unread {
+        for body in [&b""[..], b"\x01\x00\x05lost!"] {
+            let size = 19 + u32::try_from(body.len()).unwrap();
+            position += size;
+            let mut event = vec![0, 0, 0, 0, kind, 7, 0, 0, 0];
+            event.extend_from_slice(&size.to_le_bytes());
+            event.extend_from_slice(&position.to_le_bytes());
+            event.extend_from_slice(&[0, 0]);
+            event.extend_from_slice(body);
+            let decoded = decoder.decode(&event).unwrap();
+            assert!(matches!(decoded.data, EventData::Other), "{kind}");
+            assert_eq!((decoded.header.event_type.0, decoded.body), (kind, body));
+            assert_eq!(decoded.end, u64::from(position));
+        }
+    }
+}

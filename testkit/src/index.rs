@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use mysql_async::Opts;
 use rusqlite::types::ValueRef;
@@ -86,12 +88,33 @@ impl Index {
             Index::Sqlite(path) => {
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
                 let connection = Connection::open_with_flags(path, flags)?;
-                connection.busy_timeout(std::time::Duration::from_secs(10))?;
+                connection.busy_timeout(Duration::from_secs(10))?;
                 Backend::Sqlite(connection)
             }
             Index::MySql(opts) => Backend::MySql(Box::new(Client::connect((**opts).clone())?)),
         };
         Ok(Reader { backend })
+    }
+
+    /// Keeps its checkpoints from being written for this long.
+    pub fn hold(&self, time: Duration) -> Result<()> {
+        match self {
+            Index::Sqlite(path) => {
+                let connection = Connection::open(path)?;
+                connection.busy_timeout(Duration::from_secs(10))?;
+                connection.execute_batch("BEGIN IMMEDIATE")?;
+                sleep(time);
+                connection.execute_batch("ROLLBACK")?;
+            }
+            Index::MySql(opts) => {
+                let mut client = Client::connect((**opts).clone())?;
+                client.run("BEGIN")?;
+                client.query("SELECT * FROM stream_state FOR UPDATE")?;
+                sleep(time);
+                client.run("ROLLBACK")?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -21,6 +21,7 @@ pub mod client;
 pub mod index;
 pub mod json;
 pub mod oracle;
+pub mod proxy;
 pub mod schema;
 pub mod server;
 pub mod value;

@@ -75,6 +75,19 @@ impl Server {
         servers(&["stop", &self.name]).map(|_| ())
     }
 
+    /// `kill -9`
+    pub fn kill(&self) -> Result<()> {
+        let file = self.datadir.with_file_name("process");
+        let text = std::fs::read_to_string(&file)?;
+        let pid = text.split(' ').next().unwrap_or_default();
+        let killed = Command::new("kill").args(["-9", pid]).status()?;
+        if !killed.success() {
+            return Err(format!("process {pid} of {} cannot be killed", self.name).into());
+        }
+        // It sees that there is none to stop, or waits until it is gone.
+        self.stop()
+    }
+
     /// Starts it again on the same port and data.
     pub fn restart(&self) -> Result<()> {
         servers(&["start", &self.name]).map(|_| ())

@@ -274,7 +274,7 @@ fn logs_that_are_reset_under_a_stream() {
     let start = ["--start-file", "mysql-bin.000001"];
     let mut stream = Stream::new("under", &source, None, &scratch, &start);
     stream.start();
-    stream.says("the source purges its binary logs soon", 1);
+    stream.says("binary logs are kept for 24 hours only", 1);
     stream.catch_up(&source);
     run(
         &source,

@@ -1,71 +1,13 @@
 //! A link that dies without a word, an index that is away, and two streams that take themselves for one.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
-
 use bintrail_testkit::check::same_events;
 use bintrail_testkit::oracle::Oracle;
+use bintrail_testkit::proxy::{Break, Proxy};
 use bintrail_testkit::schema::Catalog;
 use bintrail_testkit::server::Server;
 use bintrail_testkit::value::Charsets;
 
-use crate::support::{PASSWORD, Scratch, Stream, index_server, source};
-
-/// Carries bytes to a server, until told to let some connections go silent: they stay open, what comes in
-/// is taken, and nothing goes out.
-struct Proxy {
-    port: u16,
-    /// Connections so far, and how many of the first ones are silent.
-    made: Arc<AtomicU32>,
-    silent: Arc<AtomicU32>,
-}
-
-impl Proxy {
-    fn to(server: &Server) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (made, silent) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
-        let (count, quiet, target) = (Arc::clone(&made), Arc::clone(&silent), server.port);
-        thread::spawn(move || {
-            for client in listener.incoming() {
-                let client = client.unwrap();
-                let Ok(server) = TcpStream::connect(("127.0.0.1", target)) else {
-                    client.shutdown(Shutdown::Both).ok();
-                    continue;
-                };
-                let number = count.fetch_add(1, Ordering::SeqCst) + 1;
-                for (mut from, mut to) in [
-                    (client.try_clone().unwrap(), server.try_clone().unwrap()),
-                    (server, client),
-                ] {
-                    let quiet = Arc::clone(&quiet);
-                    thread::spawn(move || {
-                        let mut buffer = vec![0; 1 << 16];
-                        while let Ok(count @ 1..) = from.read(&mut buffer) {
-                            let carried = quiet.load(Ordering::SeqCst) < number;
-                            if carried && to.write_all(&buffer[..count]).is_err() {
-                                break;
-                            }
-                        }
-                        if quiet.load(Ordering::SeqCst) < number {
-                            to.shutdown(Shutdown::Both).ok();
-                        }
-                    });
-                }
-            }
-        });
-        Self { port, made, silent }
-    }
-
-    /// Everything that is connected now falls silent.
-    fn silence(&self) {
-        self.silent
-            .store(self.made.load(Ordering::SeqCst), Ordering::SeqCst);
-    }
-}
+use crate::support::{Scratch, Stream, index_server, source};
 
 fn run(source: &Server, statements: &[&str]) {
     let mut client = source.client().unwrap();
@@ -98,15 +40,14 @@ const TABLE: [&str; 2] = [
 #[test]
 fn a_half_open_link_is_noticed_and_made_anew() {
     let source = source(&[]);
-    let proxy = Proxy::to(&source);
+    let proxy = Proxy::start(source.port, 1).unwrap();
     let scratch = Scratch::new();
     run(&source, &TABLE);
-    let dsn = format!("mysql://capture:{PASSWORD}@127.0.0.1:{}/", proxy.port);
     let start = ["--start-file", "mysql-bin.000001"];
-    let mut stream = Stream::new("half", &source, None, &scratch, &start).from(&dsn);
+    let mut stream = Stream::new("half", &source, None, &scratch, &start).through(&proxy, None);
     stream.start();
     stream.catch_up(&source);
-    proxy.silence();
+    proxy.break_all(Break::HalfOpen);
     run(&source, &["INSERT INTO d.t (x) VALUES (1), (2)"]);
     // Three heartbeats, though there is a checkpoint each second meanwhile.
     stream.says("the server has sent nothing for 15s", 1);

@@ -14,6 +14,7 @@ mod bad_input;
 mod compressed;
 mod doctor;
 mod failover;
+mod faults;
 mod gaps;
 mod huge;
 mod link;
@@ -23,6 +24,7 @@ mod recover;
 mod secrets;
 mod stream;
 mod support;
+mod torture;
 mod trouble;
 
 use bintrail_testkit::oracle::{Cell, Oracle};

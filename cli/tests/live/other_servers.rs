@@ -16,13 +16,13 @@ use bintrail_testkit::workload::Rng;
 use crate::support::{Scratch, Stream, setting, source_of};
 
 /// What each kind has for this test.
-struct Kind {
-    name: &'static str,
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
     /// Columns that only this kind has: definition, value of the `n`th row, and how it is selected as
     /// the image has it.
     columns: &'static [(&'static str, &'static str, &'static str)],
-    start_gtid: &'static str,
-    start_file: &'static str,
+    pub(crate) start_gtid: &'static str,
+    pub(crate) start_file: &'static str,
     /// Statements for each session, in turn.
     sessions: &'static [&'static str],
 }
@@ -39,7 +39,7 @@ const MARIADB: &[(&str, &str, &str)] = &[
     ("bz BLOB COMPRESSED", "REPEAT(x'00ff', {n} % 300)", "bz"),
 ];
 
-const KINDS: [Kind; 3] = [
+pub(crate) const KINDS: [Kind; 3] = [
     Kind {
         name: "mariadb",
         columns: MARIADB,
@@ -141,73 +141,91 @@ fn column_name(definition: &str) -> &str {
     definition.split(' ').next().unwrap()
 }
 
-/// Transactions of every shape until `rounds` are over.
-fn work(kind: &Kind, server: &Server, seed: u64, rounds: u64) {
-    let mut client = server.client().unwrap();
-    let mut rng = Rng::new(seed);
-    let mut next = 1;
-    for round in 0..rounds {
-        if round % 40 == 0 {
-            let session = kind.sessions[usize::try_from(round / 40).unwrap() % kind.sessions.len()];
-            client.run(session).unwrap();
-            client.run("FLUSH LOGS").unwrap();
+/// Transactions of every shape.
+pub(crate) struct Work<'a> {
+    kind: &'a Kind,
+    rng: Rng,
+    round: u64,
+    /// The next row's id.
+    next: u64,
+}
+
+impl Work<'_> {
+    pub(crate) fn new(kind: &Kind, seed: u64) -> Work<'_> {
+        Work {
+            kind,
+            rng: Rng::new(seed),
+            round: 0,
+            next: 1,
         }
+    }
+
+    /// Makes the tables.
+    pub(crate) fn create(&self, client: &mut Client) -> bintrail_testkit::Result<()> {
+        client.run("CREATE DATABASE w")?;
+        client.run(&self.kind.create())?;
+        client.run("CREATE TABLE w.m (a INT, b CHAR(5)) ENGINE=MyISAM")?;
+        Ok(())
+    }
+
+    /// The next transaction. One that fails is not tried again.
+    pub(crate) fn step(&mut self, client: &mut Client) -> bintrail_testkit::Result<()> {
+        let Work { kind, rng, .. } = self;
+        let (round, next) = (self.round, self.next);
         let rows = 1 + rng.below(4);
         let some = 1 + rng.below(next);
-        match rng.below(8) {
-            0 | 1 => drop(client.run(&kind.insert(next, rows)).unwrap()),
-            2 => {
-                client.run("BEGIN").unwrap();
-                client.run(&kind.insert(next, rows)).unwrap();
-                client
-                    .run(&format!("UPDATE w.t SET t = CONCAT(t, 'x'), n = {round} WHERE id BETWEEN {some} AND {some} + 3"))
-                    .unwrap();
-                client.run("COMMIT").unwrap();
-            }
-            3 => {
-                client.run("BEGIN").unwrap();
-                client.run(&kind.insert(next, rows)).unwrap();
-                client.run("ROLLBACK").unwrap();
-            }
-            4 => {
-                client
-                    .run(&format!(
-                        "DELETE FROM w.t WHERE id BETWEEN {some} AND {some} + 1"
-                    ))
-                    .unwrap();
-            }
-            5 => {
-                client
-                    .run(&format!(
-                        "INSERT INTO w.m VALUES ({round}, 'ab'), ({round}, NULL)"
-                    ))
-                    .unwrap();
-            }
-            6 => {
-                client.run(&format!("XA START 'x{round}'")).unwrap();
-                client.run(&kind.insert(next, rows)).unwrap();
-                client.run(&format!("XA END 'x{round}'")).unwrap();
-                client.run(&format!("XA PREPARE 'x{round}'")).unwrap();
-                client.run(&format!("XA COMMIT 'x{round}'")).unwrap();
-            }
-            _ => {
-                client
-                    .run(&format!(
-                        "UPDATE w.t SET s = NULL, y = 1999 WHERE id = {some}"
-                    ))
-                    .unwrap();
-            }
+        self.round += 1;
+        self.next += rows;
+        if round % 40 == 0 {
+            let session = kind.sessions[usize::try_from(round / 40)? % kind.sessions.len()];
+            client.run(session)?;
+            client.run("FLUSH LOGS")?;
         }
-        next += rows;
-        sleep(Duration::from_millis(10));
+        let insert = kind.insert(next, rows);
+        let statements = match rng.below(8) {
+            0 | 1 => vec![insert],
+            2 => vec![
+                "BEGIN".to_owned(),
+                insert,
+                format!(
+                    "UPDATE w.t SET t = CONCAT(t, 'x'), n = {round} WHERE id BETWEEN {some} AND {some} + 3"
+                ),
+                "COMMIT".to_owned(),
+            ],
+            3 => vec!["BEGIN".to_owned(), insert, "ROLLBACK".to_owned()],
+            4 => vec![format!(
+                "DELETE FROM w.t WHERE id BETWEEN {some} AND {some} + 1"
+            )],
+            5 => vec![format!(
+                "INSERT INTO w.m VALUES ({round}, 'ab'), ({round}, NULL)"
+            )],
+            6 => vec![
+                format!("XA START 'x{round}'"),
+                insert,
+                format!("XA END 'x{round}'"),
+                format!("XA PREPARE 'x{round}'"),
+                format!("XA COMMIT 'x{round}'"),
+            ],
+            _ => vec![format!(
+                "UPDATE w.t SET s = NULL, y = 1999 WHERE id = {some}"
+            )],
+        };
+        statements
+            .iter()
+            .try_for_each(|sql| client.run(sql).map(drop))
     }
-    // The last thing in the binlog is a transaction, behind which every stream comes to stand.
-    client.run(&kind.insert(next, 1)).unwrap();
+
+    /// A transaction, behind which every stream comes to stand when it is the last thing in the binlog.
+    pub(crate) fn last(&mut self, client: &mut Client) -> bintrail_testkit::Result<()> {
+        client.run(&self.kind.insert(self.next, 1))?;
+        self.next += 1;
+        Ok(())
+    }
 }
 
 /// Every row event as the server's tool prints it: what it does, where, and the first column before
 /// and after.
-fn printed(server: &Server) -> Vec<String> {
+pub(crate) fn printed(server: &Server) -> Vec<String> {
     let mut events: Vec<String> = Vec::new();
     for file in server.binlog_files().unwrap() {
         let mut tool = server
@@ -253,7 +271,7 @@ fn members(image: &str) -> Vec<(String, String)> {
 }
 
 /// Compares an index with the binlog and with the source's table.
-fn check(stream: &Stream, kind: &Kind, source: &Server, expected: &[String]) {
+pub(crate) fn check(stream: &Stream, kind: &Kind, source: &Server, expected: &[String]) {
     let name = &stream.name;
     let mut reader = stream.index.open().unwrap();
     let state = reader
@@ -366,11 +384,8 @@ fn stream_from(kind: &Kind) {
     let scratch = Scratch::new();
     let source = source_of(kind.name, &[]);
     let mut client = source.client().unwrap();
-    client.run("CREATE DATABASE w").unwrap();
-    client.run(&kind.create()).unwrap();
-    client
-        .run("CREATE TABLE w.m (a INT, b CHAR(5)) ENGINE=MyISAM")
-        .unwrap();
+    let mut work = Work::new(kind, seed);
+    work.create(&mut client).unwrap();
     let mut streams: Vec<Stream> = [
         ("gtid", ["--start-gtid", kind.start_gtid]),
         ("position", ["--start-file", kind.start_file]),
@@ -392,7 +407,13 @@ fn stream_from(kind: &Kind) {
     streams.iter_mut().for_each(Stream::start);
 
     thread::scope(|scope| {
-        scope.spawn(|| work(kind, &source, seed, 300));
+        scope.spawn(|| {
+            for _ in 0..300 {
+                work.step(&mut client).unwrap();
+                sleep(Duration::from_millis(10));
+            }
+            work.last(&mut client).unwrap();
+        });
         for (stream, number) in streams.iter_mut().zip(0_u64..) {
             scope.spawn(move || {
                 let mut rng = Rng::new(seed ^ number << 32);

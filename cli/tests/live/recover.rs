@@ -656,7 +656,7 @@ fn one_transaction_is_undone_and_what_changed_since_is_told() {
         ["1 paid 0.00", "2 new 0.00", "4 sent 4.00"]
     );
     other
-        .run("UPDATE shop.orders SET status = 'back' WHERE id = 2")
+        .run("UPDATE shop.orders SET status = 'NEW' WHERE id = 2")
         .unwrap();
     other
         .run("INSERT INTO shop.orders VALUES (3, 'other', 9)")
@@ -691,7 +691,7 @@ fn one_transaction_is_undone_and_what_changed_since_is_told() {
     );
     assert_eq!(
         orders(&mut client),
-        ["1 paid 1.00", "2 back 0.00", "3 other 9.00", "4 sent 4.00"]
+        ["1 paid 1.00", "2 NEW 0.00", "3 other 9.00", "4 sent 4.00"]
     );
     // The log's lines are gone once more, and by now there is but one to take.
     client
@@ -705,7 +705,7 @@ fn one_transaction_is_undone_and_what_changed_since_is_told() {
     );
     assert_eq!(
         orders(&mut client),
-        ["1 paid 1.00", "2 back 2.00", "3 new 3.00", "4 sent 4.00"]
+        ["1 paid 1.00", "2 NEW 2.00", "3 new 3.00", "4 sent 4.00"]
     );
 
     // What cannot be exact, and what is not there.
@@ -735,6 +735,56 @@ fn one_transaction_is_undone_and_what_changed_since_is_told() {
         assert!(error.contains(why) && error.lines().count() == 1, "{error}");
         assert!(output.stdout.is_empty());
     }
+    // A table that has changed since: a column more is no matter, another column of the same name is.
+    client
+        .run("CREATE TABLE shop.later (id INT PRIMARY KEY, a VARCHAR(9), b VARCHAR(9))")
+        .unwrap();
+    client
+        .run("INSERT INTO shop.later VALUES (1, 'a', 'b'), (2, 'c', 'd')")
+        .unwrap();
+    client.run("DELETE FROM shop.later WHERE id = 1").unwrap();
+    stream.catch_up(&server);
+    client
+        .run("ALTER TABLE shop.later ADD c INT DEFAULT 7 FIRST")
+        .unwrap();
+    client
+        .run("INSERT INTO shop.later VALUES (1, 3, 'x', 'y')")
+        .unwrap();
+    client.run("DELETE FROM shop.later WHERE id = 3").unwrap();
+    stream.catch_up(&server);
+    let path = scratch.0.join("later.sql");
+    let key = [
+        "recover",
+        "--table",
+        "later",
+        "--pk",
+        "1",
+        "--event-type",
+        "delete",
+        "--output",
+    ];
+    stream.output(&[&key[..], &[path.to_str().unwrap()]].concat());
+    assert_runs(&server, &path);
+    let later = "SELECT CONCAT_WS(' ', c, id, a, b) FROM shop.later ORDER BY id";
+    assert_eq!(client.strings(later).unwrap(), [["7 1 a b"], ["7 2 c d"]]);
+    client
+        .run("ALTER TABLE shop.later RENAME COLUMN a TO z, MODIFY b VARCHAR(10)")
+        .unwrap();
+    client
+        .run("INSERT INTO shop.later VALUES (1, 4, 'x', 'y')")
+        .unwrap();
+    stream.catch_up(&server);
+    let output = stream
+        .command(&[&key[..7], &["--dry-run"]].concat())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(40));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        error.contains("column a that is no longer there"),
+        "{error}"
+    );
+
     let output = stream.command(&["recover"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(

@@ -9,6 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use bintrail_testkit::index::Index;
+use bintrail_testkit::proxy::Proxy;
 use bintrail_testkit::server::Server;
 
 /// The password that must turn up nowhere.
@@ -147,6 +148,18 @@ impl Stream {
         }
     }
 
+    /// Reaches the source, and an index on a server, through proxies.
+    pub(crate) fn through(mut self, source: &Proxy, index: Option<&Proxy>) -> Self {
+        for ((_, dsn), proxy) in self.secrets.iter_mut().zip([Some(source), index]) {
+            if let Some(proxy) = proxy {
+                let (user, rest) = dsn.split_once("@127.0.0.1:").unwrap();
+                let database = rest.split_once('/').unwrap().1;
+                *dsn = format!("{user}@127.0.0.1:{}/{database}", proxy.port);
+            }
+        }
+        self
+    }
+
     /// With other arguments from the next start on.
     pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments = arguments.iter().map(ToString::to_string).collect();
@@ -214,6 +227,18 @@ impl Stream {
         assert!(ended.is_none(), "{}: {ended:?}\n{}", self.name, self.log());
     }
 
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        let ended = self.child.as_mut()?.try_wait().unwrap();
+        self.child.take_if(|_| ended.is_some());
+        ended
+    }
+
+    /// What it has logged since it was started.
+    pub(crate) fn new_log(&self) -> String {
+        self.log().split_off(self.logged)
+    }
+
     /// `kill -9`
     pub(crate) fn kill(&mut self) {
         self.assert_runs();
@@ -225,13 +250,7 @@ impl Stream {
     /// SIGTERM: it has to flush, and to exit with 0.
     pub(crate) fn terminate(&mut self) {
         self.assert_runs();
-        let mut child = self.child.take().unwrap();
-        let sent = Command::new("kill")
-            .args(["-TERM", &child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
-        let status = wait(&mut child);
+        let status = self.ask_to_stop();
         // Before its first word it does not listen to signals yet, and has nothing to flush.
         let unborn = status.signal() == Some(15) && self.log().len() == self.logged;
         assert!(
@@ -240,6 +259,17 @@ impl Stream {
             self.name,
             self.log()
         );
+    }
+
+    /// SIGTERM, unless it has ended; how it ends.
+    pub(crate) fn ask_to_stop(&mut self) -> ExitStatus {
+        let mut child = self.child.take().unwrap();
+        let sent = Command::new("kill")
+            .args(["-TERM", &child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        wait(&mut child)
     }
 
     /// Waits until it ends by itself: its exit code, and the last line of its log.
@@ -288,7 +318,7 @@ impl Stream {
     }
 
     /// File and position of its checkpoint.
-    fn state(&self) -> Result<(String, u64), String> {
+    pub(crate) fn state(&self) -> Result<(String, u64), String> {
         let read = || -> bintrail_testkit::Result<(String, u64)> {
             let rows = self
                 .index

@@ -10,7 +10,7 @@ use crate::filter::Filter;
 use crate::index::record::{Flavor, Source};
 use crate::source;
 use crate::source::connection::ConnectOptions;
-use crate::source::server::{Server, address, text};
+use crate::source::server::{Server, address, source_error, text};
 
 use super::clock::{self, Clocks};
 use super::finding::{Finding, Fix, Severity};
@@ -42,7 +42,7 @@ pub(super) async fn examine(host: &ConnectOptions, filter: &Filter) -> (Part, Op
     let mut server = match Server::connect(host).await {
         Ok(server) => server,
         Err(error) => {
-            part.findings.push(unreachable(&error));
+            part.findings.push(unreachable(error));
             return (part, None);
         }
     };
@@ -62,7 +62,9 @@ pub(super) async fn examine(host: &ConnectOptions, filter: &Filter) -> (Part, Op
 
     let (findings, sees_all) = quick(&mut server, filter).await;
     part.findings.extend(findings);
-    part.findings.push(retention(&mut server).await);
+    if server.settings.log_bin {
+        part.findings.push(retention(&mut server).await);
+    }
     part.findings
         .push(without_key(&mut server, filter, sees_all).await);
     part.findings.push(clock(&mut server).await);
@@ -103,16 +105,13 @@ async fn quick(server: &mut Server, filter: &Filter) -> (Vec<Finding>, bool) {
     (findings, sees_all)
 }
 
-fn unreachable(error: &Error) -> Finding {
+fn unreachable(error: Error) -> Finding {
     const CHECK: &str = "connection";
-    let Error::Source { error, .. } = error else {
-        return Finding::error(CHECK, error.to_string());
+    let remedy = match &error {
+        Error::Source { error, .. } => remedy(error).strip_prefix("; ").map(str::to_owned),
+        _ => None,
     };
-    let finding = Finding::error(CHECK, error.to_string());
-    match remedy(error).strip_prefix("; ") {
-        Some(remedy) => finding.fix(Fix::Advice(remedy.to_owned())),
-        None => finding,
-    }
+    Finding::error(CHECK, plain(error)).fixes(remedy.map(Fix::Advice))
 }
 
 /// Has the server itself give up on questions that take too long.
@@ -127,25 +126,36 @@ async fn limit_questions(server: &mut Server) {
 }
 
 async fn ask(server: &mut Server, sql: &str) -> Result<ResultSet, String> {
-    match tokio::time::timeout(PATIENCE, server.query(sql)).await {
-        Ok(Ok(rows)) => Ok(rows),
-        Ok(Err(Error::Source { error, .. })) => Err(error.to_string()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
-    }
+    query(server, sql).await.map_err(plain)
 }
 
 /// Asks in the words of newer servers, and of those that do not know them in the old ones.
 async fn ask_either(server: &mut Server, new: &str, old: &str) -> Result<ResultSet, String> {
-    match server.query(new).await {
+    match query(server, new).await {
         // ER_PARSE_ERROR
         Err(Error::Source {
             error: source::Error::Server(error),
             ..
         }) if error.code == 1064 => ask(server, old).await,
-        Err(Error::Source { error, .. }) => Err(error.to_string()),
-        Err(error) => Err(error.to_string()),
-        Ok(rows) => Ok(rows),
+        answer => answer.map_err(plain),
+    }
+}
+
+async fn query(server: &mut Server, sql: &str) -> Result<ResultSet, Error> {
+    match tokio::time::timeout(PATIENCE, server.query(sql)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(source_error(
+            server.options(),
+            source::Error::Silent { after: PATIENCE },
+        )),
+    }
+}
+
+/// Without the address, which stands above it.
+fn plain(error: Error) -> String {
+    match error {
+        Error::Source { error, .. } => error.to_string(),
+        error => error.to_string(),
     }
 }
 
@@ -213,18 +223,15 @@ async fn replicated_changes(server: &mut Server) -> Option<Finding> {
 }
 
 async fn retention(server: &mut Server) -> Finding {
-    // Its second column is a file's size, in all versions.
+    // The second column is a file's size, in all versions.
     let logs = ask(server, "SHOW BINARY LOGS").await.ok().map(|rows| {
-        let sizes = rows.rows.iter().map(|row| text(row, 1)?.parse().ok());
-        rows.rows
-            .iter()
-            .zip(sizes)
-            .fold((0_u64, 0_u64), |sum, (_, size)| {
-                (
-                    sum.0.saturating_add(1),
-                    sum.1.saturating_add(size.unwrap_or(0)),
-                )
-            })
+        let sizes = rows.rows.iter().map(|row| {
+            let size = text(row, 1).and_then(|size| size.parse().ok());
+            size.unwrap_or(0)
+        });
+        sizes.fold((0_u64, 0_u64), |(files, bytes), size| {
+            (files.saturating_add(1), bytes.saturating_add(size))
+        })
     });
     settings::retention(&server.settings.variables, logs)
 }

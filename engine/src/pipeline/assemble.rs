@@ -239,11 +239,19 @@ impl Assembler {
                 // A restarted server counts its table ids anew.
                 self.tables.clear();
             }
+            // MariaDB writes it behind a transaction too, when nothing else may come for long.
+            EventData::BinlogCheckpoint(_) => {
+                if self.open.is_none()
+                    && self.boundary.file == self.file
+                    && event.end > self.boundary.position
+                {
+                    self.move_to(event.end);
+                }
+            }
             // Compressed ones come here as the plain events that they stand for, payloads as those in them.
             EventData::Compressed(_)
             | EventData::TransactionPayload(_)
             | EventData::MariadbGtidList(_)
-            | EventData::BinlogCheckpoint(_)
             | EventData::PreviousGtids(_)
             | EventData::Stop => {}
             EventData::Other => self.other(event),

@@ -112,49 +112,32 @@ fn parts(gtid: &str) -> Option<(&str, u64)> {
 }
 
 /// The ids among which are all rows of a time range. Commit times nearly rise with the ids, but clocks are set:
-/// there may be others among them.
+/// there may be others among them. Of a source that is alone in the index all ids need no bounds.
 pub(super) async fn time(
     index: &Index,
     statements: Statements,
     covered: Segment,
     question: &Question,
+    alone: bool,
 ) -> Result<Segment> {
-    let mut ends = [None, None];
-    for (end, function) in ends.iter_mut().zip(["MIN", "MAX"]) {
-        // A bound that is not given is the end of what there is.
-        let given = if function == "MIN" {
-            question.since
-        } else {
-            question.until
-        };
-        if given.is_none() {
-            continue;
-        }
-        let select = statements.end_of_time(function, covered, question);
-        let Some(mut cells) = index.read_again(select, usize::MAX).await?.rows.pop() else {
-            return Ok(NONE);
-        };
-        match cells.number::<u64>(0)? {
-            None => return Ok(NONE),
-            found => *end = found,
-        }
-    }
-    let [first, last] = ends;
-    let mut segment = covered;
-    if let Some(first) = first {
-        segment.from = first;
-    }
-    if let Some(last) = last {
-        let from = statements.transactions();
-        let rows = select(
-            format!("SELECT row_count FROM {from} WHERE transaction_id = ?"),
-            vec![Value::Number(last)],
-        );
-        let found = index.read_again(rows, usize::MAX).await?.rows.pop();
-        let count: u64 = found.map_or(Ok(1), |mut cells| cells.a_number(0))?;
-        segment.to = last.saturating_add(count);
-    }
-    Ok(segment)
+    let ends = statements.ends_of_time((!alone).then_some(covered), question);
+    let Some(mut cells) = index.read_again(ends, usize::MAX).await?.rows.pop() else {
+        return Ok(NONE);
+    };
+    let (Some(first), Some(last)) = (cells.number::<u64>(0)?, cells.number::<u64>(1)?) else {
+        return Ok(NONE);
+    };
+    let from = statements.transactions();
+    let rows = select(
+        format!("SELECT row_count FROM {from} WHERE transaction_id = ?"),
+        vec![Value::Number(last)],
+    );
+    let found = index.read_again(rows, usize::MAX).await?.rows.pop();
+    let count: u64 = found.map_or(Ok(1), |mut cells| cells.a_number(0))?;
+    Ok(Segment {
+        from: first.max(covered.from),
+        to: last.saturating_add(count).min(covered.to),
+    })
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub use image::{Image, changed_columns, text_of};
 
 use crate::index::convert::damaged;
 use crate::index::read::{Cells, Rows, Select};
-use crate::index::record::{EventType, Micros, TableVersion};
+use crate::index::record::{Column, EventType, Micros, TableVersion};
 use crate::index::{ErrorKind, Index, IndexError, Result};
 use plan::{Path, Plan};
 use statements::Statements;
@@ -63,6 +63,8 @@ pub struct Change {
     pub event_type: EventType,
     /// The transaction that did it.
     pub transaction: Arc<Facts>,
+    /// The id of the table's definition at that time.
+    pub table_id: u32,
     /// The table's definition at that time.
     pub table: Arc<TableVersion>,
     /// The key's values.
@@ -372,6 +374,7 @@ impl Answer<'_> {
             change_id,
             event_type,
             transaction,
+            table_id,
             table: self.table(table_id).await?,
             pk_values: cells.text(4)?,
             before: cells.text(5)?,
@@ -396,6 +399,16 @@ impl Answer<'_> {
         });
         self.tables.insert(table_id, Arc::clone(&table));
         Ok(table)
+    }
+
+    /// The columns of the definitions of its table that were first seen after the one that it was made under.
+    pub(crate) async fn later_columns(&self, change: &Change) -> Result<Vec<Vec<Column>>> {
+        let select = statements::later_tables(change);
+        let mut later = Vec::new();
+        for mut cells in self.index.read_again(select, usize::MAX).await?.rows {
+            later.push(crate::index::convert::parse_columns(&cells.a_text(0)?)?);
+        }
+        Ok(later)
     }
 
     /// Does it fit the question? The statements leave out only what is cheap to leave out there.

@@ -49,7 +49,9 @@ pub(super) async fn plan(
 ) -> Result<Plan> {
     let tables = tables(index, question).await?;
     let mut all = Vec::new();
-    for covered in covered(index).await? {
+    let sources = covered(index).await?;
+    let alone = sources.len() == 1;
+    for covered in sources {
         if question
             .source_id
             .is_some_and(|id| id != source_of(covered.from))
@@ -60,7 +62,7 @@ pub(super) async fn plan(
         if let Some(gtid) = &question.gtid {
             segment = find::gtid(index, *statements, covered, gtid, MANY).await?;
         } else if question.since.is_some() || question.until.is_some() {
-            segment = find::time(index, *statements, covered, question).await?;
+            segment = find::time(index, *statements, covered, question, alone).await?;
         }
         if !segment.is_empty() {
             all.push(segment);

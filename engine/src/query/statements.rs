@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::plan::Plan;
-use super::{CANDIDATES, PAGE, Question, Segment};
+use super::{CANDIDATES, Change, PAGE, Question, Segment};
 use crate::index::read::{Cells, Rows, Select, Value};
 use crate::index::record::{CHANGE_ID_BITS, Micros};
 use crate::index::time::timestamp;
@@ -62,6 +62,20 @@ pub(super) fn table(table_id: u32) -> Select {
         "SELECT schema_name, table_name, columns, known_by, valid_from_file, valid_from_position \
          FROM table_versions WHERE table_id = ?",
         vec![Value::Number(table_id.into())],
+    )
+}
+
+/// The definitions of a change's table that are newer than its own.
+pub(super) fn later_tables(change: &Change) -> Select {
+    select(
+        "SELECT columns FROM table_versions WHERE schema_name = ? AND table_name = ? AND source_id = ? \
+         AND table_id > ? ORDER BY table_id",
+        vec![
+            Value::Text(change.table.schema.clone()),
+            Value::Text(change.table.table.clone()),
+            Value::Number(change.transaction.source_id.into()),
+            Value::Number(change.table_id.into()),
+        ],
     )
 }
 
@@ -252,24 +266,31 @@ impl Statements {
         }
     }
 
-    /// The least or the greatest id of the transactions of a time range in a segment.
-    pub(super) fn end_of_time(self, end: &str, segment: Segment, question: &Question) -> Select {
+    /// The least and the greatest id of the transactions of a time range, in a segment or in all.
+    pub(super) fn ends_of_time(self, segment: Option<Segment>, question: &Question) -> Select {
         let (time, index) = match self {
             Self::Sqlite => (SQLITE_TIME, "INDEXED BY transactions_time"),
             Self::MySql => ("committed_at", "FORCE INDEX (transactions_time)"),
         };
-        let mut sql = format!(
-            "SELECT {end}(transaction_id) FROM transactions {index} WHERE transaction_id >= ? \
-             AND transaction_id < ?"
-        );
-        let mut values = vec![Value::Number(segment.from), Value::Number(segment.to)];
+        let mut conditions = Vec::new();
+        let mut values = Vec::new();
         for (operator, bound) in [(">=", question.since), ("<", question.until)] {
             if let Some(bound) = bound {
-                sql.push_str(&format!(" AND {time} {operator} ?"));
+                conditions.push(format!("{time} {operator} ?"));
                 values.push(Value::Text(text(bound.max(0))));
             }
         }
-        select(sql, values)
+        if let Some(Segment { from, to }) = segment {
+            conditions.push("transaction_id >= ? AND transaction_id < ?".to_owned());
+            values.extend([Value::Number(from), Value::Number(to)]);
+        }
+        let conditions = conditions.join(" AND ");
+        select(
+            format!(
+                "SELECT MIN(transaction_id), MAX(transaction_id) FROM transactions {index} WHERE {conditions}"
+            ),
+            values,
+        )
     }
 
     /// Counts a table's rows, up to a number.

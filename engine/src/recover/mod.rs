@@ -8,14 +8,15 @@
 mod literal;
 mod statement;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::io::Write;
-use std::sync::Arc;
 
 use crate::clock::rfc3339;
+use crate::described::plain_type;
 use crate::error::Error;
-use crate::index::record::{Micros, TableVersion};
+use crate::index::record::{Column, Micros};
 use crate::query::{Answer, Change};
 use literal::{Literals, Refusal};
 use statement::{Plan, Writer, kind};
@@ -160,7 +161,7 @@ impl Summary {
 #[derive(Debug)]
 struct Sql {
     writer: Writer,
-    plans: HashMap<usize, (Arc<TableVersion>, Plan)>,
+    plans: HashMap<u32, Plan>,
 }
 
 impl Sql {
@@ -176,11 +177,10 @@ impl Sql {
     }
 
     fn write(&mut self, out: &mut String, change: &Change) -> Result<(), Refusal> {
-        // The definition is held, so that its address stays its own.
-        let (_, plan) = self
+        let plan = self
             .plans
-            .entry(Arc::as_ptr(&change.table) as usize)
-            .or_insert_with(|| (Arc::clone(&change.table), Plan::of(&change.table)));
+            .entry(change.table_id)
+            .or_insert_with(|| Plan::of(&change.table));
         self.writer.write(out, plan, change)
     }
 }
@@ -194,6 +194,7 @@ pub async fn check(answer: &mut Answer<'_>, options: Options) -> Result<Summary,
     let mut summary = Summary::default();
     let mut sql = Sql::new(options);
     let mut text = String::new();
+    let mut outdated: HashMap<u32, Option<Refusal>> = HashMap::new();
     answer.rewind(!options.redo);
     loop {
         let page = answer.next_page().await?;
@@ -203,7 +204,16 @@ pub async fn check(answer: &mut Answer<'_>, options: Options) -> Result<Summary,
         for change in &page {
             text.clear();
             summary.add(change, options.redo);
-            if let Err(refusal) = sql.write(&mut text, change) {
+            let misfit = match outdated.entry(change.table_id) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let later = answer.later_columns(change).await?;
+                    new.insert(misfit(&change.table.columns, &later))
+                }
+            };
+            if let Some(refusal) = misfit {
+                summary.refuse(change, refusal);
+            } else if let Err(refusal) = sql.write(&mut text, change) {
                 summary.refuse(change, &refusal);
             }
         }
@@ -251,6 +261,49 @@ pub async fn write(
     out.flush().map_err(Error::Output)
 }
 
+/// Why values of `columns` may not be what they were under a later definition of the table. Columns may have come and
+/// may have moved.
+fn misfit(columns: &[Column], later: &[Vec<Column>]) -> Option<Refusal> {
+    for now in later {
+        for column in columns
+            .iter()
+            .filter(|column| column.generated != Some(true))
+        {
+            let Some(found) = now.iter().find(|now| now.name == column.name) else {
+                return Some(
+                    format!("it had a column {} that is no longer there", column.name).into(),
+                );
+            };
+            if type_of(found) != type_of(column) || found.generated == Some(true) {
+                let text = format!(
+                    "its column {} was {} and is {} by now",
+                    column.name, column.column_type, found.column_type
+                );
+                return Some(text.into());
+            }
+        }
+    }
+    None
+}
+
+/// A type, whichever way it is known: row metadata tells no display widths, and members apart from the type.
+fn type_of(column: &Column) -> (String, Option<&str>, Option<&[String]>) {
+    let name = plain_type(&column.column_type);
+    let base = name.split(['(', ' ']).next().unwrap_or_default();
+    let name = match base {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => {
+            format!("{base} {}", name.contains("unsigned"))
+        }
+        "enum" | "set" | "year" => base.to_owned(),
+        _ => name.to_owned(),
+    };
+    let charset = column
+        .charset
+        .as_deref()
+        .map(|name| if name == "utf8" { "utf8mb3" } else { name });
+    (name, charset, column.members.as_deref())
+}
+
 /// Strict, so that nothing is stored but what is written; and every value that a column may hold may be written.
 const SQL_MODE: &str =
     "STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION";
@@ -284,4 +337,51 @@ fn header(options: Options, summary: &Summary) -> String {
 /// Fit for a comment.
 fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, column_type: &str) -> Column {
+        Column {
+            name: name.into(),
+            column_type: column_type.into(),
+            charset: None,
+            nullable: true,
+            pk: None,
+            members: None,
+            generated: Some(false),
+            invisible: false,
+        }
+    }
+
+    #[test]
+    fn a_later_definition_fits_when_every_value_stays_what_it_was() {
+        let was = [column("id", "int(11)"), column("a", "datetime(6)")];
+        let fits = |now: &[Column]| misfit(&was, &[now.to_vec()]).map(Refusal::into_owned);
+        assert_eq!(fits(&was), None);
+        let moved = [
+            column("b", "json"),
+            column("a", "datetime(6)"),
+            column("id", "int"),
+        ];
+        assert_eq!(fits(&moved), None);
+        assert!(
+            fits(&[column("id", "int")])
+                .unwrap()
+                .contains("column a that is no longer")
+        );
+        for other in ["datetime", "varchar(26)", "datetime(3)"] {
+            let why = fits(&[column("id", "int"), column("a", other)]).unwrap();
+            assert!(
+                why.contains(&format!("was datetime(6) and is {other}")),
+                "{why}"
+            );
+        }
+        assert!(fits(&[column("id", "int unsigned"), was[1].clone()]).is_some());
+        let mut computed = was.clone();
+        computed[1].generated = Some(true);
+        assert!(fits(&computed).is_some());
+    }
 }

@@ -220,6 +220,11 @@ impl<'a> Session<'a> {
                 written = &mut index_side => return written,
                 stopped = source_side => stopped,
             };
+            // The index has failed the source side, which names tables there: it takes nothing more, and would
+            // only say so.
+            if matches!(stopped, Err(Error::Index(_))) {
+                return stopped;
+            }
             // The queue is closed: what is in it is written still.
             index_side.await.and(stopped)
         };

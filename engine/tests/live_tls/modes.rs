@@ -165,7 +165,7 @@ fn each_mode_with_each_certificate() {
     assert_eq!(
         seen,
         // For each certificate, by its own authority and by another.
-        (1 + 2) + (0 + 2) + (1 + 2) + (1 + 2) + (2 + 2),
+        (1 + 2) + 2 + (1 + 2) + (1 + 2) + (2 + 2),
         "each mode is refused where it has to be, and nowhere else"
     );
 

@@ -35,6 +35,11 @@ impl Rng {
         self.below(100) < percent
     }
 
+    /// One of `values`, of which there is at least one.
+    pub fn pick<T: Copy>(&mut self, values: &[T]) -> T {
+        values[self.below(values.len() as u64) as usize]
+    }
+
     fn bytes(&mut self, count: u64) -> Vec<u8> {
         let mut bytes: Vec<u8> = (0..count).map(|_| (self.word() >> 32) as u8).collect();
         // Trailing zeros and low bytes are where decoders go wrong.

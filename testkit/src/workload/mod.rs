@@ -7,8 +7,8 @@ mod generate;
 mod shapes;
 
 use std::fmt::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
@@ -19,7 +19,7 @@ use generate::{GROUPS, Gen};
 use shapes::{Shape, shapes};
 
 use crate::Result;
-use crate::client::block_on;
+use crate::client::{Client, block_on};
 use crate::schema::Catalog;
 use crate::server::Server;
 
@@ -40,6 +40,8 @@ pub struct Plan {
     pub ddl: bool,
     /// Row events a second at most, to be busy for longer.
     pub rate: Option<u64>,
+    /// The server may go away meanwhile: sessions connect again and go on.
+    pub outages: bool,
 }
 
 impl Plan {
@@ -54,11 +56,12 @@ impl Plan {
             bulks: 2,
             ddl: false,
             rate: None,
+            outages: false,
         }
     }
 }
 
-/// What was done.
+/// What was done. With outages, of what was under way when one began nobody knows whether it was committed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Report {
     /// Row changes committed.
@@ -81,6 +84,11 @@ pub struct Workload {
     shapes: Vec<Shape>,
     counts: Counts,
     stop: AtomicBool,
+    /// Number of the next change of tables.
+    next_change: AtomicU64,
+    runs: AtomicU64,
+    /// What the tables looked like at any time.
+    catalog: Mutex<Catalog>,
 }
 
 #[derive(Debug, Default)]
@@ -124,6 +132,9 @@ impl Workload {
             shapes,
             counts: Counts::default(),
             stop: AtomicBool::new(false),
+            next_change: AtomicU64::new(0),
+            runs: AtomicU64::new(0),
+            catalog: Mutex::default(),
         })
     }
 
@@ -148,23 +159,33 @@ impl Workload {
     }
 
     /// Runs until the plan is fulfilled, and returns what was done and what the tables looked like
-    /// at any time.
+    /// at any time, in this and earlier runs.
     pub fn run(self: &Arc<Workload>) -> Result<(Report, Catalog)> {
-        let mut client = crate::client::Client::connect(self.opts.clone())?;
-        let mut catalog = Catalog::default();
-        catalog.refresh(&mut client, &schemas())?;
-        let started = Instant::now();
+        self.stop.store(false, Ordering::Relaxed);
+        let mut catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut client = self.client(&mut catalog)?;
+        let pace = Pace {
+            run: self.runs.fetch_add(1, Ordering::Relaxed),
+            started: Instant::now(),
+            before: self.row_changes(),
+        };
         let mut sessions = Vec::new();
         for number in 0..self.plan.sessions {
             let workload = Arc::clone(self);
             sessions.push(crate::client::runtime().spawn(async move {
-                let mut session = Session::connect(&workload, number, started).await?;
-                session.run().await
+                loop {
+                    match Session::connect(&workload, number, pace).await {
+                        Ok(mut session) => return session.run().await,
+                        Err(_) if workload.finished() => return Ok(()),
+                        Err(_) if workload.plan.outages => tokio::time::sleep(AGAIN).await,
+                        Err(error) => return Err(error),
+                    }
+                }
             }));
         }
         let mut outcome = Ok(());
         if self.plan.ddl {
-            outcome = self.change_tables(&mut client, &mut catalog);
+            outcome = self.keep_changing(&mut client, &mut catalog);
             if outcome.is_err() {
                 self.stop();
             }
@@ -179,6 +200,9 @@ impl Workload {
             outcome = outcome.and(ended);
         }
         outcome?;
+        if self.plan.outages {
+            self.client(&mut catalog)?;
+        }
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let report = Report {
             row_changes: read(&self.counts.row_changes),
@@ -187,7 +211,7 @@ impl Workload {
             xa_rolled_back: read(&self.counts.xa_rolled_back),
             ddl: read(&self.counts.ddl),
         };
-        Ok((report, catalog))
+        Ok((report, catalog.clone()))
     }
 
     fn finished(&self) -> bool {
@@ -198,16 +222,14 @@ impl Workload {
     /// twice, for row events tell nothing of either. A table never has the same number of columns twice with
     /// another meaning, and a new column is NULL in the rows there are, for the binlog tells
     /// nothing of those.
-    fn change_tables(
-        &self,
-        client: &mut crate::client::Client,
-        catalog: &mut Catalog,
-    ) -> Result<()> {
+    fn change_tables(&self, client: &mut Client, catalog: &mut Catalog) -> Result<()> {
         let growing: Vec<&Shape> = self.shapes.iter().filter(|shape| shape.grows).collect();
-        let mut rng = Rng::new(self.plan.seed ^ 0xdd1);
+        let first = self.next_change.load(Ordering::Relaxed);
+        let mut rng = Rng::new(self.plan.seed ^ 0xdd1 ^ first << 32);
         client.run("SET SESSION lock_wait_timeout = 20")?;
-        let mut number = 0;
         while !self.finished() {
+            // What broke off is not tried again: nobody knows how far it came.
+            let number = self.next_change.fetch_add(1, Ordering::Relaxed);
             std::thread::sleep(Duration::from_millis(30));
             let table = growing[rng.below(growing.len() as u64) as usize].sql_name();
             let place = ["", "FIRST", "AFTER `n`"][rng.below(3) as usize];
@@ -258,15 +280,75 @@ impl Workload {
                 }
                 catalog.refresh(client, &schemas())?;
             }
-            number += 1;
         }
         Ok(())
     }
+
+    /// The same through outages.
+    fn keep_changing(&self, client: &mut Client, catalog: &mut Catalog) -> Result<()> {
+        loop {
+            match self.change_tables(client, catalog) {
+                Err(_) if self.plan.outages && !self.finished() => {}
+                done => {
+                    return done.or_else(|error| {
+                        if self.plan.outages {
+                            Ok(())
+                        } else {
+                            Err(error)
+                        }
+                    });
+                }
+            }
+            *client = self.client(catalog)?;
+        }
+    }
+
+    /// A connection, and what the tables look like now. Waits through an outage.
+    fn client(&self, catalog: &mut Catalog) -> Result<Client> {
+        let started = Instant::now();
+        loop {
+            let connected = Client::connect(self.opts.clone()).and_then(|mut client| {
+                catalog.refresh(&mut client, &schemas())?;
+                Ok(client)
+            });
+            let enough = started.elapsed() > Duration::from_secs(60);
+            if connected.is_ok() || !self.plan.outages || enough {
+                return connected;
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
 }
+
+/// Pause before a session connects again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// Deadlock, lock wait timeout and duplicate key: what concurrent sessions have to live with.
 fn expected(error: &mysql_async::Error) -> bool {
     matches!(error, mysql_async::Error::Server(error) if matches!(error.code, 1213 | 1205 | 1062 | 1613 | 1614))
+}
+
+/// The server went away.
+#[derive(Debug)]
+struct Away(mysql_async::Error);
+
+impl std::fmt::Display for Away {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Away {}
+
+/// Is it the connection that failed? Of the server's errors these are a shutdown, in its steps.
+fn away(error: &mysql_async::Error) -> bool {
+    match error {
+        mysql_async::Error::Server(error) => matches!(error.code, 1053 | 1077 | 1079 | 3169),
+        error => matches!(
+            error,
+            mysql_async::Error::Io(_) | mysql_async::Error::Driver(_)
+        ),
+    }
 }
 
 struct Session<'a> {
@@ -274,12 +356,22 @@ struct Session<'a> {
     conn: Conn,
     rng: Rng,
     number: u64,
-    started: Instant,
+    pace: Pace,
+    next_bulk: u64,
     sql: String,
 }
 
+/// A run, and what it began with.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    run: u64,
+    started: Instant,
+    /// Row changes committed in earlier runs.
+    before: u64,
+}
+
 impl<'a> Session<'a> {
-    async fn connect(workload: &'a Workload, number: u64, started: Instant) -> Result<Session<'a>> {
+    async fn connect(workload: &'a Workload, number: u64, pace: Pace) -> Result<Session<'a>> {
         let mut conn = Conn::new(workload.opts.clone()).await?;
         // Nothing of the index may depend on a session's own settings.
         let zone = ["+00:00", "+03:00", "-11:30"][(number % 3) as usize];
@@ -294,20 +386,75 @@ impl<'a> Session<'a> {
             level.replace(' ', "-")
         ))
         .await?;
-        let rng = Rng::new(workload.plan.seed.wrapping_mul(1000).wrapping_add(number));
+        let seed = workload.plan.seed.wrapping_mul(1000).wrapping_add(number);
+        let rng = Rng::new(seed ^ pace.run << 40);
         Ok(Session {
             workload,
             conn,
             rng,
             number,
-            started,
+            pace,
+            next_bulk: 0,
             sql: String::new(),
         })
     }
 
+    /// Works until the plan is fulfilled, through outages if it speaks of them.
     async fn run(&mut self) -> Result<()> {
+        loop {
+            let mut worked = Ok(());
+            if self.workload.plan.outages {
+                worked = self.decide_left_over().await;
+            }
+            if worked.is_ok() {
+                worked = self.work().await;
+            }
+            match worked {
+                Err(error) if self.workload.plan.outages && error.is::<Away>() => {}
+                done => return done,
+            }
+            while !self.workload.finished() {
+                tokio::time::sleep(AGAIN).await;
+                if let Ok(again) = Session::connect(self.workload, self.number, self.pace).await {
+                    self.conn = again.conn;
+                    break;
+                }
+            }
+            if self.workload.finished() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends the XA transaction that this session had prepared when the server went away, if there is one:
+    /// its locks would stay.
+    async fn decide_left_over(&mut self) -> Result<()> {
+        let rows = self.conn.query("XA RECOVER CONVERT XID").await;
+        let rows: Vec<(i64, i64, i64, String)> = rows.map_err(|error| -> crate::Error {
+            if away(&error) {
+                Away(error).into()
+            } else {
+                error.into()
+            }
+        })?;
+        let own = format!("s{}", self.number);
+        let own: String = own.bytes().map(|byte| format!("{byte:02X}")).collect();
+        for (format, gtrid, _, data) in rows {
+            let data = data.trim_start_matches("0x");
+            let (first, second) = data.split_at(2 * gtrid as usize);
+            if first == own {
+                let end = ["COMMIT", "ROLLBACK"][self.rng.below(2) as usize];
+                let sql = format!("XA {end} X'{first}',X'{second}',{format}");
+                self.execute(&sql).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn work(&mut self) -> Result<()> {
         let plan = &self.workload.plan;
-        for bulk in 0..plan.bulks {
+        for bulk in self.next_bulk..plan.bulks {
+            self.next_bulk = bulk + 1;
             if bulk % plan.sessions == self.number && plan.bulk_rows > 0 {
                 self.bulk(bulk).await?;
             }
@@ -319,8 +466,11 @@ impl<'a> Session<'a> {
                 _ => self.xa().await?,
             }
             if let Some(rate) = plan.rate {
-                while self.workload.row_changes()
-                    > (self.started.elapsed().as_secs_f64() * rate as f64) as u64
+                let Pace {
+                    started, before, ..
+                } = self.pace;
+                while self.workload.row_changes() - before
+                    > (started.elapsed().as_secs_f64() * rate as f64) as u64
                     && !self.workload.finished()
                 {
                     tokio::time::sleep(Duration::from_millis(10)).await;
@@ -335,6 +485,7 @@ impl<'a> Session<'a> {
         match self.conn.query_drop(sql).await {
             Ok(()) => Ok(Some(self.conn.affected_rows())),
             Err(error) if expected(&error) => Ok(None),
+            Err(error) if away(&error) => Err(Away(error).into()),
             Err(error) => Err(format!("{error}: {sql:.500}").into()),
         }
     }
@@ -490,10 +641,11 @@ impl<'a> Session<'a> {
     /// One transaction of very many rows, in a table of its own.
     async fn bulk(&mut self, number: u64) -> Result<()> {
         let rows = self.workload.plan.bulk_rows;
+        let used = generate::SERIAL.fetch_add(rows, Ordering::Relaxed);
         let table = format!("`shop`.`bulk{number}`");
         let statements = [
             format!(
-                "INSERT INTO {table} WITH RECURSIVE `seq` (`i`) AS (SELECT 1 UNION ALL SELECT `i` + 1 FROM `seq` WHERE `i` < {rows}) SELECT `i`, SHA2(`i`, 256), `i` / 7 FROM `seq`"
+                "INSERT INTO {table} WITH RECURSIVE `seq` (`i`) AS (SELECT 1 UNION ALL SELECT `i` + 1 FROM `seq` WHERE `i` < {rows}) SELECT `i` + {used}, SHA2(`i`, 256), `i` / 7 FROM `seq`"
             ),
             format!("UPDATE {table} SET `a` = CONCAT(`a`, ' changed'), `b` = NULL"),
             format!("DELETE FROM {table} WHERE `id` % 2 = 0"),
