@@ -223,7 +223,7 @@ fn run(of: &Contender, file: &Path, expected: Counts, measured: &mut Measured) -
             .lines()
             .find(|line| !line.is_empty() && !line.starts_with("thread "))
             .unwrap_or("it ends without a word");
-        measured.failed = Some(why.replace('|', "/"));
+        measured.failed = Some(why.replace('|', "/").chars().take(120).collect());
         measured.cpu.clear();
         return Ok(());
     }
