@@ -65,9 +65,8 @@ impl ImageWriter {
         bytes: &[u8],
     ) {
         let start = out.len();
-        let written =
-            Value::decode(column, bytes).and_then(|value| self.write_value(out, text, value));
-        if written.is_err() {
+        let written = Value::visit(column, bytes, |value| self.write_value(out, text, value));
+        if written.and_then(|written| written).is_err() {
             out.truncate(start);
             json::write_base64(out, text.json_type, bytes);
             self.undecodable = self.undecodable.saturating_add(1);
@@ -132,7 +131,9 @@ impl ImageWriter {
             Value::Json(json) => {
                 let start = out.len();
                 json.write_json(Style::Compact, out)?;
-                if json::depth(out.get(start..).unwrap_or_default()) > MAX_JSON_DEPTH {
+                // Every level takes a bracket at either end.
+                let printed = out.get(start..).unwrap_or_default();
+                if printed.len() > 2 * MAX_JSON_DEPTH && json::depth(printed) > MAX_JSON_DEPTH {
                     out.truncate(start);
                     json::write_base64(out, text.json_type, json.as_bytes());
                 }

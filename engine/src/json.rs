@@ -1,53 +1,6 @@
 //! JSON text, written without a tree.
 
-/// Appends `text` as a JSON string, quotes included.
-pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    push_escaped(out, text);
-    out.push(b'"');
-}
-
-/// Appends `text` as it stands inside a JSON string's quotes.
-pub(crate) fn push_escaped(out: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
-    let mut rest = bytes;
-    while let Some(at) = rest
-        .iter()
-        .position(|&byte| ESCAPED.contains(&byte) || byte < 0x20)
-    {
-        let (plain, from) = rest.split_at(at);
-        out.extend_from_slice(plain);
-        let Some((&byte, behind)) = from.split_first() else {
-            break;
-        };
-        write_escape(out, byte);
-        rest = behind;
-    }
-    out.extend_from_slice(rest);
-}
-
-const ESCAPED: [u8; 2] = [b'"', b'\\'];
-
-#[cold]
-fn write_escape(out: &mut Vec<u8>, byte: u8) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let short = match byte {
-        b'"' | b'\\' => byte,
-        b'\n' => b'n',
-        b'\r' => b'r',
-        b'\t' => b't',
-        0x08 => b'b',
-        0x0c => b'f',
-        _ => {
-            out.extend_from_slice(b"\\u00");
-            for digit in [byte >> 4, byte & 0xf] {
-                out.extend(HEX.get(usize::from(digit)));
-            }
-            return;
-        }
-    };
-    out.extend_from_slice(&[b'\\', short]);
-}
+pub(crate) use bintrail_proto::binlog::jsonb::{push_escaped, write_string};
 
 /// Levels of arrays and objects in JSON text.
 pub(crate) fn depth(text: &[u8]) -> usize {
@@ -92,21 +45,29 @@ pub(crate) fn push_base64(out: &mut Vec<u8>, type_code: u8, data: &[u8]) {
     out.extend_from_slice(BASE64.as_bytes());
     out.extend_from_slice(itoa::Buffer::new().format(type_code).as_bytes());
     out.push(b':');
-    out.reserve(data.len().div_ceil(3).saturating_mul(4));
-    for chunk in data.chunks(3) {
-        let mut group = 0_u32;
-        for place in 0..3 {
-            group = group << 8 | u32::from(chunk.get(place).copied().unwrap_or(0));
-        }
-        for place in 0..4_usize {
-            let digit = group >> (18 - 6 * place) & 0x3f;
-            // A chunk of n bytes has n + 1 digits; the rest is padding.
-            let digit = if place <= chunk.len() {
-                DIGITS.get(digit as usize)
-            } else {
-                Some(&b'=')
-            };
-            out.extend(digit);
+    let digit = |n: u8| DIGITS.get(usize::from(n & 63)).copied().unwrap_or(b'=');
+    let encode = |[a, b, c]: [u8; 3]| {
+        [
+            digit(a >> 2),
+            digit(a << 4 | b >> 4),
+            digit(b << 2 | c >> 6),
+            digit(c),
+        ]
+    };
+    let (groups, tail) = data.as_chunks::<3>();
+    let start = out.len();
+    let digits = data.len().div_ceil(3).saturating_mul(4);
+    out.resize(start.saturating_add(digits), b'=');
+    let (texts, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut();
+    for (text, group) in texts.iter_mut().zip(groups) {
+        *text = encode(*group);
+    }
+    // A group of n bytes has n + 1 digits; the rest is padding.
+    if let Some([first, second, third, _]) = texts.get_mut(groups.len()) {
+        match *tail {
+            [a] => [*first, *second, ..] = encode([a, 0, 0]),
+            [a, b] => [*first, *second, *third, _] = encode([a, b, 0]),
+            _ => {}
         }
     }
 }

@@ -107,20 +107,16 @@ pub type Parsed<'a, T> = nom::IResult<&'a [u8], T, Fault>;
 ///
 /// # Errors
 /// The parser's fault, or [`Kind::TrailingBytes`], with its offset in `input`.
+#[inline]
 pub fn read<'a, T>(
     what: &'static str,
     input: &'a [u8],
-    parser: impl nom::Parser<&'a [u8], Output = T, Error = Fault>,
+    parser: impl FnOnce(&'a [u8]) -> Parsed<'a, T>,
 ) -> Result<T, Error> {
-    let (rest, value) = read_prefix(what, input, parser)?;
-    if rest.is_empty() {
-        Ok(value)
-    } else {
-        Err(Error {
-            what,
-            kind: Kind::TrailingBytes,
-            offset: input.len().saturating_sub(rest.len()),
-        })
+    match parser(input) {
+        Ok(([], value)) => Ok(value),
+        Ok((rest, _)) => Err(placed(what, input, rest.len(), Kind::TrailingBytes)),
+        Err(error) => Err(fault(what, input, &error)),
     }
 }
 
@@ -128,21 +124,29 @@ pub fn read<'a, T>(
 ///
 /// # Errors
 /// The parser's fault with its offset in `input`.
+#[inline]
 pub fn read_prefix<'a, T>(
     what: &'static str,
     input: &'a [u8],
-    mut parser: impl nom::Parser<&'a [u8], Output = T, Error = Fault>,
+    parser: impl FnOnce(&'a [u8]) -> Parsed<'a, T>,
 ) -> Result<(&'a [u8], T), Error> {
-    parser.parse(input).map_err(|error| match error {
-        nom::Err::Error(fault) | nom::Err::Failure(fault) => Error {
-            what,
-            kind: fault.kind,
-            offset: input.len().saturating_sub(fault.remaining),
-        },
-        nom::Err::Incomplete(_) => Error {
-            what,
-            kind: Kind::Truncated,
-            offset: input.len(),
-        },
-    })
+    parser(input).map_err(|error| fault(what, input, &error))
+}
+
+#[cold]
+fn fault(what: &'static str, input: &[u8], error: &nom::Err<Fault>) -> Error {
+    match error {
+        nom::Err::Error(fault) | nom::Err::Failure(fault) => {
+            placed(what, input, fault.remaining, fault.kind)
+        }
+        nom::Err::Incomplete(_) => placed(what, input, 0, Kind::Truncated),
+    }
+}
+
+const fn placed(what: &'static str, input: &[u8], remaining: usize, kind: Kind) -> Error {
+    Error {
+        what,
+        kind,
+        offset: input.len().saturating_sub(remaining),
+    }
 }

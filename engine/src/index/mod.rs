@@ -29,7 +29,7 @@ use read::{Rows, Select};
 use record::{Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion, ValidTable};
 
 /// The version of the tables that this bintrail makes and understands.
-pub(crate) const SCHEMA_VERSION: u32 = 3;
+pub(crate) const SCHEMA_VERSION: u32 = 1;
 
 /// The last source whose change ids are not negative where integers are signed.
 const MAX_SOURCES: u32 = 1 << 15;
@@ -61,8 +61,8 @@ impl Index {
     /// # Errors
     ///
     /// [`ErrorKind::Missing`] without `create` where there is none, [`ErrorKind::Newer`] when a
-    /// newer bintrail made it, [`ErrorKind::Unfit`] when what is there cannot hold one, or without
-    /// `create` when an older bintrail made it, and the errors of reaching it.
+    /// newer bintrail made it, [`ErrorKind::Unfit`] when what is there cannot hold one, and the
+    /// errors of reaching it.
     pub async fn open(dsn: &IndexDsn, create: bool) -> Result<Self> {
         match dsn {
             IndexDsn::Sqlite(path) => SqliteIndex::open(path, create).await.map(Self::Sqlite),

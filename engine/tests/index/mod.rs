@@ -204,27 +204,6 @@ pub(crate) async fn opens(backend: &impl Backend, set_version: &str) {
     }
     let count = column(backend, "SELECT count(*) FROM index_version").await;
     assert_eq!(count, ["1"]);
-    // One of version 1: a reader says what to do, a writer does it.
-    for sql in [
-        "ALTER TABLE stream_state DROP COLUMN binlog_created",
-        "DROP TABLE source_servers",
-        "ALTER TABLE table_versions DROP COLUMN valid_until_file",
-        "ALTER TABLE table_versions DROP COLUMN valid_until_position",
-        "UPDATE index_version SET version = 1",
-    ] {
-        backend.query(sql).await;
-    }
-    let error = Index::open(backend.dsn(), false).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unfit, "{error}");
-    assert!(error.to_string().contains("bintrail init"), "{error}");
-    for create in [true, false] {
-        let index = Index::open(backend.dsn(), create).await.unwrap();
-        assert_eq!(index.statuses().await.unwrap(), []);
-        index.close().await.unwrap();
-    }
-    backend
-        .query("SELECT binlog_created FROM stream_state")
-        .await;
     backend.query(set_version).await;
     for create in [true, false] {
         let error = Index::open(backend.dsn(), create).await.unwrap_err();
@@ -391,7 +370,10 @@ pub(crate) async fn keeps_definitions(backend: &impl Backend) {
     let valid = async |source_id, file, position| -> Vec<(u32, Option<Place>)> {
         let tables = index.valid_tables(source_id, &place(file, position)).await;
         let known = tables.unwrap().into_iter().map(|table| {
-            assert_eq!((&table.schema, &table.table), (&version.schema, &version.table));
+            assert_eq!(
+                (&table.schema, &table.table),
+                (&version.schema, &version.table)
+            );
             assert_eq!(table.valid_from, version.valid_from);
             (table.table_id, table.valid_until)
         });

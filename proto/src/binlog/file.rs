@@ -32,6 +32,7 @@ pub fn check_magic(first: [u8; 4]) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Kind::Invalid`] when the header gives a size that is less than its own.
+#[inline]
 pub fn event_len(bytes: &[u8]) -> Result<Option<usize>, Error> {
     if bytes.len() < HEADER_LEN {
         return Ok(None);

@@ -1,7 +1,6 @@
 //! The common header of every binlog event.
 
-use crate::error::{Error, Kind, Parsed, read_prefix};
-use crate::primitive::{int1, int2, int4};
+use crate::error::{Error, Kind};
 
 /// Bytes of the common header in binlog version 4.
 pub const HEADER_LEN: usize = 19;
@@ -44,37 +43,53 @@ impl EventHeader {
     ///
     /// # Errors
     /// [`Kind::Truncated`]; [`Kind::Invalid`] when `event_size` is less than the header's own size.
+    #[inline]
     pub fn parse(event: &[u8]) -> Result<Self, Error> {
-        let (_, header) = read_prefix("event header", event, Self::fields)?;
-        if usize::try_from(header.event_size).is_ok_and(|size| size < HEADER_LEN) {
+        // Read for every event, so at once: the field-wise parsers check each field's bounds.
+        let Some(header) = event.first_chunk::<HEADER_LEN>() else {
+            return Err(Error {
+                what: "event header",
+                kind: Kind::Truncated,
+                offset: event.len(),
+            });
+        };
+        let [
+            t0,
+            t1,
+            t2,
+            t3,
+            event_type,
+            i0,
+            i1,
+            i2,
+            i3,
+            s0,
+            s1,
+            s2,
+            s3,
+            p0,
+            p1,
+            p2,
+            p3,
+            f0,
+            f1,
+        ] = *header;
+        let event_size = u32::from_le_bytes([s0, s1, s2, s3]);
+        if usize::try_from(event_size).is_ok_and(|size| size < HEADER_LEN) {
             return Err(Error {
                 what: "event header",
                 kind: Kind::Invalid("event_size is less than the header's"),
                 offset: 9,
             });
         }
-        Ok(header)
-    }
-
-    fn fields(input: &[u8]) -> Parsed<'_, Self> {
-        let (input, timestamp) = int4(input)?;
-        let (input, event_type) = int1(input)?;
-        let (input, server_id) = int4(input)?;
-        let (input, event_size) = int4(input)?;
-        let (input, log_pos) = int4(input)?;
-        let (input, flags) = int2(input)?;
-        let event_type = EventType(event_type);
-        Ok((
-            input,
-            Self {
-                timestamp,
-                event_type,
-                server_id,
-                event_size,
-                log_pos,
-                flags,
-            },
-        ))
+        Ok(Self {
+            timestamp: u32::from_le_bytes([t0, t1, t2, t3]),
+            event_type: EventType(event_type),
+            server_id: u32::from_le_bytes([i0, i1, i2, i3]),
+            event_size,
+            log_pos: u32::from_le_bytes([p0, p1, p2, p3]),
+            flags: u16::from_le_bytes([f0, f1]),
+        })
     }
 
     /// Was the event made up by the server for this dump, rather than read from a file?

@@ -22,6 +22,7 @@
 //! Source: WL#8132 and `sql-common/json_binary.h` of the MySQL source.
 
 mod container;
+mod escape;
 mod number;
 mod opaque;
 mod part;
@@ -30,11 +31,12 @@ mod scalar;
 mod temporal;
 
 pub use container::{Array, Object};
+pub use escape::{push_escaped, write_string};
 pub use opaque::Opaque;
 pub(crate) use part::{Part, is_container, is_inlined, is_object, parts, take_part};
 pub use print::Style;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Parsed};
 
 const WHAT: &str = "JSON";
 
@@ -127,7 +129,7 @@ impl<'a> Span<'a> {
     fn read_at<T>(
         &self,
         offset: usize,
-        parser: impl nom::Parser<&'a [u8], Output = T, Error = crate::error::Fault>,
+        parser: impl FnOnce(&'a [u8]) -> Parsed<'a, T>,
     ) -> Result<T, Error> {
         let input = self
             .document

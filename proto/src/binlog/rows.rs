@@ -65,6 +65,8 @@ pub struct RowsEvent<'a> {
     before: Present<'a>,
     after: Present<'a>,
     rows: &'a [u8],
+    /// Their length, less than that of [`Span::ABSENT`].
+    end: u32,
 }
 
 /// Which columns an image has.
@@ -72,6 +74,21 @@ pub struct RowsEvent<'a> {
 struct Present<'a> {
     bitmap: &'a [u8],
     count: usize,
+}
+
+impl<'a> Present<'a> {
+    /// The bits behind the last column say nothing.
+    fn new(bitmap: &'a [u8], columns: usize) -> Self {
+        let ones = |byte: &u8| byte.count_ones() as usize;
+        let count = match bitmap.split_last() {
+            Some((last, whole)) if columns % 8 != 0 => {
+                let used = last & !(u8::MAX << (columns % 8));
+                whole.iter().map(ones).sum::<usize>() + ones(&used)
+            }
+            _ => bitmap.iter().map(ones).sum(),
+        };
+        Self { bitmap, count }
+    }
 }
 
 const WHAT: &str = "rows event";
@@ -133,14 +150,22 @@ impl<'a> RowsEvent<'a> {
         }
         let present = |input| {
             let (input, bitmap) = bytes(columns.div_ceil(8))(input)?;
-            let count = (0..columns).filter(|&number| bit(bitmap, number)).count();
-            Ok((input, Present { bitmap, count }))
+            Ok((input, Present::new(bitmap, columns)))
         };
         let (mut input, before) = present(rest_of_input)?;
         let mut after = before;
         if kind == RowsKind::Update {
             (input, after) = present(input)?;
         }
+        let Some(end) = u32::try_from(input.len())
+            .ok()
+            .filter(|&end| end < Span::ABSENT.len)
+        else {
+            return Err(Fault::at(
+                input,
+                Kind::Unsupported("a rows event of 4 GiB or more"),
+            ));
+        };
         let (input, rows) = rest(input)?;
         Ok((
             input,
@@ -154,6 +179,7 @@ impl<'a> RowsEvent<'a> {
                 before,
                 after,
                 rows,
+                end,
             },
         ))
     }
@@ -175,10 +201,12 @@ impl<'a> RowsEvent<'a> {
         'a: 'b,
     {
         self.check(table)?;
+        buf.before.resize(self.columns, Span::ABSENT);
+        buf.after.resize(self.columns, Span::ABSENT);
         Ok(Rows {
             event: *self,
             table,
-            rest: self.rows,
+            at: 0,
             no_bytes: self.is_row_of_no_bytes(),
             buf,
         })
@@ -190,9 +218,9 @@ impl<'a> RowsEvent<'a> {
     /// Those that reading the rows would give.
     pub fn count(&self, table: &TableMap) -> Result<u64, Error> {
         self.check(table)?;
-        let (mut rest, mut count) = (self.rows, u64::from(self.is_row_of_no_bytes()));
-        while !rest.is_empty() {
-            rest = self.carve_row(table, rest, |_, _| {})?.0;
+        let (mut at, mut count) = (0, u64::from(self.is_row_of_no_bytes()));
+        while at < self.end {
+            (at, _) = self.carve_row(table, at, |_| {}, |_| {})?;
             count = count.saturating_add(1);
         }
         Ok(count)
@@ -209,38 +237,37 @@ impl<'a> RowsEvent<'a> {
         }
     }
 
-    /// Finds the values of the row at the front of `input`; returns what is behind it, and which of the JSON
-    /// columns are logged by their changes.
+    /// Finds the values of the row at `start`; returns where the next one starts, and which of the JSON columns
+    /// are logged by their changes.
+    #[inline(always)]
     fn carve_row(
         &self,
         table: &TableMap,
-        input: &'a [u8],
-        mut found: impl FnMut(Side, Span),
-    ) -> Result<(&'a [u8], &'a [u8]), Error> {
-        let mut rest = input;
+        start: u32,
+        before: impl FnMut(Span),
+        after: impl FnMut(Span),
+    ) -> Result<(u32, &'a [u8]), Error> {
+        let mut at = start;
         let mut changed = &[][..];
         if self.kind != RowsKind::Write {
-            rest = self.carve(table, self.before, rest, |span| found(Side::Before, span))?;
+            at = self.carve(table, self.before, at, before)?;
         }
         if self.partial {
-            (rest, changed) = self.carve_changed(table, rest)?;
+            (at, changed) = self.carve_changed(table, at)?;
         }
         if self.kind != RowsKind::Delete {
-            rest = self.carve(table, self.after, rest, |span| found(Side::After, span))?;
+            at = self.carve(table, self.after, at, after)?;
         }
-        if rest.len() == input.len() {
-            return Err(self.fault(input, Kind::Invalid("a row of no bytes")));
+        if at == start {
+            return Err(self.fault(at, Kind::Invalid("a row of no bytes")));
         }
-        Ok((rest, changed))
+        Ok((at, changed))
     }
 
     /// What a partial update has in front of its after image: a bit for each JSON column, or nothing.
-    fn carve_changed(
-        &self,
-        table: &TableMap,
-        input: &'a [u8],
-    ) -> Result<(&'a [u8], &'a [u8]), Error> {
+    fn carve_changed(&self, table: &TableMap, at: u32) -> Result<(u32, &'a [u8]), Error> {
         const PARTIAL_JSON_UPDATES: u64 = 1;
+        let input = self.rows.get(at as usize..).unwrap_or_default();
         let parsed = read_prefix(WHAT, input, |input| {
             let (rest, options) = int_lenenc(input)?;
             let bits = match options {
@@ -250,91 +277,95 @@ impl<'a> RowsEvent<'a> {
             };
             bytes(bits)(rest)
         });
-        parsed.map_err(|error| self.fault(input, error.kind))
+        let (rest, changed) = parsed.map_err(|error| self.fault(at, error.kind))?;
+        let taken = input.len().saturating_sub(rest.len());
+        let (_, end) = self.take(at, taken)?;
+        Ok((end, changed))
     }
 
-    #[inline]
+    /// Finds the values of the image at `start`; returns where it ends.
+    #[inline(always)]
     fn carve(
         &self,
         table: &TableMap,
         present: Present<'_>,
-        input: &'a [u8],
+        start: u32,
         mut found: impl FnMut(Span),
-    ) -> Result<&'a [u8], Error> {
+    ) -> Result<u32, Error> {
         let all_present = present.count == self.columns;
-        let null_bytes = present.count.div_ceil(8);
-        let truncated = |at| self.fault(at, Kind::Truncated);
-        let (nulls, mut rest) = input
-            .split_at_checked(null_bytes)
-            .ok_or_else(|| truncated(input))?;
-        let mut slot = 0_usize;
-        for (number, width) in table.widths.iter().enumerate() {
+        let (nulls, mut at) = self.take(start, present.count.div_ceil(8))?;
+        // The NULL bits, a byte at a time.
+        let mut nulls = nulls.iter();
+        let (mut null_bits, mut mask) = (0, 0_u8);
+        for (number, &width) in table.widths.iter().enumerate() {
             if !all_present && !bit(present.bitmap, number) {
                 found(Span::ABSENT);
                 continue;
             }
-            let is_null = bit(nulls, slot);
-            slot = slot.wrapping_add(1);
-            if is_null {
+            mask = mask.wrapping_shl(1);
+            if mask == 0 {
+                mask = 1;
+                null_bits = nulls.next().copied().unwrap_or(0);
+            }
+            if null_bits & mask != 0 {
                 found(Span::NULL);
                 continue;
             }
-            let at = rest;
-            let len = match *width {
-                Width::Fixed(len) => usize::from(len),
-                Width::Prefixed(prefix) => {
-                    let (len, behind) = prefixed(prefix, rest).ok_or_else(|| truncated(at))?;
-                    rest = behind;
-                    len
-                }
-            };
-            let start = self.rows.len().wrapping_sub(rest.len());
-            (_, rest) = rest.split_at_checked(len).ok_or_else(|| truncated(at))?;
-            found(Span::new(start, len).ok_or_else(|| {
-                self.fault(at, Kind::Unsupported("a rows event of 4 GiB or more"))
-            })?);
+            let span = self.value(width, at)?;
+            at = span.end();
+            found(span);
         }
-        Ok(rest)
+        Ok(at)
+    }
+
+    /// `len` bytes at `at`, and where they end.
+    #[inline]
+    fn take(&self, at: u32, len: usize) -> Result<(&'a [u8], u32), Error> {
+        let taken = u32::try_from(len).ok().and_then(|len| {
+            let end = at.checked_add(len)?;
+            Some((self.rows.get(at as usize..end as usize)?, end))
+        });
+        taken.ok_or_else(|| self.fault(at, Kind::Truncated))
+    }
+
+    /// Where the value of this width at `at` stands.
+    #[inline(always)]
+    fn value(&self, width: Width, at: u32) -> Result<Span, Error> {
+        let found = match width {
+            Width::Fixed(len) => Some((at, u32::from(len))),
+            Width::Prefixed(prefix) => self.prefixed(prefix, at),
+        };
+        // No value starts behind the end, and so none that fits ends beyond a u32.
+        match found {
+            Some((start, len)) if len <= self.end.wrapping_sub(start) => Ok(Span { start, len }),
+            _ => Err(self.fault(at, Kind::Truncated)),
+        }
+    }
+
+    /// A little-endian length of 1 to 4 bytes at `at`, and where it ends.
+    #[inline]
+    fn prefixed(&self, prefix: u8, at: u32) -> Option<(u32, u32)> {
+        let rest = self.rows.get(at as usize..)?;
+        let len = match prefix {
+            1 => u32::from(*rest.first()?),
+            2 => u32::from(u16::from_le_bytes(*rest.first_chunk()?)),
+            3 => {
+                let [a, b, c] = *rest.first_chunk()?;
+                u32::from_le_bytes([a, b, c, 0])
+            }
+            _ => u32::from_le_bytes(*rest.first_chunk()?),
+        };
+        Some((at.checked_add(u32::from(prefix))?, len))
     }
 
     #[cold]
-    fn fault(&self, at: &[u8], kind: Kind) -> Error {
+    fn fault(&self, at: u32, kind: Kind) -> Error {
         Error {
             what: "row",
             kind,
-            offset: self.rows.len().saturating_sub(at.len()),
+            offset: at as usize,
         }
     }
-}
-
-/// A little-endian length of 1 to 4 bytes at the front of `input`, and what is behind it.
-#[inline]
-fn prefixed(prefix: u8, input: &[u8]) -> Option<(usize, &[u8])> {
-    Some(match prefix {
-        1 => input
-            .split_first()
-            .map(|(&len, rest)| (usize::from(len), rest))?,
-        2 => input
-            .split_first_chunk::<2>()
-            .map(|(len, rest)| (usize::from(u16::from_le_bytes(*len)), rest))?,
-        3 => {
-            let ([a, b, c], rest) = input.split_first_chunk::<3>()?;
-            (
-                usize::try_from(u32::from_le_bytes([*a, *b, *c, 0])).ok()?,
-                rest,
-            )
-        }
-        _ => {
-            let (len, rest) = input.split_first_chunk::<4>()?;
-            (usize::try_from(u32::from_le_bytes(*len)).ok()?, rest)
-        }
-    })
-}
-
-#[derive(Clone, Copy)]
-enum Side {
-    Before,
-    After,
 }
 
 /// Where a value stands in the event's rows.
@@ -345,7 +376,7 @@ struct Span {
 }
 
 impl Span {
-    /// Lengths that no value has, since an event is less than 4 GiB.
+    /// Lengths that no value has, since all rows of an event are shorter.
     const NULL: Self = Self {
         start: 0,
         len: u32::MAX,
@@ -355,13 +386,19 @@ impl Span {
         len: u32::MAX - 1,
     };
 
-    #[inline]
+    /// For documents that a partial update makes, which stand behind the rows' end.
     fn new(start: usize, len: usize) -> Option<Self> {
         let span = Self {
             start: u32::try_from(start).ok()?,
             len: u32::try_from(len).ok()?,
         };
         (span.len < Self::ABSENT.len).then_some(span)
+    }
+
+    /// Where a value of the event's rows ends, which is not behind their end.
+    #[inline]
+    const fn end(self) -> u32 {
+        self.start.wrapping_add(self.len)
     }
 }
 
@@ -373,12 +410,24 @@ pub struct RowBuf {
     partial: Partial,
 }
 
+/// Puts spans into `slots`, one after another; there are as many as columns.
+#[inline]
+fn into_slots(slots: &mut [Span]) -> impl FnMut(Span) {
+    let mut slots = slots.iter_mut();
+    move |span| {
+        if let Some(slot) = slots.next() {
+            *slot = span;
+        }
+    }
+}
+
 /// Reads the rows of an event in order.
 #[derive(Debug)]
 pub struct Rows<'b> {
     event: RowsEvent<'b>,
     table: &'b TableMap,
-    rest: &'b [u8],
+    /// Where the next row starts.
+    at: u32,
     /// The row of no bytes is still to come.
     no_bytes: bool,
     buf: &'b mut RowBuf,
@@ -398,51 +447,16 @@ impl<'b> Rows<'b> {
     )]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
-        if self.rest.is_empty() && !self.no_bytes {
+        if !self.advance()? {
             return Ok(None);
         }
+        let (event, table, data) = (&self.event, self.table, self.event.rows);
         let RowBuf {
             before,
             after,
             partial,
-        } = &mut *self.buf;
-        before.clear();
-        after.clear();
-        if std::mem::take(&mut self.no_bytes) {
-            after.resize(self.table.columns.len(), Span::ABSENT);
-            let image = Image {
-                table: self.table,
-                data: &[],
-                spans: after.as_slice(),
-                partial: None,
-            };
-            return Ok(Some(Row {
-                before: None,
-                after: Some(image),
-            }));
-        }
-        let carved = self
-            .event
-            .carve_row(self.table, self.rest, |side, span| match side {
-                Side::Before => before.push(span),
-                Side::After => after.push(span),
-            });
-        let changed = match carved {
-            Ok((rest, changed)) => {
-                self.rest = rest;
-                changed
-            }
-            Err(error) => {
-                self.rest = &[];
-                return Err(error);
-            }
-        };
-        let (table, data) = (self.table, self.event.rows);
-        let mut after_partial = None;
-        if self.event.partial {
-            partial.patch(table, changed, data, before, after);
-            after_partial = Some(&*partial);
-        }
+        } = &*self.buf;
+        let partial = event.partial.then_some(partial);
         let image = |spans, partial| Image {
             table,
             data,
@@ -450,10 +464,39 @@ impl<'b> Rows<'b> {
             partial,
         };
         Ok(Some(Row {
-            before: (self.event.kind != RowsKind::Write).then(|| image(before.as_slice(), None)),
-            after: (self.event.kind != RowsKind::Delete)
-                .then(|| image(after.as_slice(), after_partial)),
+            before: (event.kind != RowsKind::Write).then(|| image(before.as_slice(), None)),
+            after: (event.kind != RowsKind::Delete).then(|| image(after.as_slice(), partial)),
         }))
+    }
+
+    /// Finds the values of the next row; `false` behind the last one.
+    fn advance(&mut self) -> Result<bool, Error> {
+        if self.at >= self.event.end && !self.no_bytes {
+            return Ok(false);
+        }
+        let RowBuf {
+            before,
+            after,
+            partial,
+        } = &mut *self.buf;
+        if std::mem::take(&mut self.no_bytes) {
+            after.fill(Span::ABSENT);
+            return Ok(true);
+        }
+        let (event, table) = (&self.event, self.table);
+        match event.carve_row(table, self.at, into_slots(before), into_slots(after)) {
+            Ok((end, changed)) => {
+                self.at = end;
+                if event.partial {
+                    partial.patch(table, changed, event.rows, before, after);
+                }
+                Ok(true)
+            }
+            Err(error) => {
+                self.at = event.end;
+                Err(error)
+            }
+        }
     }
 }
 

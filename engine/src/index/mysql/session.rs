@@ -118,20 +118,7 @@ impl Session {
                 ),
             )
             .into()),
-            Some(SCHEMA_VERSION) => Ok(session),
-            Some(_) if create => {
-                session.upgrade().await?;
-                Ok(session)
-            }
-            Some(_) => Err(IndexError::new(
-                ErrorKind::Unfit,
-                format!(
-                    "the index {} was made by an older bintrail: `bintrail init` brings it up to \
-                     date",
-                    database.unwrap_or_default()
-                ),
-            )
-            .into()),
+            Some(_) => Ok(session),
             None if create => {
                 session.create().await?;
                 Ok(session)
@@ -187,25 +174,6 @@ impl Session {
             )
             .await?;
         Ok(())
-    }
-
-    /// From versions 1 and 2. Every step may have been done before, by one that was cut off.
-    async fn upgrade(&mut self) -> Result<(), Fault> {
-        for add in [
-            "ALTER TABLE stream_state ADD COLUMN binlog_created INT UNSIGNED AFTER binlog_position",
-            "ALTER TABLE table_versions ADD COLUMN valid_until_file VARCHAR(512),
-             ADD COLUMN valid_until_position BIGINT UNSIGNED",
-        ] {
-            match self.conn.query_drop(add).await {
-                // ER_DUP_FIELDNAME
-                Err(Error::Server(error)) if error.code == 1060 => {}
-                done => done?,
-            }
-        }
-        self.conn
-            .query_drop("UPDATE table_versions SET valid_until_file = '', valid_until_position = 0")
-            .await?;
-        self.create().await
     }
 
     pub(super) fn ghost(&self) -> &Ghost {

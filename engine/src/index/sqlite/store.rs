@@ -74,18 +74,7 @@ impl Store {
             store.create()?;
         } else {
             store.connection.execute_batch("PRAGMA query_only = ON")?;
-            let found = version(&store.connection)?.ok_or_else(|| missing(path))?;
-            if found < SCHEMA_VERSION {
-                return Err(IndexError::new(
-                    ErrorKind::Unfit,
-                    format!(
-                        "the index {} was made by an older bintrail: `bintrail init` brings it up \
-                         to date",
-                        path.display()
-                    ),
-                )
-                .into());
-            }
+            version(&store.connection)?.ok_or_else(|| missing(path))?;
         }
         Ok(store)
     }
@@ -123,18 +112,6 @@ impl Store {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found = version(&transaction)?;
-        if found == Some(1) {
-            transaction
-                .execute_batch("ALTER TABLE stream_state ADD COLUMN binlog_created INTEGER")?;
-        }
-        if found.is_some_and(|found| found < 3) {
-            transaction.execute_batch(
-                "ALTER TABLE table_versions ADD COLUMN valid_until_file TEXT;
-                 ALTER TABLE table_versions ADD COLUMN valid_until_position INTEGER;
-                 UPDATE table_versions SET valid_until_file = '', valid_until_position = 0;",
-            )?;
-        }
         for (table, column) in convert::tables_of(SCHEMA) {
             let first: Option<String> = transaction
                 .query_row(
@@ -148,7 +125,7 @@ impl Store {
             }
         }
         transaction.execute_batch(SCHEMA)?;
-        if found != Some(SCHEMA_VERSION) {
+        if version(&transaction)?.is_none() {
             transaction.execute("INSERT INTO index_version VALUES (?1)", [SCHEMA_VERSION])?;
         }
         transaction.commit()?;

@@ -3,7 +3,7 @@
 use crate::binlog::value::Decimal;
 use crate::error::{Error, Kind};
 
-use super::{print, temporal};
+use super::{escape, temporal};
 
 /// A value of one of MySQL's own types: the code of a column type, and the bytes.
 ///
@@ -35,7 +35,7 @@ impl Opaque<'_> {
             // What 5.7 made of binary strings. 9.7 prints them as plain strings, which is no JSON
             // when they are no text; older servers print them all as base64.
             VAR_STRING => match str::from_utf8(self.data) {
-                Ok(text) => print::string(text, out),
+                Ok(text) => escape::write_string(out, text),
                 Err(_) => self.write_base64(out),
             },
             _ => self.write_base64(out),

@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind};
 
 use super::number::write_double;
-use super::{Jsonb, Node, fault};
+use super::{Jsonb, Node, escape, fault};
 
 /// How much white space the text has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Printer<'_> {
             Node::Double(number) => write_double(number, self.out),
             Node::String(text) => {
                 self.take(at, text.len())?;
-                string(text, self.out);
+                escape::write_string(self.out, text);
             }
             Node::Opaque(opaque) => {
                 self.take(at, opaque.data.len())?;
@@ -96,7 +96,7 @@ impl Printer<'_> {
                         self.push(between);
                     }
                     self.take(at, key.len())?;
-                    string(key, self.out);
+                    escape::write_string(self.out, key);
                     self.push(behind_key);
                     self.node(value, at, depth + 1)?;
                     index += 1;
@@ -127,37 +127,4 @@ impl Printer<'_> {
     fn push(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
     }
-}
-
-/// Appends a string in quotes, with the escapes that the server uses.
-pub(super) fn string(text: &str, out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.push(b'"');
-    for run in text.as_bytes().split_inclusive(|&byte| needs_escape(byte)) {
-        let Some((&last, plain)) = run.split_last().filter(|(last, _)| needs_escape(**last)) else {
-            out.extend_from_slice(run);
-            continue;
-        };
-        out.extend_from_slice(plain);
-        out.push(b'\\');
-        match last {
-            0x08 => out.push(b'b'),
-            b'\t' => out.push(b't'),
-            b'\n' => out.push(b'n'),
-            0x0C => out.push(b'f'),
-            b'\r' => out.push(b'r'),
-            b'"' | b'\\' => out.push(last),
-            _ => {
-                out.extend_from_slice(b"u00");
-                for digit in [last >> 4, last & 15] {
-                    out.extend(HEX.get(usize::from(digit)));
-                }
-            }
-        }
-    }
-    out.push(b'"');
-}
-
-const fn needs_escape(byte: u8) -> bool {
-    matches!(byte, 0..=0x1F | b'"' | b'\\')
 }

@@ -23,6 +23,7 @@ impl Bit {
     ///
     /// # Errors
     /// When `bytes` are not as many, or bits beyond the field are set.
+    #[inline(always)]
     pub fn new(bytes: &[u8], bits: u8) -> Result<Self, Error> {
         const WHAT: &str = "BIT";
         if !matches!(bits, 1..=64) {

@@ -96,18 +96,20 @@ impl Charset {
     /// or a MariaDB server up to 11.8 has such a collation. No number means one thing to MySQL and
     /// another to MariaDB.
     #[must_use]
-    pub const fn from_collation(collation: u16) -> Option<Self> {
-        // MariaDB's own come in blocks, one for each Unicode character set.
-        Some(match collation {
-            576..=607 | 2048..=2303 => Self::Utf8mb3,
-            608..=639 | 2304..=2559 => Self::Utf8mb4,
-            640..=671 | 2560..=2815 => Self::Ucs2,
-            672..=703 | 2816..=3071 => Self::Utf16,
-            736..=767 | 3072..=3327 => Self::Utf32,
-            // A collation without PAD SPACE has the number of the one with it, and 1024.
-            1025..=1279 => return collation::charset(collation - 1024),
-            _ => return collation::charset(collation),
-        })
+    #[inline]
+    pub fn from_collation(collation: u16) -> Option<Self> {
+        // Asked for every text of every row.
+        #[allow(clippy::indexing_slicing, reason = "done when it is compiled")]
+        static CHARSETS: [Option<Charset>; 3328] = {
+            let mut charsets = [None; 3328];
+            let mut number = 0;
+            while number < 3328 {
+                charsets[number as usize] = of_collation(number);
+                number += 1;
+            }
+            charsets
+        };
+        CHARSETS.get(usize::from(collation)).copied().flatten()
     }
 
     /// The number of one of its collations, for a column whose event has none.
@@ -201,6 +203,21 @@ impl Charset {
             _ => return None,
         })
     }
+}
+
+/// See [`Charset::from_collation`].
+const fn of_collation(collation: u16) -> Option<Charset> {
+    // MariaDB's own come in blocks, one for each Unicode character set.
+    Some(match collation {
+        576..=607 | 2048..=2303 => Charset::Utf8mb3,
+        608..=639 | 2304..=2559 => Charset::Utf8mb4,
+        640..=671 | 2560..=2815 => Charset::Ucs2,
+        672..=703 | 2816..=3071 => Charset::Utf16,
+        736..=767 | 3072..=3327 => Charset::Utf32,
+        // A collation without PAD SPACE has the number of the one with it, and 1024.
+        1025..=1279 => return collation::charset(collation - 1024),
+        _ => return collation::charset(collation),
+    })
 }
 
 fn single_byte(bytes: &[u8], table: &Table, out: &mut String) -> Result<(), Undecodable> {

@@ -2,7 +2,7 @@
 
 use crate::error::Fault;
 
-use super::digits::push;
+use super::digits::two;
 use super::fraction;
 
 /// A time of day, or the amount of a TIME; its fraction is printed with `fsp` digits.
@@ -18,6 +18,7 @@ pub(super) struct Clock {
 impl Clock {
     /// A time of these parts, if they are in range and the hour at most `max_hour`; they were
     /// read at `input`.
+    #[inline(always)]
     pub(super) fn whole_seconds(
         input: &[u8],
         max_hour: u16,
@@ -51,14 +52,14 @@ impl Clock {
     /// Appends `hh:mm:ss[.f…]`, with a third digit for hours above 99.
     pub(super) fn write_to(&self, out: &mut Vec<u8>) {
         if self.hour > 99 {
-            push::<3>(out, self.hour.into());
-        } else {
-            push::<2>(out, self.hour.into());
+            let [_, hundreds] = two(u32::from(self.hour) / 100);
+            out.push(hundreds);
         }
-        out.push(b':');
-        push::<2>(out, self.minute.into());
-        out.push(b':');
-        push::<2>(out, self.second.into());
+        out.extend_from_slice(&clock(
+            self.hour.into(),
+            self.minute.into(),
+            self.second.into(),
+        ));
         fraction::write(out, self.micros, self.fsp);
     }
 }
@@ -71,4 +72,11 @@ pub(super) const fn unpack(packed: u64) -> [u64; 3] {
 /// Splits the decimal form of the old types: the digits `hhmmss`.
 pub(super) const fn split_decimal(digits: u64) -> [u64; 3] {
     [digits / 10_000, digits / 100 % 100, digits % 100]
+}
+
+/// `hh:mm:ss`, of an hour's last two digits.
+#[inline]
+pub(super) const fn clock(hour: u32, minute: u32, second: u32) -> [u8; 8] {
+    let ([h1, h2], [m1, m2], [s1, s2]) = (two(hour), two(minute), two(second));
+    [h1, h2, b':', m1, m2, b':', s1, s2]
 }

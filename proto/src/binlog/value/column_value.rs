@@ -65,11 +65,13 @@ pub enum Value<'a> {
     Inet4(Inet4),
 }
 
+#[cold]
 const fn wrong_width() -> Error {
     Error::new("column value", Kind::Invalid("not as wide as its type"))
 }
 
 /// Little-endian bytes as an unsigned integer.
+#[inline(always)]
 fn unsigned(bytes: &[u8]) -> Result<u64, Error> {
     match *bytes {
         [a] => Ok(u64::from(a)),
@@ -81,19 +83,7 @@ fn unsigned(bytes: &[u8]) -> Result<u64, Error> {
     }
 }
 
-/// Little-endian bytes as a two's complement integer.
-fn signed(bytes: &[u8]) -> Result<i64, Error> {
-    match *bytes {
-        [a] => Ok(i64::from(i8::from_le_bytes([a]))),
-        [a, b] => Ok(i64::from(i16::from_le_bytes([a, b]))),
-        // Shifted up so that bit 23 is the sign, and back down with it.
-        [a, b, c] => Ok(i64::from(i32::from_le_bytes([0, a, b, c]) >> 8)),
-        [a, b, c, d] => Ok(i64::from(i32::from_le_bytes([a, b, c, d]))),
-        [a, b, c, d, e, f, g, h] => Ok(i64::from_le_bytes([a, b, c, d, e, f, g, h])),
-        _ => Err(wrong_width()),
-    }
-}
-
+#[inline(always)]
 fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Error> {
     bytes.try_into().map_err(|_| wrong_width())
 }
@@ -108,6 +98,23 @@ fn padded<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Error> {
 }
 
 impl<'a> Value<'a> {
+    /// An integer of `N` bytes, 1 to 8, little-endian.
+    #[inline]
+    fn integer<const N: usize>(column: &Column, bytes: [u8; N]) -> Self {
+        let mut wide = [0; 8];
+        if let Some(low) = wide.first_chunk_mut::<N>() {
+            *low = bytes;
+        }
+        let n = u64::from_le_bytes(wide);
+        if column.unsigned == Some(true) {
+            Self::UInt(n)
+        } else {
+            // Shifted up so that the highest bit is the sign, and back down with it.
+            let unused = 64 - 8 * N;
+            Self::Int((n << unused).cast_signed() >> unused)
+        }
+    }
+
     /// The value that `bytes`, as they stand in a row image, are in `column`.
     ///
     /// Integers whose signedness the event does not give are signed, as MySQL's own tools take them.
@@ -116,55 +123,65 @@ impl<'a> Value<'a> {
     /// Bytes that no value of the column's type has.
     #[inline]
     pub fn decode(column: &Column, bytes: &'a [u8]) -> Result<Self, Error> {
+        Self::visit(column, bytes, |value| value)
+    }
+
+    /// Hands the value that `bytes` are in `column` to `take`, and returns what that returns.
+    ///
+    /// As [`decode`](Self::decode), and faster for every value of every row: `take` is compiled into the place where
+    /// each type is read, so that the value need not be put together and taken apart again.
+    ///
+    /// # Errors
+    /// Bytes that no value of the column's type has; `take` is not called then.
+    #[inline(always)]
+    pub fn visit<T>(
+        column: &Column,
+        bytes: &'a [u8],
+        take: impl FnOnce(Self) -> T,
+    ) -> Result<T, Error> {
         Ok(match column.column_type {
-            ColumnType::Tiny
-            | ColumnType::Short
-            | ColumnType::Int24
-            | ColumnType::Long
-            | ColumnType::LongLong => {
-                if column.unsigned == Some(true) {
-                    Self::UInt(unsigned(bytes)?)
-                } else {
-                    Self::Int(signed(bytes)?)
-                }
-            }
-            ColumnType::Float => Self::Float(f32::from_le_bytes(exact(bytes)?)),
-            ColumnType::Double => Self::Double(f64::from_le_bytes(exact(bytes)?)),
+            ColumnType::Tiny => take(Self::integer(column, exact::<1>(bytes)?)),
+            ColumnType::Short => take(Self::integer(column, exact::<2>(bytes)?)),
+            ColumnType::Int24 => take(Self::integer(column, exact::<3>(bytes)?)),
+            ColumnType::Long => take(Self::integer(column, exact::<4>(bytes)?)),
+            ColumnType::LongLong => take(Self::integer(column, exact::<8>(bytes)?)),
+            ColumnType::Float => take(Self::Float(f32::from_le_bytes(exact(bytes)?))),
+            ColumnType::Double => take(Self::Double(f64::from_le_bytes(exact(bytes)?))),
             ColumnType::NewDecimal { precision, scale } => {
-                Self::Decimal(Decimal::new(bytes, precision, scale)?)
+                take(Self::Decimal(Decimal::new(bytes, precision, scale)?))
             }
-            ColumnType::Bit { bits } => Self::Bit(Bit::new(bytes, bits)?),
-            ColumnType::Year => Self::Year(Year::new(bytes)?),
-            ColumnType::Date => Self::Date(Date::new(bytes)?),
-            ColumnType::Time { fsp } => Self::Time(Time::new(bytes, fsp)?),
-            ColumnType::TimeOld => Self::Time(Time::new_old(bytes)?),
-            ColumnType::DateTime { fsp } => Self::DateTime(DateTime::new(bytes, fsp)?),
-            ColumnType::DateTimeOld => Self::DateTime(DateTime::new_old(bytes)?),
-            ColumnType::Timestamp { fsp } => Self::Timestamp(Timestamp::new(bytes, fsp)?),
-            ColumnType::TimestampOld => Self::Timestamp(Timestamp::new_old(bytes)?),
-            ColumnType::Enum { .. } => {
-                Self::Enum(u16::try_from(unsigned(bytes)?).map_err(|_| wrong_width())?)
-            }
-            ColumnType::Set { .. } => Self::Set(unsigned(bytes)?),
+            ColumnType::Bit { bits } => take(Self::Bit(Bit::new(bytes, bits)?)),
+            ColumnType::Year => take(Self::Year(Year::new(bytes)?)),
+            ColumnType::Date => take(Self::Date(Date::new(bytes)?)),
+            ColumnType::Time { fsp } => take(Self::Time(Time::new(bytes, fsp)?)),
+            ColumnType::TimeOld => take(Self::Time(Time::new_old(bytes)?)),
+            ColumnType::DateTime { fsp } => take(Self::DateTime(DateTime::new(bytes, fsp)?)),
+            ColumnType::DateTimeOld => take(Self::DateTime(DateTime::new_old(bytes)?)),
+            ColumnType::Timestamp { fsp } => take(Self::Timestamp(Timestamp::new(bytes, fsp)?)),
+            ColumnType::TimestampOld => take(Self::Timestamp(Timestamp::new_old(bytes)?)),
+            ColumnType::Enum { .. } => take(Self::Enum(
+                u16::try_from(unsigned(bytes)?).map_err(|_| wrong_width())?,
+            )),
+            ColumnType::Set { .. } => take(Self::Set(unsigned(bytes)?)),
             ColumnType::String { max_len } if column.charset() == Some(Charset::Binary) => {
-                Self::FixedBinary(bytes, max_len)
+                take(Self::FixedBinary(bytes, max_len))
             }
             ColumnType::String { .. } | ColumnType::VarChar { .. } | ColumnType::Blob { .. } => {
                 match column.charset() {
-                    None | Some(Charset::Binary) => Self::Binary(bytes),
-                    Some(charset) => Self::Text(bytes, charset),
+                    None | Some(Charset::Binary) => take(Self::Binary(bytes)),
+                    Some(charset) => take(Self::Text(bytes, charset)),
                 }
             }
-            ColumnType::Json { .. } => Self::Json(Jsonb::new(bytes)),
-            ColumnType::Geometry { .. } => Self::Geometry(bytes),
-            ColumnType::Vector { .. } => Self::Vector(bytes),
-            ColumnType::VarCharCompressed { .. } | ColumnType::BlobCompressed { .. } => {
-                Self::Compressed(CompressedString::new(bytes, column.charset())?)
-            }
-            ColumnType::Uuid => Self::Uuid(Uuid(padded(bytes)?)),
-            ColumnType::Inet6 => Self::Inet6(Inet6(padded(bytes)?)),
-            ColumnType::Inet4 => Self::Inet4(Inet4(padded(bytes)?)),
-            ColumnType::Null => Self::Null,
+            ColumnType::Json { .. } => take(Self::Json(Jsonb::new(bytes))),
+            ColumnType::Geometry { .. } => take(Self::Geometry(bytes)),
+            ColumnType::Vector { .. } => take(Self::Vector(bytes)),
+            ColumnType::VarCharCompressed { .. } | ColumnType::BlobCompressed { .. } => take(
+                Self::Compressed(CompressedString::new(bytes, column.charset())?),
+            ),
+            ColumnType::Uuid => take(Self::Uuid(Uuid(padded(bytes)?))),
+            ColumnType::Inet6 => take(Self::Inet6(Inet6(padded(bytes)?))),
+            ColumnType::Inet4 => take(Self::Inet4(Inet4(padded(bytes)?))),
+            ColumnType::Null => take(Self::Null),
         })
     }
 }
@@ -173,17 +190,50 @@ impl<'a> Value<'a> {
 mod tests {
     use super::*;
 
+    fn integer(column_type: ColumnType, unsigned: bool, bytes: &[u8]) -> Result<Value<'_>, Error> {
+        let column = Column {
+            type_code: 0,
+            column_type,
+            nullable: false,
+            unsigned: Some(unsigned),
+            collation: None,
+            name: None,
+            members: None,
+            visible: None,
+            geometry_type: None,
+            dimensions: None,
+        };
+        Value::decode(&column, bytes)
+    }
+
     #[test]
     fn integers_of_every_width() {
-        assert_eq!(signed(&[0x80]).unwrap(), -128);
-        assert_eq!(signed(&[0x00, 0x80]).unwrap(), -32768);
-        assert_eq!(signed(&[0x00, 0x00, 0x80]).unwrap(), -8_388_608);
-        assert_eq!(signed(&[0xff, 0xff, 0x7f]).unwrap(), 8_388_607);
-        assert_eq!(signed(&[0xff, 0xff, 0xff]).unwrap(), -1);
-        assert_eq!(unsigned(&[0xff, 0xff, 0xff]).unwrap(), 16_777_215);
-        assert_eq!(signed(&[0, 0, 0, 0x80]).unwrap(), -2_147_483_648);
-        assert_eq!(signed(&[0, 0, 0, 0, 0, 0, 0, 0x80]).unwrap(), i64::MIN);
-        assert_eq!(unsigned(&[255; 8]).unwrap(), u64::MAX);
-        assert!(signed(&[]).is_err() && unsigned(&[0; 5]).is_err());
+        use ColumnType::{Int24, Long, LongLong, Short, Tiny};
+        for (column_type, bytes, expected) in [
+            (Tiny, &[0x80][..], -128),
+            (Short, &[0x00, 0x80], -32768),
+            (Int24, &[0x00, 0x00, 0x80], -8_388_608),
+            (Int24, &[0xff, 0xff, 0x7f], 8_388_607),
+            (Int24, &[0xff, 0xff, 0xff], -1),
+            (Long, &[0, 0, 0, 0x80], -2_147_483_648),
+            (LongLong, &[0, 0, 0, 0, 0, 0, 0, 0x80], i64::MIN),
+        ] {
+            let value = integer(column_type, false, bytes);
+            assert_eq!(value, Ok(Value::Int(expected)));
+            let value = integer(column_type, true, &bytes[1..]);
+            assert!(value.is_err(), "{value:?}");
+        }
+        for (column_type, bytes, expected) in [
+            (Tiny, &[0xff][..], 0xff),
+            (Short, &[0xff; 2], 0xffff),
+            (Int24, &[0xff; 3], 0x00ff_ffff),
+            (Long, &[0xff; 4], 0xffff_ffff),
+            (LongLong, &[0xff; 8], u64::MAX),
+        ] {
+            let value = integer(column_type, true, bytes);
+            assert_eq!(value, Ok(Value::UInt(expected)));
+        }
+        assert_eq!(unsigned(&[1, 2, 3]), Ok(0x0003_0201));
+        assert!(unsigned(&[]).is_err() && unsigned(&[0; 5]).is_err());
     }
 }

@@ -25,10 +25,9 @@ const MAX_LEN: u64 = 1 << 30;
 pub struct CompressedString<'a> {
     /// The column's character set; `None` when the event does not say.
     pub charset: Option<Charset>,
-    content: Content<'a>,
+    bytes: &'a [u8],
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Content<'a> {
     Plain(&'a [u8]),
     Compressed {
@@ -44,8 +43,8 @@ impl<'a> CompressedString<'a> {
     /// # Errors
     /// A head that is none; [`Kind::Unsupported`] for other algorithms than zlib.
     pub fn new(bytes: &'a [u8], charset: Option<Charset>) -> Result<Self, Error> {
-        let content = read(WHAT, bytes, content)?;
-        Ok(Self { charset, content })
+        read(WHAT, bytes, content)?;
+        Ok(Self { charset, bytes })
     }
 
     /// The string. One that is compressed is put into `scratch`, in place of what is there.
@@ -56,7 +55,7 @@ impl<'a> CompressedString<'a> {
     where
         'a: 's,
     {
-        match self.content {
+        match read(WHAT, self.bytes, content)? {
             Content::Plain(bytes) => Ok(bytes),
             Content::Compressed { format, len, bytes } => {
                 scratch.clear();

@@ -3,7 +3,7 @@
 use crate::error::{Error, Fault, read};
 use crate::primitive::int3;
 
-use super::digits::push;
+use super::digits::{four, two};
 
 /// A date: 3 bytes, little-endian, of 15 bits year, 4 bits month and 5 bits day.
 ///
@@ -26,6 +26,7 @@ impl Date {
     ///
     /// # Errors
     /// When `bytes` are not as many, or a part of the date is out of its range.
+    #[inline(always)]
     pub fn new(bytes: &[u8]) -> Result<Self, Error> {
         read("DATE", bytes, |input| {
             let (rest, packed) = int3(input)?;
@@ -40,6 +41,7 @@ impl Date {
     }
 
     /// A date of these parts, if a column can hold them; they were read at `input`.
+    #[inline(always)]
     pub(super) fn from_parts(
         input: &[u8],
         year: u64,
@@ -74,11 +76,15 @@ impl Date {
 
     /// Appends `YYYY-MM-DD`.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        push::<4>(out, self.year.into());
-        out.push(b'-');
-        push::<2>(out, self.month.into());
-        out.push(b'-');
-        push::<2>(out, self.day.into());
+        out.extend_from_slice(&self.text());
+    }
+
+    /// `YYYY-MM-DD`
+    #[inline]
+    pub(super) fn text(&self) -> [u8; 10] {
+        let [y1, y2, y3, y4] = four(self.year.into());
+        let ([m1, m2], [d1, d2]) = (two(self.month.into()), two(self.day.into()));
+        [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2]
     }
 }
 

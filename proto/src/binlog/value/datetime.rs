@@ -42,6 +42,7 @@ impl DateTime {
     ///
     /// # Errors
     /// When `bytes` are not as many, or the value is out of range.
+    #[inline(always)]
     pub fn new(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
         const WHAT: &str = "DATETIME2";
         fraction::check_fsp(WHAT, fsp)?;
@@ -80,7 +81,7 @@ impl DateTime {
 
     /// Appends `YYYY-MM-DD hh:mm:ss[.f…]`.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        self.date.write_to(out);
+        out.extend_from_slice(&self.date.text());
         out.push(b' ');
         self.clock.write_to(out);
     }

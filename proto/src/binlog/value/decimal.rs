@@ -1,9 +1,8 @@
 //! DECIMAL (`MYSQL_TYPE_NEWDECIMAL`).
 
 use crate::error::{Error, Fault, Kind, Parsed, read};
-use crate::primitive::int_be;
 
-use super::digits::push_padded;
+use super::digits::{POWERS, push_padded};
 
 const WHAT: &str = "NEWDECIMAL";
 const DIGITS_PER_GROUP: u8 = 9;
@@ -31,8 +30,21 @@ impl<'a> Decimal<'a> {
     /// The bytes that a column of this precision and scale takes; 0 digits where the scale
     /// exceeds the precision.
     #[must_use]
-    pub const fn width(precision: u8, scale: u8) -> usize {
-        part_width(precision.saturating_sub(scale)) + part_width(scale)
+    #[inline(always)]
+    pub fn width(precision: u8, scale: u8) -> usize {
+        // Asked for every value.
+        #[allow(clippy::indexing_slicing, reason = "done when it is compiled")]
+        const PARTS: [u8; 66] = {
+            let mut parts = [0; 66];
+            let mut digits = 0;
+            while digits < parts.len() {
+                parts[digits] = part_width(digits);
+                digits += 1;
+            }
+            parts
+        };
+        let part = |digits: u8| usize::from(PARTS.get(usize::from(digits)).copied().unwrap_or(0));
+        part(precision.saturating_sub(scale)) + part(scale)
     }
 
     /// A number of `precision` digits (1–65), of which `scale` (0–30, not more than the
@@ -40,6 +52,7 @@ impl<'a> Decimal<'a> {
     ///
     /// # Errors
     /// When precision or scale is out of range, or `bytes` are not as many as they ask for.
+    #[inline(always)]
     pub fn new(bytes: &'a [u8], precision: u8, scale: u8) -> Result<Self, Error> {
         if !matches!(precision, 1..=65) {
             return Err(Error::new(WHAT, Kind::Invalid("precision is not 1 to 65")));
@@ -81,29 +94,21 @@ impl<'a> Decimal<'a> {
 
     fn write_groups(&self, input: &'a [u8], out: &mut Vec<u8>) -> Parsed<'a, ()> {
         let negative = input.first().is_some_and(|byte| byte & 0x80 == 0);
+        let inverted = if negative { u32::MAX } else { 0 };
         if negative {
             out.push(b'-');
         }
 
         let mut rest = input;
         // Only the first group has the sign bit, which is 1 once the inversion is undone.
-        let mut sign_group = true;
-        let mut group = |digits: u8| {
-            let width = group_width(digits);
-            let (after, stored) = int_be(width)(rest)?;
-            let bits = u32::try_from(width * 8).unwrap_or(u32::BITS);
-            let all = u64::MAX >> u64::BITS.saturating_sub(bits);
-            let inverted = if negative { stored ^ all } else { stored };
-            let sign = if sign_group { all ^ (all >> 1) } else { 0 };
-            let value = inverted ^ sign;
-            sign_group = false;
-            match u32::try_from(value) {
-                Ok(value) if value < 10_u32.pow(u32::from(digits)) => {
-                    rest = after;
-                    Ok(value)
-                }
-                _ => Err(Fault::invalid(rest, "more than the digits of a group")),
+        let mut sign = 1 << 31;
+        let mut group = |digits: u8| match group(rest, digits, inverted ^ sign) {
+            Some((after, value)) => {
+                rest = after;
+                sign = 0;
+                Ok(value)
             }
+            None => Err(Fault::invalid(rest, "more than the digits of a group")),
         };
 
         let integer_digits = self.precision.saturating_sub(self.scale);
@@ -132,6 +137,33 @@ impl<'a> Decimal<'a> {
     }
 }
 
+/// The group of `digits` digits at the front of `input`, and what is behind it; `None` when it holds more than
+/// they can. `flip` are the bits to invert, as if every group had 4 bytes.
+#[inline]
+fn group(input: &[u8], digits: u8, flip: u32) -> Option<(&[u8], u32)> {
+    let (rest, bits, unused) = match group_width(digits) {
+        1 => {
+            let ([a], rest) = input.split_first_chunk()?;
+            (rest, [*a, 0, 0, 0], 24)
+        }
+        2 => {
+            let ([a, b], rest) = input.split_first_chunk()?;
+            (rest, [*a, *b, 0, 0], 16)
+        }
+        3 => {
+            let ([a, b, c], rest) = input.split_first_chunk()?;
+            (rest, [*a, *b, *c, 0], 8)
+        }
+        _ => {
+            let (bits, rest) = input.split_first_chunk()?;
+            (rest, *bits, 0)
+        }
+    };
+    let value = (u32::from_be_bytes(bits) ^ flip) >> unused;
+    let limit = POWERS.get(usize::from(digits))?;
+    (value < *limit).then_some((rest, value))
+}
+
 /// The bytes of a group of up to 9 digits.
 const fn group_width(digits: u8) -> usize {
     if digits < DIGITS_PER_GROUP {
@@ -141,9 +173,19 @@ const fn group_width(digits: u8) -> usize {
     }
 }
 
-/// The bytes of `digits` digits before or behind the point.
-const fn part_width(digits: u8) -> usize {
-    (digits / DIGITS_PER_GROUP) as usize * 4 + group_width(digits % DIGITS_PER_GROUP)
+/// The bytes of up to 65 digits before or behind the point.
+const fn part_width(digits: usize) -> u8 {
+    let mut width = 0;
+    let mut left = digits;
+    while left >= 9 {
+        left -= 9;
+        width += 4;
+    }
+    while left > 0 {
+        left = left.saturating_sub(2);
+        width += 1;
+    }
+    width
 }
 
 /// The digits of each group of an integer part.

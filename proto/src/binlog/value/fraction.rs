@@ -8,7 +8,7 @@
 use crate::error::{Error, Fault, Kind, Parsed};
 use crate::primitive::int_be;
 
-use super::digits::push_padded;
+use super::digits::{four, two};
 
 /// The bytes that `fsp` fractional digits take.
 pub(super) const fn width(fsp: u8) -> usize {
@@ -27,10 +27,18 @@ pub(super) const fn check_fsp(what: &'static str, fsp: u8) -> Result<(), Error> 
 }
 
 /// Reads the fraction of a second, as microseconds.
-#[inline]
+#[inline(always)]
 pub(super) fn fraction(fsp: u8) -> impl for<'a> Fn(&'a [u8]) -> Parsed<'a, u32> {
     move |input| {
-        let (rest, stored) = int_be(width(fsp))(input)?;
+        if fsp == 0 {
+            return Ok((input, 0));
+        }
+        // Of a width that is known to the compiler.
+        let (rest, stored) = match width(fsp) {
+            1 => int_be(1)(input)?,
+            2 => int_be(2)(input)?,
+            _ => int_be(3)(input)?,
+        };
         match u32::try_from(stored).ok().and_then(|n| micros(n, fsp)) {
             Some(micros) => Ok((rest, micros)),
             None => Err(Fault::invalid(input, "fraction of a second out of range")),
@@ -44,7 +52,12 @@ pub(super) fn fraction(fsp: u8) -> impl for<'a> Fn(&'a [u8]) -> Parsed<'a, u32> 
 /// of the stored digits is 0.
 #[inline]
 pub(super) fn micros(stored: u32, fsp: u8) -> Option<u32> {
-    let limit = 10_u32.pow(u32::try_from(width(fsp)).ok()? * 2);
+    let limit = match width(fsp) {
+        0 => 1,
+        1 => 100,
+        2 => 10_000,
+        _ => 1_000_000,
+    };
     let unused_digit = fsp % 2 == 1 && !stored.is_multiple_of(10);
     if stored >= limit || unused_digit {
         return None;
@@ -58,7 +71,8 @@ pub(super) fn write(out: &mut Vec<u8>, micros: u32, fsp: u8) {
     if fsp == 0 {
         return;
     }
-    let dropped = 10_u32.pow(6_u32.saturating_sub(u32::from(fsp)));
-    out.push(b'.');
-    push_padded(out, micros / dropped, usize::from(fsp));
+    let end = out.len().saturating_add(1).saturating_add(fsp.into());
+    let ([a, b], [c, d, e, f]) = (two(micros / 10_000), four(micros));
+    out.extend_from_slice(&[b'.', a, b, c, d, e, f]);
+    out.truncate(end);
 }

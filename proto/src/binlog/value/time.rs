@@ -41,12 +41,19 @@ impl Time {
     ///
     /// # Errors
     /// When `bytes` are not as many, or the value is out of range.
+    #[inline(always)]
     pub fn new(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
         const WHAT: &str = "TIME2";
         fraction::check_fsp(WHAT, fsp)?;
         read(WHAT, bytes, |input| {
             let fraction_bits = 8 * fraction::width(fsp);
-            let (rest, stored) = int_be(Self::width(fsp))(input)?;
+            // Of a width that is known to the compiler.
+            let (rest, stored) = match fraction::width(fsp) {
+                0 => int_be(3)(input)?,
+                1 => int_be(4)(input)?,
+                2 => int_be(5)(input)?,
+                _ => int_be(6)(input)?,
+            };
             let sign = 0x80_0000 << fraction_bits;
             let amount = stored.abs_diff(sign);
             let micros = u32::try_from(amount & ((1 << fraction_bits) - 1))

@@ -3,7 +3,8 @@
 use crate::error::{Error, Fault, read};
 use crate::primitive::{int_be, int4};
 
-use super::digits::push;
+use super::clock::clock;
+use super::digits::{four, two};
 use super::fraction::{self, fraction};
 
 /// A moment, with up to 6 fractional digits, or the zero date.
@@ -39,6 +40,7 @@ impl Timestamp {
     ///
     /// # Errors
     /// When `bytes` are not as many, the fraction is out of range, or the zero date has one.
+    #[inline(always)]
     pub fn new(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
         const WHAT: &str = "TIMESTAMP2";
         fraction::check_fsp(WHAT, fsp)?;
@@ -99,17 +101,11 @@ impl Timestamp {
             civil(self.seconds / 86_400)
         };
         let second_of_day = self.seconds % 86_400;
-        push::<4>(out, year);
-        out.push(b'-');
-        push::<2>(out, month);
-        out.push(b'-');
-        push::<2>(out, day);
-        out.push(b' ');
-        push::<2>(out, second_of_day / 3600);
-        out.push(b':');
-        push::<2>(out, second_of_day / 60 % 60);
-        out.push(b':');
-        push::<2>(out, second_of_day % 60);
+        let [y1, y2, y3, y4] = four(year);
+        let ([m1, m2], [d1, d2]) = (two(month), two(day));
+        out.extend_from_slice(&[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b' ']);
+        let (hour, minute) = (second_of_day / 3600, second_of_day / 60 % 60);
+        out.extend_from_slice(&clock(hour, minute, second_of_day % 60));
         fraction::write(out, self.micros, self.fsp);
     }
 }

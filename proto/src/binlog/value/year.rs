@@ -3,7 +3,7 @@
 use crate::error::{Error, read};
 use crate::primitive::int1;
 
-use super::digits::push;
+use super::digits::four;
 
 /// A year: 1 byte, years since 1900, from 1901 to 2155; 0 is the year 0000.
 ///
@@ -19,6 +19,7 @@ impl Year {
     ///
     /// # Errors
     /// When `bytes` are not as many.
+    #[inline(always)]
     pub fn new(bytes: &[u8]) -> Result<Self, Error> {
         Ok(Self(match read("YEAR", bytes, int1)? {
             0 => 0,
@@ -34,7 +35,7 @@ impl Year {
 
     /// Appends `YYYY`.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        push::<4>(out, self.0.into());
+        out.extend_from_slice(&four(self.0.into()));
     }
 }
 
