@@ -81,7 +81,7 @@ impl<'a> Present<'a> {
     fn new(bitmap: &'a [u8], columns: usize) -> Self {
         let ones = |byte: &u8| byte.count_ones() as usize;
         let count = match bitmap.split_last() {
-            Some((last, whole)) if columns % 8 != 0 => {
+            Some((last, whole)) if !columns.is_multiple_of(8) => {
                 let used = last & !(u8::MAX << (columns % 8));
                 whole.iter().map(ones).sum::<usize>() + ones(&used)
             }
