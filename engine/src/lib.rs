@@ -16,7 +16,7 @@ pub mod print;
 pub mod query;
 pub mod recover;
 pub mod render;
-mod resolve;
+mod schema;
 pub mod secret;
 pub mod source;
 pub mod stream;

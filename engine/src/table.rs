@@ -9,6 +9,7 @@ use bintrail_proto::binlog::value::charset::Charset;
 use crate::described::{complete, plain_type};
 use crate::index::record::{Column, KnownBy, TableVersion};
 use crate::json;
+use crate::schema::is_text;
 
 /// What the source's `information_schema` says of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +19,8 @@ pub(crate) struct SchemaColumn {
     pub(crate) column_type: String,
     pub(crate) charset: Option<String>,
     pub(crate) nullable: bool,
-    pub(crate) generated: bool,
+    /// Not known from row metadata.
+    pub(crate) generated: Option<bool>,
     pub(crate) invisible: bool,
     /// Place in the primary key, from 1.
     pub(crate) pk: Option<u16>,
@@ -82,7 +84,7 @@ impl Table {
         Self::compile(map, columns, known_by, valid_from)
     }
 
-    /// Takes from `information_schema` which columns are generated, when that definition is this one.
+    /// Takes from a definition that the source or the index has which columns are generated, when it is this one.
     pub(crate) fn with_generated(mut self, schema: &[SchemaColumn]) -> Self {
         let columns = &mut self.version.columns;
         let same = columns.len() == schema.len()
@@ -91,17 +93,18 @@ impl Table {
             );
         if same {
             for (column, known) in columns.iter_mut().zip(schema) {
-                column.generated = Some(known.generated);
+                column.generated = known.generated;
             }
         }
         self
     }
 
-    /// A table named by `information_schema`; `None` when that definition is not the one that the event's
-    /// rows were written under.
+    /// A table named by a definition that the source or the index has; `None` when it is not the one
+    /// that the event's rows were written under.
     pub(crate) fn from_schema(
         map: &TableMap,
         schema: &[SchemaColumn],
+        known_by: KnownBy,
         valid_from: (String, u64),
     ) -> Option<Self> {
         if schema.len() != map.columns.len() {
@@ -110,6 +113,18 @@ impl Table {
         let mut map = map.clone();
         let mut columns = Vec::with_capacity(schema.len());
         for (column, known) in map.columns.iter_mut().zip(schema) {
+            let told;
+            let known = match &known.charset {
+                // A statement that leaves the character set to the table's default: the event may have it.
+                None if known_by == KnownBy::Ddl && is_text(&known.column_type) => {
+                    told = SchemaColumn {
+                        charset: Some(charset_name(column)?),
+                        ..known.clone()
+                    };
+                    &told
+                }
+                _ => known,
+            };
             complete(column, &known.column_type, known.charset.as_deref());
             let unsigned = known.column_type.contains(" unsigned");
             if !fits(column, known) || column.unsigned.is_some_and(|is| is != unsigned) {
@@ -125,16 +140,11 @@ impl Table {
                 nullable: known.nullable,
                 pk: known.pk,
                 members: members(&known.column_type),
-                generated: Some(known.generated),
+                generated: known.generated,
                 invisible: known.invisible,
             });
         }
-        Some(Self::compile(
-            Arc::new(map),
-            columns,
-            KnownBy::InformationSchema,
-            valid_from,
-        ))
+        Some(Self::compile(Arc::new(map), columns, known_by, valid_from))
     }
 
     fn compile(
@@ -384,7 +394,7 @@ fn known_charset(known: &SchemaColumn) -> Option<Charset> {
 }
 
 /// The members in `enum('a','b''c')` or `set(…)`; `None` for other types.
-fn members(column_type: &str) -> Option<Vec<String>> {
+pub(crate) fn members(column_type: &str) -> Option<Vec<String>> {
     let list = column_type
         .strip_prefix("enum(")
         .or_else(|| column_type.strip_prefix("set("))?;

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::error::Error;
 use crate::print::Printer;
-use crate::resolve::resolve;
+use crate::schema::Names;
 use crate::source::connection::ConnectOptions;
 use crate::source::server::{self, Server};
 use crate::stream::{Start, derived_server_id, read};
@@ -43,6 +43,12 @@ pub async fn tail<W: Write>(
     let (mut events, checksum) =
         server::dump(&options.source, server_id, &start, server.flavor()).await?;
     let mut decoder = Decoder::for_dump(checksum);
+    let ahead = derived_server_id(&options.source, "tail, ahead");
+    let mut naming = Naming {
+        names: Names::without_index(ahead),
+        server,
+        stop: stop.clone(),
+    };
     let mut frames = Vec::new();
     let mut inflated = Vec::new();
     let mut unpacker = Unpacker::default();
@@ -64,7 +70,9 @@ pub async fn tail<W: Write>(
                 .and_then(|event| event.inflate(&mut inflated))
                 .map_err(|error| damaged(printer.file(), error))?;
             let EventData::TransactionPayload(payload) = &event.data else {
-                print_event(&event, printer, &mut server).await?;
+                if !print_event(&event, printer, &mut naming).await? {
+                    return Ok(());
+                }
                 continue;
             };
             let mut events = unpacker
@@ -78,22 +86,39 @@ pub async fn tail<W: Write>(
                 let packed = decoder
                     .decode_packed(packed, &event)
                     .map_err(|error| damaged(printer.file(), error))?;
-                print_event(&packed, printer, &mut server).await?;
+                if !print_event(&packed, printer, &mut naming).await? {
+                    return Ok(());
+                }
             }
         }
         printer.flush().map_err(Error::Output)?;
     }
 }
 
+/// What names tables.
+struct Naming {
+    names: Names<'static>,
+    server: Server,
+    stop: watch::Receiver<bool>,
+}
+
+/// Prints an event's rows. Returns `false` when told to stop before it could.
 async fn print_event<W: Write>(
     event: &Event<'_>,
     printer: &mut Printer<W>,
-    server: &mut Server,
-) -> Result<(), Error> {
+    naming: &mut Naming,
+) -> Result<bool, Error> {
     if let Some(map) = printer.handle(event)? {
-        let valid_from = (printer.file().to_owned(), event.start);
-        let table = resolve(map, valid_from, server).await?;
-        printer.define(event, table);
+        let place = (printer.file().to_owned(), event.start);
+        let Naming {
+            names,
+            server,
+            stop,
+        } = naming;
+        let Some(named) = names.resolve(map, place, server, stop).await? else {
+            return Ok(false);
+        };
+        printer.define(event, named.table);
     }
-    Ok(())
+    Ok(true)
 }

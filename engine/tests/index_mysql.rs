@@ -184,6 +184,11 @@ async fn opens() {
 }
 
 #[tokio::test]
+async fn keeps_definitions() {
+    MySql::test(async |mysql| index::keeps_definitions(mysql).await).await;
+}
+
+#[tokio::test]
 async fn answers() {
     MySql::test(async |mysql| index::answers(mysql).await).await;
 }

@@ -76,6 +76,11 @@ async fn opens() {
 }
 
 #[tokio::test]
+async fn keeps_definitions() {
+    index::keeps_definitions(&Sqlite::new()).await;
+}
+
+#[tokio::test]
 async fn answers() {
     index::answers(&Sqlite::new()).await;
 }

@@ -20,8 +20,26 @@ pub fn same_events(
     catalog: &Catalog,
     charsets: &mut Charsets,
 ) -> Result<u64> {
+    let (count, unnamed) = same_or_unnamed_events(index, oracle, catalog, charsets)?;
+    match unnamed {
+        0 => Ok(count),
+        unnamed => {
+            Err(format!("{unnamed} of {count} rows have columns named by their place").into())
+        }
+    }
+}
+
+/// The same, where rows may have their columns named by their place: `@1`, `@2`, …. Their values are not
+/// compared. Returns how many rows there are, and how many of these.
+pub fn same_or_unnamed_events(
+    index: Reader,
+    oracle: Oracle,
+    catalog: &Catalog,
+    charsets: &mut Charsets,
+) -> Result<(u64, u64)> {
     let mut events = index.events();
     let mut count = 0;
+    let mut unnamed = 0;
     let mut last: Option<Event> = None;
     for transaction in oracle {
         let transaction = transaction?;
@@ -54,31 +72,34 @@ pub fn same_events(
                 )
                 .into());
             };
-            same_event(&event, row, &transaction, catalog, charsets).map_err(|error| {
-                format!(
-                    "{error}\n{}\nin the index: {event:?}\nbefore it: {last:?}",
-                    whence()
-                )
-            })?;
+            let named =
+                same_event(&event, row, &transaction, catalog, charsets).map_err(|error| {
+                    format!(
+                        "{error}\n{}\nin the index: {event:?}\nbefore it: {last:?}",
+                        whence()
+                    )
+                })?;
             last = Some(event);
             count += 1;
+            unnamed += u64::from(!named);
         }
     }
     match events.next().transpose()? {
-        None => Ok(count),
+        None => Ok((count, unnamed)),
         Some(event) => {
             Err(format!("behind the {count} events of the binlog the index has {event:?}").into())
         }
     }
 }
 
+/// Returns whether its columns are named.
 fn same_event(
     event: &Event,
     row: &RowEvent,
     transaction: &Transaction,
     catalog: &Catalog,
     charsets: &mut Charsets,
-) -> Result<()> {
+) -> Result<bool> {
     let same = |name: &str, found: &dyn std::fmt::Debug, expected: &dyn std::fmt::Debug| {
         let (found, expected) = (format!("{found:?}"), format!("{expected:?}"));
         if found == expected {
@@ -105,6 +126,7 @@ fn same_event(
         let expected = timestamp(micros.div_euclid(1_000_000), &fraction);
         same("event_timestamp", &event.event_timestamp, &expected)?;
     }
+    let mut named = true;
     for (name, found, expected) in [
         ("row_before", &event.row_before, &row.before),
         ("row_after", &event.row_after, &row.after),
@@ -114,6 +136,7 @@ fn same_event(
             .map(|image| (image, definition(catalog, row, image)));
         match (found, expected) {
             (None, None) => {}
+            (Some(text), Some((image, _))) if is_unnamed(text, image)? => named = false,
             (Some(text), Some((image, table))) => {
                 same_image(text, image, table?, charsets)
                     .map_err(|error| format!("{name}: {error}"))?;
@@ -121,7 +144,16 @@ fn same_event(
             (found, _) => return Err(format!("{name} is {found:?}").into()),
         }
     }
-    Ok(())
+    Ok(named)
+}
+
+/// Has an image of the index the very columns of the other one, all named by their place?
+fn is_unnamed(text: &str, image: &Image) -> Result<bool> {
+    let Json::Object(members) = Json::parse(text)? else {
+        return Err("not an object".into());
+    };
+    let places = image.iter().map(|(place, _)| format!("@{place}"));
+    Ok(members.iter().map(|(name, _)| name.clone()).eq(places))
 }
 
 fn definition<'a>(catalog: &'a Catalog, row: &RowEvent, image: &Image) -> Result<&'a Table> {

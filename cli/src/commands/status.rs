@@ -42,6 +42,7 @@ fn as_json(status: &SourceStatus) -> Value {
         seen,
         state,
         coverage,
+        unnamed_tables,
         servers,
     } = status;
     let time = |time: Option<Micros>| time.map(rfc3339);
@@ -76,6 +77,7 @@ fn as_json(status: &SourceStatus) -> Value {
             "last_checkpoint": time(state.last_checkpoint),
             "capture_skips": checkpoint.capture_skips,
         })),
+        "unnamed_tables": unnamed_tables,
         "next_change_id": state.next_change_id,
         "last_error": state.last_error,
         "gap_lost": state.gap_lost.as_ref().map(|(at, detail)| json!({ "at": rfc3339(*at), "detail": detail })),
@@ -96,6 +98,7 @@ fn as_text(status: &SourceStatus) -> String {
         source,
         state,
         coverage,
+        unnamed_tables,
         servers,
         ..
     } = status;
@@ -180,6 +183,15 @@ fn as_text(status: &SourceStatus) -> String {
             &format!("{} to {}", rfc3339(*from), rfc3339(*to)),
         ),
         None => line("Coverage", "no row changes yet"),
+    }
+    if *unnamed_tables > 0 {
+        line(
+            "Unnamed columns",
+            &format!(
+                "in rows of {unnamed_tables} tables, as @1, @2, …: their names then are not certain \
+                 (known_by = 'position' in table_versions)"
+            ),
+        );
     }
     if let Some((at, detail)) = &state.gap_lost {
         line("Gap", &format!("found {}: {detail}", rfc3339(*at)));

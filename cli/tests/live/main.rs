@@ -21,6 +21,7 @@ mod link;
 mod other_servers;
 mod query;
 mod recover;
+mod schema;
 mod secrets;
 mod stream;
 mod support;

@@ -121,8 +121,8 @@ fn row_metadata(variables: &Variables) -> Finding {
     match variables.get(CHECK) {
         None => Finding::info(
             CHECK,
-            "this server's events never name their columns: the names are the table's present ones, \
-             from information_schema",
+            "this server's events never name their columns: they are looked up, and where a table may have \
+             changed since, its columns are @1, @2, …",
         ),
         Some(metadata) if metadata.eq_ignore_ascii_case("FULL") => {
             Finding::ok(CHECK, "FULL: every event names its columns")
@@ -130,8 +130,8 @@ fn row_metadata(variables: &Variables) -> Finding {
         Some(metadata) => Finding::warning(
             CHECK,
             format!(
-                "{metadata}: events do not name their columns. The names come from information_schema, which is \
-                 wrong for rows written before an ALTER TABLE: their columns then are @1, @2, …"
+                "{metadata}: events do not name their columns. They are looked up, and where a table may have \
+                 changed since, its columns are @1, @2, …"
             ),
         )
         .fixes(set(variables, CHECK, "FULL")),

@@ -12,6 +12,7 @@ const MODES: Words<Mode> = &[("gtid", Mode::Gtid), ("position", Mode::Position)]
 const KNOWN_BY: Words<KnownBy> = &[
     ("row_metadata", KnownBy::RowMetadata),
     ("information_schema", KnownBy::InformationSchema),
+    ("ddl", KnownBy::Ddl),
     ("position", KnownBy::Position),
 ];
 

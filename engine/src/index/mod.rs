@@ -26,10 +26,10 @@ pub use sqlite::SqliteIndex;
 
 use crate::dsn::IndexDsn;
 use read::{Rows, Select};
-use record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
+use record::{Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion, ValidTable};
 
 /// The version of the tables that this bintrail makes and understands.
-pub(crate) const SCHEMA_VERSION: u32 = 2;
+pub(crate) const SCHEMA_VERSION: u32 = 3;
 
 /// The last source whose change ids are not negative where integers are signed.
 const MAX_SOURCES: u32 = 1 << 15;
@@ -93,7 +93,7 @@ impl Index {
         each!(self, index => index.take_over(source_id, source).await)
     }
 
-    /// The id of this very definition of a table, new or known before.
+    /// The id of this very definition of a table: that of a row still valid, or of a new one.
     ///
     /// It is there at once, whatever becomes of the rows: a replay finds it again.
     ///
@@ -111,6 +111,44 @@ impl Index {
     /// When the index cannot be read.
     pub async fn table_versions(&self, source_id: u32) -> Result<Vec<(u32, TableVersion)>> {
         each!(self, index => index.table_versions(source_id).await)
+    }
+
+    /// The definitions of a source's tables that are still valid behind `place`, oldest first, without
+    /// their columns.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be read.
+    pub async fn valid_tables(&self, source_id: u32, place: &Place) -> Result<Vec<ValidTable>> {
+        each!(self, index => index.valid_tables(source_id, place).await)
+    }
+
+    /// The definition of this id.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be read, or has none.
+    pub async fn table_version(&self, table_id: u32) -> Result<TableVersion> {
+        each!(self, index => index.table_version(table_id).await)
+    }
+
+    /// Has definitions of these ids be valid up to `until` only, at once.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be written.
+    pub async fn end_tables(&self, table_ids: &[u32], until: &Place) -> Result<()> {
+        each!(self, index => index.end_tables(table_ids, until).await)
+    }
+
+    /// Has no definition of a source's tables be taken for valid behind `place` any more: what follows
+    /// there is not what came behind them.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be written.
+    pub async fn forget_tables(&self, source_id: u32, place: &Place) -> Result<()> {
+        each!(self, index => index.forget_tables(source_id, place).await)
     }
 
     /// Writes a batch, its checkpoint included, in one index transaction: all of it or nothing.

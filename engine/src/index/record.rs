@@ -130,6 +130,8 @@ pub enum KnownBy {
     RowMetadata,
     /// From the source's `information_schema`, whose definition fits the event's.
     InformationSchema,
+    /// From the statement that made it, or changed the one before, and fits the event's.
+    Ddl,
     /// Not known: the columns are named `@1`, `@2`, … by their place.
     Position,
 }
@@ -173,7 +175,25 @@ pub struct TableVersion {
     /// How the names are known.
     pub known_by: KnownBy,
     /// File and position of the first event seen under it.
-    pub valid_from: (String, u64),
+    pub valid_from: Place,
+}
+
+/// A binlog file, and a position in it.
+pub type Place = (String, u64);
+
+/// A row of `table_versions` whose definition holds up to the checkpoint or beyond.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidTable {
+    /// Its id.
+    pub table_id: u32,
+    /// Schema (database) name.
+    pub schema: String,
+    /// Table name.
+    pub table: String,
+    /// File and position of the first event seen under it.
+    pub valid_from: Place,
+    /// The statement that gave the table another definition, when that is known already.
+    pub valid_until: Option<Place>,
 }
 
 /// What happened to a row.
@@ -423,6 +443,8 @@ pub struct SourceStatus {
     pub state: StreamState,
     /// Commit times of the first and the last row change covered.
     pub coverage: Option<(Micros, Micros)>,
+    /// Tables with rows whose columns are named by their place.
+    pub unnamed_tables: u64,
     /// The servers that it was read from, oldest first.
     pub servers: Vec<SourceServer>,
 }

@@ -269,6 +269,14 @@ impl Assembler {
         }
     }
 
+    /// Has these tables be asked for again, by schema and name: what is known of them may hold no longer.
+    pub(crate) fn forget_tables(&mut self, which: impl Fn(&str, &str) -> bool) {
+        self.tables.retain(|_, (_, entry)| match entry {
+            Entry::Kept { table, .. } => !which(&table.map.schema, &table.map.table),
+            Entry::Filtered | Entry::Unreadable => true,
+        });
+    }
+
     /// Answers [`Need::Table`].
     pub(crate) fn define(&mut self, body: &[u8], server_table_id: u64, entry: Entry) {
         self.tables.insert(server_table_id, (body.into(), entry));

@@ -28,8 +28,13 @@ pub enum Statement<'a> {
 /// Classifies `sql`; comments and white space in front of it are skipped.
 #[must_use]
 pub fn classify(sql: &str) -> Statement<'_> {
-    let (first, rest) = word(sql);
-    let (second, behind) = word(rest);
+    let (mut first, mut rest) = word(sql);
+    let (mut second, mut behind) = word(rest);
+    // MariaDB: SET STATEMENT … FOR, and the statement.
+    if first.eq_ignore_ascii_case("SET") && second.eq_ignore_ascii_case("STATEMENT") {
+        (first, rest) = word(behind_for(behind));
+        (second, behind) = word(rest);
+    }
     match first.to_ascii_uppercase().as_str() {
         "BEGIN" => Statement::Begin,
         "COMMIT" => Statement::Commit,
@@ -50,6 +55,23 @@ pub fn classify(sql: &str) -> Statement<'_> {
             Statement::Dml
         }
         _ => Statement::Other,
+    }
+}
+
+/// What follows the first `FOR` outside of quoted text; nothing without one.
+fn behind_for(sql: &str) -> &str {
+    let mut rest = sql;
+    loop {
+        let (next, behind) = word(rest);
+        if next.eq_ignore_ascii_case("FOR") {
+            return behind;
+        }
+        rest = match behind.chars().next() {
+            None => return "",
+            Some(_) if !next.is_empty() => behind,
+            Some(quote @ ('\'' | '"' | '`')) => behind_quoted(behind, quote),
+            Some(other) => behind.get(other.len_utf8()..).unwrap_or_default(),
+        };
     }
 }
 
@@ -210,6 +232,11 @@ mod tests {
         assert_eq!(ddl("CREATE UNIQUE INDEX i ON t(a)"), "CREATE INDEX");
         assert_eq!(ddl("/*!40000 ALTER TABLE t DISABLE KEYS */"), "ALTER TABLE");
         assert_eq!(ddl("TRUNCATE t"), "TRUNCATE TABLE");
+        assert_eq!(
+            ddl("SET STATEMENT a=' FOR ', b=1 FOR drop table t"),
+            "DROP TABLE"
+        );
+        assert_eq!(classify("SET STATEMENT a=1"), Statement::Other);
         assert_eq!(ddl("CREATE é"), "CREATE");
     }
 

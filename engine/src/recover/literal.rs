@@ -291,7 +291,10 @@ fn write_digest(out: &mut String, expression: &str, bytes: &[u8]) {
 /// The bytes of the form `base64:type<N>:<data>`.
 fn bytes_of(text: &str) -> Option<Vec<u8>> {
     let (code, data) = text.strip_prefix("base64:type")?.split_once(':')?;
-    if code.is_empty() || !code.bytes().all(|byte| byte.is_ascii_digit()) {
+    if code.is_empty()
+        || !code.bytes().all(|byte| byte.is_ascii_digit())
+        || !data.len().is_multiple_of(4)
+    {
         return None;
     }
     let mut bytes = Vec::with_capacity(data.len() / 4 * 3);
@@ -304,7 +307,10 @@ fn bytes_of(text: &str) -> Option<Vec<u8>> {
         }
         group <<= 6 * (4 - count);
         let [_, three @ ..] = group.to_be_bytes();
-        let whole = usize::try_from(count.checked_sub(1)?).ok()?;
+        // One digit alone is no byte.
+        let whole = usize::try_from(count.checked_sub(1)?)
+            .ok()
+            .filter(|whole| *whole > 0)?;
         bytes.extend(three.iter().take(whole));
     }
     Some(bytes)
@@ -714,6 +720,7 @@ mod tests {
             "base64:type:AA==",
             "base64:typeX:AA==",
             "base64:type1:A",
+            "base64:type1:A===",
             "base64:type1:!A==",
         ] {
             assert_eq!(bytes_of(text), None, "{text}");

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::doctor;
 use crate::error::Error;
 use crate::gtids::Gtids;
-use crate::index::record::{Flavor, Source};
+use crate::index::record::{Flavor, Place, Source};
 use crate::source::connection::{ConnectOptions, Connection};
 use crate::source::replication::ReplicationStream;
 use crate::source::variables::Variables;
@@ -25,8 +25,10 @@ use crate::table::SchemaColumn;
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// What its answers depend on, so that no setting of the server changes them.
-const SESSION: [&str; 2] = [
+const SESSION: [&str; 3] = [
     "SET NAMES utf8mb4",
+    // For `settled`; a year else.
+    "SET SESSION lock_wait_timeout = 30",
     "SET SESSION sql_mode = '', sql_select_limit = 18446744073709551615, sql_big_selects = 1 \
      /*!80030 , show_gipk_in_create_table_and_information_schema = 1 */",
 ];
@@ -246,12 +248,74 @@ impl Server {
                     column_type: text(row, 1).unwrap_or_default(),
                     charset: text(row, 2),
                     nullable: text(row, 3).as_deref() == Some("YES"),
-                    generated: extra.contains(" GENERATED"),
+                    generated: Some(extra.contains(" GENERATED")),
                     invisible: extra.contains("INVISIBLE"),
                     pk: text(row, 5).and_then(|place| place.parse().ok()),
                 }
             })
             .collect())
+    }
+
+    /// Waits until what changes a table, and may be seen before it is in the binlog, is in there; `false`
+    /// when that takes too long.
+    pub(crate) async fn settled(&mut self, schema: &str, table: &str) -> Result<bool, Error> {
+        let [schema, table] = [schema, table].map(|name| name.replace('`', "``"));
+        // It takes the lock that a change of the table holds to its end.
+        match self
+            .query(&format!("SHOW CREATE TABLE `{schema}`.`{table}`"))
+            .await
+        {
+            // ER_LOCK_WAIT_TIMEOUT
+            Err(Error::Source {
+                error: super::Error::Server(error),
+                ..
+            }) if error.code == 1205 => Ok(false),
+            // There is none, or none to be seen.
+            Err(Error::Source {
+                error:
+                    super::Error::Server(_)
+                    | super::Error::PrivilegeMissing(_)
+                    | super::Error::AccessDenied(_),
+                ..
+            }) => Ok(true),
+            answer => answer.map(|_| true),
+        }
+    }
+
+    /// Where the source writes now; `None` when the user may not see it.
+    pub(crate) async fn readable_place(&mut self) -> Result<Option<Place>, Error> {
+        match self.current_place().await {
+            Err(Error::Source {
+                error: super::Error::PrivilegeMissing(_),
+                ..
+            }) => Ok(None),
+            place => place.map(Some),
+        }
+    }
+
+    /// The events from a place to the end of the binlog.
+    pub(crate) async fn dump_to_end(
+        &self,
+        server_id: u32,
+        from: &Place,
+    ) -> Result<(ReplicationStream, Checksum), Error> {
+        let (file, position) = from;
+        // What lies beyond 4 GiB cannot be asked for.
+        let position = u32::try_from(*position).map_or(4, u64::from);
+        let start = Start::Position(file.clone(), position);
+        open_dump(
+            &self.options,
+            server_id,
+            &start,
+            self.flavor(),
+            dump_flags::NON_BLOCK,
+        )
+        .await
+        .map_err(|error| self.error(error))
+    }
+
+    pub(crate) fn error(&self, error: super::Error) -> Error {
+        source_error(&self.options, error)
     }
 
     /// Runs a question; on a connection that idled for too long, on a new one.
@@ -309,7 +373,7 @@ pub(crate) async fn dump(
         read_timeout: HEARTBEAT.saturating_mul(3),
         ..options.clone()
     };
-    open_dump(options, server_id, from, flavor)
+    open_dump(options, server_id, from, flavor, 0)
         .await
         .map_err(|error| source_error(options, error))
 }
@@ -319,6 +383,7 @@ async fn open_dump(
     server_id: u32,
     from: &Start,
     flavor: Flavor,
+    more_flags: u16,
 ) -> Result<(ReplicationStream, Checksum), super::Error> {
     let mut connection = Connection::connect(options).await?;
     let heartbeat = HEARTBEAT.as_nanos();
@@ -354,7 +419,7 @@ async fn open_dump(
     let flags = match flavor {
         Flavor::MySql => dump_flags::HEARTBEAT_V2,
         Flavor::MariaDb => dump_flags::SEND_ANNOTATE_ROWS,
-    };
+    } | more_flags;
     if flavor == Flavor::MariaDb {
         // It has all of MariaDB's events sent as they are, and not replaced by others.
         connection

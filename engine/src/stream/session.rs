@@ -26,6 +26,7 @@ use crate::index::record::{
 };
 use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
 use crate::pipeline::assemble::{Assembler, Work};
+use crate::schema::Names;
 use crate::source;
 use crate::source::connection::ConnectOptions;
 use crate::source::replication::ReplicationStream;
@@ -46,6 +47,7 @@ pub(super) struct Session<'a> {
     source_id: u32,
     start: Start,
     server: Server,
+    names: Names<'a>,
     events: ReplicationStream,
     decoder: Decoder,
     unpacker: Unpacker,
@@ -123,6 +125,21 @@ impl<'a> Session<'a> {
         let mut frames = Vec::new();
         read(&mut events, &mut frames, host, &start).await?;
 
+        // Before the checkpoint: behind a gap, nothing that was known holds.
+        let goes_on = !from.fresh && !took_over && from.lost.is_none();
+        let place = (checkpoint.binlog_file.clone(), checkpoint.binlog_position);
+        let filter = options.filter.clone().without_schema(own_schema);
+        let ahead = format!("{}, ahead", place_of(&options.index));
+        let ahead = derived_server_id(&options.source, &ahead);
+        let names = Names::with_index(
+            index,
+            source_id,
+            &place,
+            goes_on,
+            filter.clone(),
+            (ahead, flavor),
+        )
+        .await?;
         let earlier = state.gap_lost.as_ref();
         if let Some(lost) = from.lost {
             let detail = with_earlier(earlier, &lost.detail);
@@ -158,11 +175,7 @@ impl<'a> Session<'a> {
             Start::Gtids(set) => set.clone(),
             Start::Position(..) => Gtids::none(flavor),
         };
-        let mut assembler = Assembler::new(
-            options.filter.clone().without_schema(own_schema),
-            &checkpoint,
-            set,
-        );
+        let mut assembler = Assembler::new(filter, &checkpoint, set);
         if from.fresh && explicit {
             assembler.doubt_start();
         }
@@ -174,6 +187,7 @@ impl<'a> Session<'a> {
             source_id,
             start,
             server,
+            names,
             events,
             decoder: Decoder::for_dump(checksum),
             unpacker: Unpacker::default(),
@@ -249,7 +263,7 @@ impl<'a> Session<'a> {
         let mut tick = tokio::time::interval(self.options.checkpoint.min(keep_alive));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let result = loop {
-            if let Err(error) = self.take(&mut frames, &queue).await {
+            if let Err(error) = self.take(&mut frames, &queue, stop).await {
                 break Err(error);
             }
             let in_flight = &self.in_flight;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bintrail_engine::dsn::IndexDsn;
 use bintrail_engine::index::record::{
-    Batch, CaptureSkips, Checkpoint, Column, EventType, Flavor, KnownBy, Mode, RowChange,
+    Batch, CaptureSkips, Checkpoint, Column, EventType, Flavor, KnownBy, Mode, Place, RowChange,
     SchemaChange, Skip, Source, TableVersion, Transaction, XaDecided, XaState, change_ids_of,
 };
 use bintrail_engine::index::{ErrorKind, Index};
@@ -208,6 +208,8 @@ pub(crate) async fn opens(backend: &impl Backend, set_version: &str) {
     for sql in [
         "ALTER TABLE stream_state DROP COLUMN binlog_created",
         "DROP TABLE source_servers",
+        "ALTER TABLE table_versions DROP COLUMN valid_until_file",
+        "ALTER TABLE table_versions DROP COLUMN valid_until_position",
         "UPDATE index_version SET version = 1",
     ] {
         backend.query(sql).await;
@@ -376,6 +378,48 @@ pub(crate) async fn refuses(backend: &impl Backend) {
     let error = index.write(7, wrong.take()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Batch, "{error}");
     assert_eq!(column(backend, ALL_IDS).await, ["1"]);
+    index.close().await.unwrap();
+}
+
+/// A definition is valid up to a statement, and what begins elsewhere finds none.
+pub(crate) async fn keeps_definitions(backend: &impl Backend) {
+    let index = Index::open(backend.dsn(), true).await.unwrap();
+    let one = index.attach(&source("one")).await.unwrap().source_id;
+    let two = index.attach(&source("two")).await.unwrap().source_id;
+    let place = |file: &str, position| (file.to_owned(), position);
+    let version = table("t", &["id"]);
+    let valid = async |source_id, file, position| -> Vec<(u32, Option<Place>)> {
+        let tables = index.valid_tables(source_id, &place(file, position)).await;
+        let known = tables.unwrap().into_iter().map(|table| {
+            assert_eq!((&table.schema, &table.table), (&version.schema, &version.table));
+            assert_eq!(table.valid_from, version.valid_from);
+            (table.table_id, table.valid_until)
+        });
+        known.collect()
+    };
+    let first = index.register_table(one, &version).await.unwrap();
+    let theirs = index.register_table(two, &version).await.unwrap();
+    assert_eq!(index.table_version(first).await.unwrap(), version);
+    assert_eq!(valid(one, "log.000009", 4).await, [(first, None)]);
+
+    let until = place("log.1000000", 100);
+    index.end_tables(&[first], &until).await.unwrap();
+    let second = index.register_table(one, &version).await.unwrap();
+    assert_ne!(second, first);
+    assert_eq!(index.register_table(one, &version).await.unwrap(), second);
+    let both = [(first, Some(until)), (second, None)];
+    assert_eq!(valid(one, "log.999999", 400).await, both);
+    assert_eq!(valid(one, "log.1000000", 99).await, both);
+    assert_eq!(valid(one, "log.1000000", 100).await, [(second, None)]);
+
+    let behind = place("log.1000000", 100);
+    index.forget_tables(one, &behind).await.unwrap();
+    assert_eq!(valid(one, "log.1000000", 100).await, []);
+    assert_eq!(valid(one, "log.1000000", 99).await.len(), 1);
+    index.forget_tables(one, &place("", 4)).await.unwrap();
+    assert_eq!(valid(one, "log.000001", 4).await, []);
+    assert_eq!(valid(two, "log.000001", 4).await, [(theirs, None)]);
+    assert_eq!(index.table_versions(one).await.unwrap().len(), 2);
     index.close().await.unwrap();
 }
 

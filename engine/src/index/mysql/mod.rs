@@ -18,7 +18,9 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::error::{ErrorKind, Result};
 use super::read::{Rows, Select};
-use super::record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
+use super::record::{
+    Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion, ValidTable,
+};
 use crate::dsn::MySqlDsn;
 use fault::Fault;
 use session::{Ghost, Session};
@@ -127,6 +129,34 @@ impl MySqlIndex {
     pub(super) async fn table_versions(&self, source_id: u32) -> Result<Vec<(u32, TableVersion)>> {
         let (state, mut session) = self.session().await?;
         let result = timed(session.table_versions(source_id)).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn valid_tables(
+        &self,
+        source_id: u32,
+        place: &Place,
+    ) -> Result<Vec<ValidTable>> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.valid_tables(source_id, place)).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn table_version(&self, table_id: u32) -> Result<TableVersion> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.table_version(table_id)).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn end_tables(&self, table_ids: &[u32], until: &Place) -> Result<()> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.end_tables(table_ids, until)).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn forget_tables(&self, source_id: u32, place: &Place) -> Result<()> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.forget_tables(source_id, place)).await;
         self.done(state, session, result)
     }
 

@@ -48,6 +48,8 @@ CREATE TABLE IF NOT EXISTS table_versions (
   known_by VARCHAR(32) NOT NULL,
   valid_from_file VARCHAR(512) NOT NULL,
   valid_from_position BIGINT UNSIGNED NOT NULL,
+  valid_until_file VARCHAR(512),
+  valid_until_position BIGINT UNSIGNED,
   KEY table_versions_name (schema_name, table_name, source_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS transactions (

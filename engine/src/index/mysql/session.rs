@@ -13,8 +13,8 @@ use super::super::convert::{
 };
 use super::super::error::{ErrorKind, IndexError};
 use super::super::record::{
-    Attached, Batch, Checkpoint, Micros, Source, SourceServer, SourceStatus, StreamState,
-    TableVersion, change_ids_of,
+    Attached, Batch, Checkpoint, KnownBy, Micros, Place, Source, SourceServer, SourceStatus,
+    StreamState, TableVersion, ValidTable, change_ids_of,
 };
 use super::super::time::{now, timestamp};
 use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
@@ -35,6 +35,15 @@ const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_i
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_checkpoint), server_id, lag_seconds, last_error,
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', gap_lost_at), gap_lost_detail, capture_skips,
    binlog_created";
+
+/// The columns that [`read_version`] reads.
+const VERSION: &str = "table_id, schema_name, table_name, columns, known_by, valid_from_file,
+   valid_from_position";
+
+/// Is a row of `table_versions` valid behind `:file` and `:position`?
+const VALID_BEHIND: &str = "(valid_until_file IS NULL
+   OR (CHAR_LENGTH(valid_until_file), valid_until_file, valid_until_position)
+     > (CHAR_LENGTH(:file), :file, :position))";
 
 /// A connection as its server knows it. Its number comes again once the server has restarted.
 #[derive(Debug, Clone)]
@@ -180,15 +189,22 @@ impl Session {
         Ok(())
     }
 
-    /// From version 1. Every step may have been done before, by one that was cut off.
+    /// From versions 1 and 2. Every step may have been done before, by one that was cut off.
     async fn upgrade(&mut self) -> Result<(), Fault> {
-        let add =
-            "ALTER TABLE stream_state ADD COLUMN binlog_created INT UNSIGNED AFTER binlog_position";
-        match self.conn.query_drop(add).await {
-            // ER_DUP_FIELDNAME
-            Err(Error::Server(error)) if error.code == 1060 => {}
-            done => done?,
+        for add in [
+            "ALTER TABLE stream_state ADD COLUMN binlog_created INT UNSIGNED AFTER binlog_position",
+            "ALTER TABLE table_versions ADD COLUMN valid_until_file VARCHAR(512),
+             ADD COLUMN valid_until_position BIGINT UNSIGNED",
+        ] {
+            match self.conn.query_drop(add).await {
+                // ER_DUP_FIELDNAME
+                Err(Error::Server(error)) if error.code == 1060 => {}
+                done => done?,
+            }
         }
+        self.conn
+            .query_drop("UPDATE table_versions SET valid_until_file = '', valid_until_position = 0")
+            .await?;
         self.create().await
     }
 
@@ -433,7 +449,8 @@ impl Session {
             .conn
             .exec_first(
                 "SELECT table_id FROM table_versions WHERE source_id = ? AND schema_name = ?
-                 AND table_name = ? AND columns = ? AND known_by = ? ORDER BY table_id LIMIT 1",
+                 AND table_name = ? AND columns = ? AND known_by = ?
+                 AND valid_until_file IS NULL ORDER BY table_id LIMIT 1",
                 (
                     source_id,
                     &version.schema,
@@ -472,27 +489,91 @@ impl Session {
         &mut self,
         source_id: u32,
     ) -> Result<Vec<(u32, TableVersion)>, Fault> {
-        let rows: Vec<(u32, String, String, String, String, String, u64)> = self
+        let sql =
+            format!("SELECT {VERSION} FROM table_versions WHERE source_id = ? ORDER BY table_id");
+        let rows: Vec<VersionRow> = self.conn.exec(sql, (source_id,)).await?;
+        rows.into_iter().map(read_version).collect()
+    }
+
+    pub(super) async fn table_version(&mut self, table_id: u32) -> Result<TableVersion, Fault> {
+        let sql = format!("SELECT {VERSION} FROM table_versions WHERE table_id = ?");
+        let row: Option<VersionRow> = self.conn.exec_first(sql, (table_id,)).await?;
+        let row = row.ok_or_else(|| convert::damaged(format!("no table {table_id}")))?;
+        Ok(read_version(row)?.1)
+    }
+
+    pub(super) async fn valid_tables(
+        &mut self,
+        source_id: u32,
+        place: &Place,
+    ) -> Result<Vec<ValidTable>, Fault> {
+        type ValidRow = (
+            u32,
+            String,
+            String,
+            String,
+            u64,
+            Option<String>,
+            Option<u64>,
+        );
+        let rows: Vec<ValidRow> = self
             .conn
             .exec(
-                "SELECT table_id, schema_name, table_name, columns, known_by, valid_from_file,
-                   valid_from_position
-                 FROM table_versions WHERE source_id = ? ORDER BY table_id",
-                (source_id,),
+                format!(
+                    "SELECT table_id, schema_name, table_name, valid_from_file,
+                       valid_from_position, valid_until_file, valid_until_position
+                     FROM table_versions WHERE source_id = :source_id AND {VALID_BEHIND}
+                     ORDER BY table_id"
+                ),
+                params! { "source_id" => source_id, "file" => &place.0, "position" => place.1 },
             )
             .await?;
-        rows.into_iter()
-            .map(|(id, schema, table, columns, known_by, file, position)| {
-                let version = TableVersion {
+        Ok(rows
+            .into_iter()
+            .map(
+                |(table_id, schema, table, file, position, until, at)| ValidTable {
+                    table_id,
                     schema,
                     table,
-                    columns: convert::parse_columns(&columns)?,
-                    known_by: parse_known_by(&known_by)?,
                     valid_from: (file, position),
-                };
-                Ok((id, version))
-            })
-            .collect()
+                    valid_until: until.zip(at),
+                },
+            )
+            .collect())
+    }
+
+    pub(super) async fn end_tables(
+        &mut self,
+        table_ids: &[u32],
+        until: &Place,
+    ) -> Result<(), Fault> {
+        for table_id in table_ids {
+            self.conn
+                .exec_drop(
+                    "UPDATE table_versions SET valid_until_file = ?, valid_until_position = ?
+                     WHERE table_id = ?",
+                    (&until.0, until.1, table_id),
+                )
+                .await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn forget_tables(
+        &mut self,
+        source_id: u32,
+        place: &Place,
+    ) -> Result<(), Fault> {
+        self.conn
+            .exec_drop(
+                format!(
+                    "UPDATE table_versions SET valid_until_file = '', valid_until_position = 0
+                     WHERE source_id = :source_id AND {VALID_BEHIND}"
+                ),
+                params! { "source_id" => source_id, "file" => &place.0, "position" => place.1 },
+            )
+            .await?;
+        Ok(())
     }
 
     pub(super) async fn write(&mut self, source_id: u32, batch: &Arc<Batch>) -> Result<(), Fault> {
@@ -663,11 +744,24 @@ impl Session {
                 },
                 seen: (get(&row, 6)?, get(&row, 7)?),
                 coverage: self.coverage(source_id, state.next_change_id).await?,
+                unnamed_tables: self.unnamed_tables(source_id).await?,
                 servers: self.servers(source_id).await?,
                 state,
             });
         }
         Ok(statuses)
+    }
+
+    async fn unnamed_tables(&mut self, source_id: u32) -> Result<u64, Fault> {
+        let count = self
+            .conn
+            .exec_first(
+                "SELECT COUNT(DISTINCT schema_name, table_name) FROM table_versions
+                 WHERE source_id = ? AND known_by = ?",
+                (source_id, known_by_name(KnownBy::Position)),
+            )
+            .await?;
+        Ok(count.unwrap_or_default())
     }
 
     async fn servers(&mut self, source_id: u32) -> Result<Vec<SourceServer>, Fault> {
@@ -708,6 +802,21 @@ impl Session {
         let [first, last] = ends;
         Ok(first.zip(last))
     }
+}
+
+/// What [`VERSION`] gives.
+type VersionRow = (u32, String, String, String, String, String, u64);
+
+fn read_version(row: VersionRow) -> Result<(u32, TableVersion), Fault> {
+    let (table_id, schema, table, columns, known_by, file, position) = row;
+    let version = TableVersion {
+        schema,
+        table,
+        columns: convert::parse_columns(&columns)?,
+        known_by: parse_known_by(&known_by)?,
+        valid_from: (file, position),
+    };
+    Ok((table_id, version))
 }
 
 /// The lock of the one writer for a source.

@@ -21,7 +21,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::error::{ErrorKind, IndexError, Result};
 use super::read::{Rows, Select};
-use super::record::{Attached, Batch, Micros, Source, SourceStatus, TableVersion};
+use super::record::{
+    Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion, ValidTable,
+};
 use fault::Fault;
 use store::Store;
 
@@ -111,6 +113,32 @@ impl SqliteIndex {
 
     pub(super) async fn table_versions(&self, source_id: u32) -> Result<Vec<(u32, TableVersion)>> {
         self.call(move |store| store.table_versions(source_id))
+            .await
+    }
+
+    pub(super) async fn valid_tables(
+        &self,
+        source_id: u32,
+        place: &Place,
+    ) -> Result<Vec<ValidTable>> {
+        let place = place.clone();
+        self.call(move |store| store.valid_tables(source_id, &place))
+            .await
+    }
+
+    pub(super) async fn table_version(&self, table_id: u32) -> Result<TableVersion> {
+        self.call(move |store| store.table_version(table_id)).await
+    }
+
+    pub(super) async fn end_tables(&self, table_ids: &[u32], until: &Place) -> Result<()> {
+        let (table_ids, until) = (table_ids.to_vec(), until.clone());
+        self.call(move |store| store.end_tables(&table_ids, &until))
+            .await
+    }
+
+    pub(super) async fn forget_tables(&self, source_id: u32, place: &Place) -> Result<()> {
+        let place = place.clone();
+        self.call(move |store| store.forget_tables(source_id, &place))
             .await
     }
 

@@ -47,7 +47,9 @@ CREATE TABLE IF NOT EXISTS table_versions (
   columns TEXT NOT NULL,
   known_by TEXT NOT NULL,
   valid_from_file TEXT NOT NULL,
-  valid_from_position INTEGER NOT NULL
+  valid_from_position INTEGER NOT NULL,
+  valid_until_file TEXT,
+  valid_until_position INTEGER
 );
 CREATE INDEX IF NOT EXISTS table_versions_name
   ON table_versions (schema_name, table_name, source_id);

@@ -14,8 +14,8 @@ use super::super::convert::{
 };
 use super::super::error::{ErrorKind, IndexError};
 use super::super::record::{
-    Attached, Batch, Checkpoint, Micros, Source, SourceServer, SourceStatus, StreamState,
-    TableVersion, change_ids_of,
+    Attached, Batch, Checkpoint, KnownBy, Micros, Place, Source, SourceServer, SourceStatus,
+    StreamState, TableVersion, ValidTable, change_ids_of,
 };
 use super::super::time::now;
 use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
@@ -31,6 +31,14 @@ const BUSY: Duration = Duration::from_secs(10);
 const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_id,
    events_indexed, last_event_time, last_checkpoint, server_id, lag_seconds, last_error,
    gap_lost_at, gap_lost_detail, capture_skips, binlog_created";
+
+/// The columns that [`read_version`] reads, behind the id.
+const VERSION: &str = "table_id, schema_name, table_name, columns, known_by, valid_from_file,
+   valid_from_position";
+
+/// Is a row of `table_versions` valid behind the file `?2` and position `?3`?
+const VALID_BEHIND: &str = "(valid_until_file IS NULL
+   OR (length(valid_until_file), valid_until_file, valid_until_position) > (length(?2), ?2, ?3))";
 
 pub(super) struct Store {
     pub(super) connection: Connection,
@@ -119,6 +127,13 @@ impl Store {
         if found == Some(1) {
             transaction
                 .execute_batch("ALTER TABLE stream_state ADD COLUMN binlog_created INTEGER")?;
+        }
+        if found.is_some_and(|found| found < 3) {
+            transaction.execute_batch(
+                "ALTER TABLE table_versions ADD COLUMN valid_until_file TEXT;
+                 ALTER TABLE table_versions ADD COLUMN valid_until_position INTEGER;
+                 UPDATE table_versions SET valid_until_file = '', valid_until_position = 0;",
+            )?;
         }
         for (table, column) in convert::tables_of(SCHEMA) {
             let first: Option<String> = transaction
@@ -289,7 +304,7 @@ impl Store {
             .query_row(
                 "SELECT table_id FROM table_versions WHERE source_id = ?1 AND schema_name = ?2
                  AND table_name = ?3 AND columns = ?4 AND known_by = ?5
-                 ORDER BY table_id LIMIT 1",
+                 AND valid_until_file IS NULL ORDER BY table_id LIMIT 1",
                 params![source_id, version.schema, version.table, columns, known_by],
                 |row| row.get(0),
             )
@@ -317,24 +332,77 @@ impl Store {
     }
 
     pub(super) fn table_versions(&self, source_id: u32) -> Result<Vec<(u32, TableVersion)>, Fault> {
-        let mut query = self.connection.prepare_cached(
-            "SELECT table_id, schema_name, table_name, columns, known_by, valid_from_file,
-               valid_from_position
-             FROM table_versions WHERE source_id = ?1 ORDER BY table_id",
-        )?;
+        let mut query = self.connection.prepare_cached(&format!(
+            "SELECT {VERSION} FROM table_versions WHERE source_id = ?1 ORDER BY table_id"
+        ))?;
         let mut rows = query.query([source_id])?;
         let mut versions = Vec::new();
         while let Some(row) = rows.next()? {
-            let version = TableVersion {
-                schema: row.get(1)?,
-                table: row.get(2)?,
-                columns: convert::parse_columns(&row.get::<_, String>(3)?)?,
-                known_by: parse_known_by(&row.get::<_, String>(4)?)?,
-                valid_from: (row.get(5)?, unsigned(row.get(6)?)?),
-            };
-            versions.push((row.get(0)?, version));
+            versions.push((row.get(0)?, read_version(row)?));
         }
         Ok(versions)
+    }
+
+    pub(super) fn table_version(&self, table_id: u32) -> Result<TableVersion, Fault> {
+        self.connection
+            .prepare_cached(&format!(
+                "SELECT {VERSION} FROM table_versions WHERE table_id = ?1"
+            ))?
+            .query_row([table_id], |row| Ok(read_version(row)))?
+    }
+
+    pub(super) fn valid_tables(
+        &self,
+        source_id: u32,
+        place: &Place,
+    ) -> Result<Vec<ValidTable>, Fault> {
+        let mut query = self.connection.prepare_cached(&format!(
+            "SELECT table_id, schema_name, table_name, valid_from_file, valid_from_position,
+               valid_until_file, valid_until_position
+             FROM table_versions WHERE source_id = ?1 AND {VALID_BEHIND} ORDER BY table_id"
+        ))?;
+        let mut rows = query.query(params![source_id, place.0, signed(place.1)?])?;
+        let mut tables = Vec::new();
+        while let Some(row) = rows.next()? {
+            let until: Option<String> = row.get(5)?;
+            tables.push(ValidTable {
+                table_id: row.get(0)?,
+                schema: row.get(1)?,
+                table: row.get(2)?,
+                valid_from: (row.get(3)?, unsigned(row.get(4)?)?),
+                valid_until: match until {
+                    Some(file) => Some((file, unsigned(row.get(6)?)?)),
+                    None => None,
+                },
+            });
+        }
+        Ok(tables)
+    }
+
+    pub(super) fn end_tables(&mut self, table_ids: &[u32], until: &Place) -> Result<(), Fault> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for table_id in table_ids {
+            transaction
+                .prepare_cached(
+                    "UPDATE table_versions SET valid_until_file = ?2, valid_until_position = ?3
+                     WHERE table_id = ?1",
+                )?
+                .execute(params![table_id, until.0, signed(until.1)?])?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    pub(super) fn forget_tables(&self, source_id: u32, place: &Place) -> Result<(), Fault> {
+        self.connection
+            .prepare_cached(&format!(
+                "UPDATE table_versions SET valid_until_file = '', valid_until_position = 0
+                 WHERE source_id = ?1 AND {VALID_BEHIND}"
+            ))?
+            .execute(params![source_id, place.0, signed(place.1)?])?;
+        Ok(())
     }
 
     pub(super) fn write(&mut self, source_id: u32, batch: &Batch) -> Result<(), Fault> {
@@ -399,11 +467,26 @@ impl Store {
                 },
                 seen: (row.get(6)?, row.get(7)?),
                 coverage: self.coverage(source_id, state.next_change_id)?,
+                unnamed_tables: self.unnamed_tables(source_id)?,
                 servers: self.servers(source_id)?,
                 state,
             });
         }
         Ok(statuses)
+    }
+
+    fn unnamed_tables(&self, source_id: u32) -> Result<u64, Fault> {
+        let count = self
+            .connection
+            .prepare_cached(
+                "SELECT count(DISTINCT schema_name || '.' || table_name) FROM table_versions
+                 WHERE source_id = ?1 AND known_by = ?2",
+            )?
+            .query_row(
+                params![source_id, known_by_name(KnownBy::Position)],
+                |row| row.get(0),
+            )?;
+        Ok(unsigned(count)?)
     }
 
     fn servers(&self, source_id: u32) -> Result<Vec<SourceServer>, Fault> {
@@ -446,6 +529,17 @@ impl Store {
         };
         Ok(end("ASC")?.zip(end("DESC")?))
     }
+}
+
+/// Reads [`VERSION`].
+fn read_version(row: &Row<'_>) -> Result<TableVersion, Fault> {
+    Ok(TableVersion {
+        schema: row.get(1)?,
+        table: row.get(2)?,
+        columns: convert::parse_columns(&row.get::<_, String>(3)?)?,
+        known_by: parse_known_by(&row.get::<_, String>(4)?)?,
+        valid_from: (row.get(5)?, unsigned(row.get(6)?)?),
+    })
 }
 
 /// Reads [`STATE`] from column `at` on.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bintrail_proto::binlog::decoder::{Event, EventData};
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::Session;
 use crate::error::Error;
 use crate::pipeline::assemble::{Entry, Need};
-use crate::resolve::resolve;
+use crate::schema::Named;
 use crate::stream::MAX_BATCH_BYTES;
 use crate::stream::write::Job;
 
@@ -22,11 +22,13 @@ const BEHIND_THE_END: bintrail_proto::Error = bintrail_proto::Error::new(
 );
 
 impl Session<'_> {
-    /// Takes in the events of `frames`, and empties it.
+    /// Takes in the events of `frames`, and empties it. What is left of them when it is told to stop
+    /// is read again.
     pub(super) async fn take(
         &mut self,
         frames: &mut Vec<Bytes>,
         queue: &mpsc::Sender<Job>,
+        stop: &watch::Receiver<bool>,
     ) -> Result<(), Error> {
         // Back in its place unless the session ends here.
         let mut unpacker = std::mem::take(&mut self.unpacker);
@@ -42,7 +44,7 @@ impl Session<'_> {
                     self.passed = None;
                 }
             }
-            match &event.data {
+            let more = match &event.data {
                 EventData::Compressed(compressed) => {
                     let mut inflated = Vec::new();
                     let inflate = compressed.inflate(&mut inflated);
@@ -50,13 +52,14 @@ impl Session<'_> {
                     let body = Bytes::from(inflated);
                     let plain = event.with_body(compressed.event_type, &body);
                     let plain = plain.map_err(|error| self.damaged(position, error))?;
-                    self.take_event(&plain, Some(&body), queue).await?;
+                    self.take_event(&plain, Some(&body), queue, stop).await?
                 }
                 EventData::TransactionPayload(payload) => {
                     let events = unpacker.events(payload);
                     let mut events = events.map_err(|error| self.damaged(position, error))?;
                     let mut begun = false;
-                    loop {
+                    let mut more = true;
+                    while more {
                         let packed = events
                             .next()
                             .map_err(|error| self.damaged(position, error))?;
@@ -67,31 +70,45 @@ impl Session<'_> {
                         }
                         let packed = self.decoder.decode_packed(packed, &event);
                         let packed = packed.map_err(|error| self.damaged(position, error))?;
-                        self.take_event(&packed, None, queue).await?;
+                        more = self.take_event(&packed, None, queue, stop).await?;
                         begun = true;
                     }
+                    more
                 }
-                _ => self.take_event(&event, Some(&frame), queue).await?,
+                _ => self.take_event(&event, Some(&frame), queue, stop).await?,
+            };
+            if !more {
+                break;
             }
         }
         self.unpacker = unpacker;
         Ok(())
     }
 
+    /// Takes in an event. Returns `false` when told to stop in the middle of it.
     async fn take_event(
         &mut self,
         event: &Event<'_>,
         frame: Option<&Bytes>,
         queue: &mpsc::Sender<Job>,
-    ) -> Result<(), Error> {
+        stop: &watch::Receiver<bool>,
+    ) -> Result<bool, Error> {
+        if let EventData::Query(query) = &event.data {
+            let file = self.assembler.file();
+            if let Some(concern) = self.names.pass(query, event, file).await? {
+                self.assembler
+                    .forget_tables(|schema, table| concern.names(schema, table));
+            }
+        }
         if let Need::Table(map) = self.assembler.handle(event, frame) {
-            let valid_from = (self.assembler.file().to_owned(), event.start);
+            let place = (self.assembler.file().to_owned(), event.start);
             let server_table_id = map.table_id;
-            let table = resolve(map, valid_from, &mut self.server).await?;
-            let table_id = self
-                .index
-                .register_table(self.source_id, &table.version)
-                .await?;
+            let server = &mut self.server;
+            let Some(Named { table, table_id }) =
+                self.names.resolve(map, place, server, stop).await?
+            else {
+                return Ok(false);
+            };
             let table = Arc::new(table);
             self.assembler
                 .define(event.body, server_table_id, Entry::Kept { table, table_id });
@@ -102,7 +119,7 @@ impl Session<'_> {
         if full || large {
             self.hand_on(queue).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The event at `position` cannot be read.

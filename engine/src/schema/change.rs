@@ -1,0 +1,642 @@
+//! What a statement makes of the definitions of tables.
+//!
+//! Only what is understood to the last word is told; the rows behind it show whether it fits them.
+
+use std::collections::HashSet;
+
+use bintrail_proto::binlog::table_map::MAX_COLUMNS;
+
+use super::column::{Definition, Position};
+use super::lex::{Lexer, Token};
+use super::reader::{Name, Reader};
+use crate::index::record::Column;
+
+/// A statement that defines tables.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// A table that was not there before.
+    Create(Name, Vec<Column>),
+    /// A table that was not there before, like another one.
+    Like(Name, Name),
+    /// A table's columns change; then perhaps its name.
+    Alter(Name, Vec<Edit>, Option<Name>),
+    /// Tables get other names, one after the other.
+    Rename(Vec<(Name, Name)>),
+}
+
+/// A clause of ALTER TABLE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Edit {
+    Add(Definition),
+    Drop(String),
+    /// Of the column of this name.
+    Change(String, Definition),
+    Rename(String, String),
+    /// A primary key over these columns.
+    Key(Vec<String>),
+    /// No primary key.
+    NoKey,
+    Invisible(String, bool),
+    /// Text columns get another character set.
+    Convert,
+}
+
+/// Reads a statement; `None` where it is none of these, or not all of it is understood.
+pub(super) fn read(sql: &str, sql_mode: Option<u64>, schema: &str) -> Option<Change> {
+    let mut reader = Reader {
+        tokens: Lexer::new(sql, sql_mode),
+        schema,
+    };
+    let change = reader.change()?;
+    // Whether the text of `/*! … */` counts depends on the server.
+    let mut all = Lexer::new(sql, sql_mode);
+    while all.next().is_some() {}
+    (reader.at_end() && !all.was_conditional()).then_some(change)
+}
+
+impl Reader<'_> {
+    fn change(&mut self) -> Option<Change> {
+        match self.word()?.to_ascii_uppercase().as_str() {
+            "ALTER" if self.eat("TABLE") => {
+                let table = self.table()?;
+                self.edits(table)
+            }
+            "CREATE" => {
+                if self.eat("OR") {
+                    self.eat("REPLACE").then_some(())?;
+                }
+                self.eat("TABLE").then_some(())?;
+                // If it exists, the statement is logged, and changes nothing.
+                if self.if_exists() {
+                    return None;
+                }
+                let table = self.table()?;
+                self.new_table(table)
+            }
+            "RENAME" => {
+                self.eat_any(&["TABLE", "TABLES"])?;
+                let mut pairs = Vec::new();
+                loop {
+                    let from = self.table()?;
+                    self.eat("TO").then_some(())?;
+                    pairs.push((from, self.table()?));
+                    if !self.eat_symbol(',') {
+                        return Some(Change::Rename(pairs));
+                    }
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn new_table(&mut self, table: Name) -> Option<Change> {
+        if self.eat("LIKE") {
+            return Some(Change::Like(table, self.table()?));
+        }
+        self.eat_symbol('(').then_some(())?;
+        if self.eat("LIKE") {
+            let of = self.table()?;
+            self.eat_symbol(')').then_some(())?;
+            return Some(Change::Like(table, of));
+        }
+        let mut edits = Vec::new();
+        loop {
+            match self.ahead().as_str() {
+                "PRIMARY" | "CONSTRAINT" => edits.extend(self.constraint()?),
+                "KEY" | "INDEX" | "UNIQUE" | "FULLTEXT" | "SPATIAL" | "FOREIGN" | "CHECK" => {
+                    self.skip_clause()?;
+                }
+                _ => edits.push(Edit::Add(self.definition()?)),
+            }
+            if !self.eat_symbol(',') {
+                break;
+            }
+        }
+        self.eat_symbol(')').then_some(())?;
+        // Options; a query would add columns.
+        for token in self.tokens.by_ref() {
+            let query = ["SELECT", "AS", "WITH", "TABLE", "IGNORE", "REPLACE"];
+            if token == Token::Unreadable || query.iter().any(|word| token.is(word)) {
+                return None;
+            }
+        }
+        Some(Change::Create(table, apply(&[], &edits)?))
+    }
+
+    /// `[CONSTRAINT [name]] PRIMARY KEY (…)` gives an edit, other constraints none.
+    fn constraint(&mut self) -> Option<Option<Edit>> {
+        const KINDS: [&str; 4] = ["PRIMARY", "UNIQUE", "FOREIGN", "CHECK"];
+        if self.eat("CONSTRAINT") && !KINDS.contains(&self.ahead().as_str()) {
+            self.identifier()?;
+        }
+        match self.eat_any(&KINDS)? {
+            "PRIMARY" => {
+                self.eat("KEY").then_some(())?;
+                if self.eat("USING") {
+                    self.word()?;
+                }
+                self.eat_symbol('(').then_some(())?;
+                let mut names = Vec::new();
+                loop {
+                    names.push(self.identifier()?);
+                    if self.eat_symbol('(') {
+                        self.close()?;
+                    }
+                    self.eat_any(&["ASC", "DESC"]);
+                    if !self.eat_symbol(',') {
+                        break;
+                    }
+                }
+                self.eat_symbol(')').then_some(())?;
+                self.skip_clause()?;
+                Some(Some(Edit::Key(names)))
+            }
+            _ => {
+                self.skip_clause()?;
+                Some(None)
+            }
+        }
+    }
+
+    fn edits(&mut self, table: Name) -> Option<Change> {
+        let mut edits = Vec::new();
+        let mut renamed = None;
+        loop {
+            match self.word()?.to_ascii_uppercase().as_str() {
+                "ADD" => self.add(&mut edits)?,
+                "DROP" => edits.extend(self.drop_part()?),
+                "CHANGE" => {
+                    self.eat("COLUMN");
+                    let old = self.identifier()?;
+                    edits.push(Edit::Change(old, self.definition()?));
+                }
+                "MODIFY" => {
+                    self.eat("COLUMN");
+                    let definition = self.definition()?;
+                    edits.push(Edit::Change(definition.column.name.clone(), definition));
+                }
+                "RENAME" => match self.ahead().as_str() {
+                    "COLUMN" => {
+                        self.word()?;
+                        let from = self.identifier()?;
+                        self.eat("TO").then_some(())?;
+                        edits.push(Edit::Rename(from, self.identifier()?));
+                    }
+                    "INDEX" | "KEY" => self.skip_clause()?,
+                    _ => {
+                        if self.eat_any(&["TO", "AS"]).is_none() {
+                            self.eat_symbol('=');
+                        }
+                        renamed = Some(self.table()?);
+                    }
+                },
+                "ALTER" => edits.extend(self.alter_part()?),
+                "CONVERT" => {
+                    (self.eat("TO") && (self.eat("CHARSET") || self.eat("CHARACTER")))
+                        .then_some(())?;
+                    self.skip_clause()?;
+                    edits.push(Edit::Convert);
+                }
+                "ENGINE" | "COMMENT" | "AUTO_INCREMENT" | "ROW_FORMAT" | "ALGORITHM" | "LOCK"
+                | "FORCE" | "DEFAULT" | "CHARACTER" | "CHARSET" | "COLLATE" | "ENABLE"
+                | "DISABLE" | "KEY_BLOCK_SIZE" | "STATS_PERSISTENT" | "STATS_AUTO_RECALC"
+                | "STATS_SAMPLE_PAGES" | "COMPRESSION" | "ENCRYPTION" | "CHECKSUM"
+                | "PACK_KEYS" | "MAX_ROWS" | "MIN_ROWS" | "AVG_ROW_LENGTH" | "WITH" | "WITHOUT" => {
+                    self.skip_clause()?;
+                }
+                // These come alone or last, and keep the columns.
+                "PARTITION" | "REMOVE" | "COALESCE" | "REORGANIZE" | "EXCHANGE" | "TRUNCATE"
+                | "ANALYZE" | "CHECK" | "OPTIMIZE" | "REBUILD" | "REPAIR" => self.skip_all()?,
+                _ => return None,
+            }
+            if !self.eat_symbol(',') {
+                // `ALTER TABLE t ADD a INT PARTITION BY …`
+                if self.eat("PARTITION") || self.eat("REMOVE") {
+                    self.skip_all()?;
+                }
+                return Some(Change::Alter(table, edits, renamed));
+            }
+        }
+    }
+
+    fn skip_all(&mut self) -> Option<()> {
+        self.tokens
+            .by_ref()
+            .all(|token| token != Token::Unreadable)
+            .then_some(())
+    }
+
+    fn add(&mut self, edits: &mut Vec<Edit>) -> Option<()> {
+        match self.ahead().as_str() {
+            "PRIMARY" | "CONSTRAINT" => edits.extend(self.constraint()?),
+            "KEY" | "INDEX" | "UNIQUE" | "FULLTEXT" | "SPATIAL" | "FOREIGN" | "CHECK" => {
+                self.skip_clause()?;
+            }
+            "PARTITION" => self.skip_all()?,
+            _ => {
+                self.eat("COLUMN");
+                if self.eat_symbol('(') {
+                    loop {
+                        edits.push(Edit::Add(self.definition()?));
+                        if !self.eat_symbol(',') {
+                            break;
+                        }
+                    }
+                    self.eat_symbol(')').then_some(())?;
+                } else {
+                    edits.push(Edit::Add(self.definition()?));
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn drop_part(&mut self) -> Option<Option<Edit>> {
+        match self.ahead().as_str() {
+            "PRIMARY" => {
+                self.word()?;
+                self.eat("KEY").then_some(Some(Edit::NoKey))
+            }
+            "INDEX" | "KEY" => {
+                self.word()?;
+                let name = self.identifier()?;
+                Some(name.eq_ignore_ascii_case("PRIMARY").then_some(Edit::NoKey))
+            }
+            "FOREIGN" | "CHECK" => {
+                self.skip_clause()?;
+                Some(None)
+            }
+            "PARTITION" => {
+                self.skip_all()?;
+                Some(None)
+            }
+            // It may be the primary key's name.
+            "CONSTRAINT" => None,
+            _ => {
+                self.eat("COLUMN");
+                let name = self.identifier()?;
+                self.eat_any(&["RESTRICT", "CASCADE"]);
+                Some(Some(Edit::Drop(name)))
+            }
+        }
+    }
+
+    fn alter_part(&mut self) -> Option<Option<Edit>> {
+        if ["INDEX", "CHECK", "CONSTRAINT"].contains(&self.ahead().as_str()) {
+            self.skip_clause()?;
+            return Some(None);
+        }
+        self.eat("COLUMN");
+        let name = self.identifier()?;
+        let set = self.eat("SET");
+        if set && self.eat("INVISIBLE") {
+            return Some(Some(Edit::Invisible(name, true)));
+        }
+        if set && self.eat("VISIBLE") {
+            return Some(Some(Edit::Invisible(name, false)));
+        }
+        self.skip_clause()?;
+        Some(None)
+    }
+}
+
+/// Column names are the same in any case.
+fn is(one: &str, other: &str) -> bool {
+    if one.is_ascii() && other.is_ascii() {
+        return one.eq_ignore_ascii_case(other);
+    }
+    one == other || one.to_lowercase() == other.to_lowercase()
+}
+
+/// The columns that a table has after these clauses; `None` where that is not certain.
+///
+/// As the server does it: columns are dropped, renamed and changed where they are; then those that
+/// are new, or get another place, are put in, one after the other.
+pub(super) fn apply(old: &[Column], edits: &[Edit]) -> Option<Vec<Column>> {
+    if edits.len() > MAX_COLUMNS {
+        return None;
+    }
+    let mut columns = Vec::with_capacity(old.len());
+    let mut placed = 0_usize;
+    for column in old {
+        let mut of_this = edits.iter().filter(|edit| match edit {
+            Edit::Drop(name) | Edit::Change(name, _) | Edit::Rename(name, _) => {
+                is(name, &column.name)
+            }
+            _ => false,
+        });
+        let edit = of_this.next();
+        if of_this.next().is_some() {
+            return None;
+        }
+        placed = placed.saturating_add(usize::from(edit.is_some()));
+        match edit {
+            Some(Edit::Drop(_)) => {}
+            Some(Edit::Change(_, definition)) if definition.place.is_some() => {}
+            Some(Edit::Change(_, definition)) => columns.push(changed(column, definition)),
+            Some(Edit::Rename(_, name)) => columns.push(Column {
+                name: name.clone(),
+                ..column.clone()
+            }),
+            _ => columns.push(column.clone()),
+        }
+    }
+    let on_old = edits
+        .iter()
+        .filter(|edit| matches!(edit, Edit::Drop(_) | Edit::Change(..) | Edit::Rename(..)))
+        .count();
+    if placed != on_old {
+        return None;
+    }
+    for edit in edits {
+        match edit {
+            Edit::Add(definition) => {
+                put(&mut columns, definition.column.clone(), definition, edits)?;
+            }
+            Edit::Change(name, definition) if definition.place.is_some() => {
+                let before = old.iter().find(|column| is(name, &column.name))?;
+                put(&mut columns, changed(before, definition), definition, edits)?;
+            }
+            _ => {}
+        }
+    }
+    for edit in edits {
+        match edit {
+            Edit::Invisible(name, invisible) => {
+                let column = columns.iter_mut().find(|column| is(name, &column.name))?;
+                column.invisible = *invisible;
+            }
+            Edit::Convert => {
+                for column in &mut columns {
+                    column.charset = None;
+                }
+            }
+            _ => {}
+        }
+    }
+    set_key(&mut columns, edits)?;
+    let mut names = HashSet::new();
+    let unique = columns
+        .iter()
+        .all(|column| names.insert(column.name.to_lowercase()));
+    (unique && !columns.is_empty()).then_some(columns)
+}
+
+/// A column changed stays in the primary key.
+fn changed(before: &Column, definition: &Definition) -> Column {
+    Column {
+        pk: before.pk,
+        ..definition.column.clone()
+    }
+}
+
+fn put(
+    columns: &mut Vec<Column>,
+    column: Column,
+    definition: &Definition,
+    edits: &[Edit],
+) -> Option<()> {
+    let at = match &definition.place {
+        None => columns.len(),
+        Some(Position::First) => 0,
+        Some(Position::After(name)) => {
+            // Which of two columns is meant by a name that changes hands?
+            let moved = edits.iter().any(|edit| match edit {
+                Edit::Rename(from, to) => is(name, from) || is(name, to),
+                Edit::Change(from, to) if !is(from, &to.column.name) => {
+                    is(name, from) || is(name, &to.column.name)
+                }
+                _ => false,
+            });
+            if moved {
+                return None;
+            }
+            let after = columns.iter().position(|column| is(name, &column.name))?;
+            after.saturating_add(1)
+        }
+    };
+    columns.insert(at, column);
+    Some(())
+}
+
+fn set_key(columns: &mut [Column], edits: &[Edit]) -> Option<()> {
+    if edits.contains(&Edit::NoKey) {
+        for column in &mut *columns {
+            column.pk = None;
+        }
+    }
+    let mut keys: Vec<Vec<String>> = Vec::new();
+    for edit in edits {
+        match edit {
+            Edit::Key(names) => keys.push(names.clone()),
+            Edit::Add(definition) | Edit::Change(_, definition) if definition.key => {
+                keys.push(vec![definition.column.name.clone()]);
+            }
+            _ => {}
+        }
+    }
+    match keys.as_slice() {
+        [] => {}
+        [names] if columns.iter().all(|column| column.pk.is_none()) => {
+            for (place, name) in (1..).zip(names) {
+                let column = columns.iter_mut().find(|column| is(name, &column.name))?;
+                column.pk = Some(place);
+            }
+        }
+        _ => return None,
+    }
+    // A column dropped leaves the others in their order.
+    let mut places: Vec<u16> = columns.iter().filter_map(|column| column.pk).collect();
+    places.sort_unstable();
+    for column in columns {
+        if let Some(pk) = column.pk {
+            let at = places.iter().position(|place| *place == pk)?;
+            column.pk = Some(u16::try_from(at).ok()?.checked_add(1)?);
+            column.nullable = false;
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, column_type: &str, pk: Option<u16>) -> Column {
+        Column {
+            name: name.to_owned(),
+            column_type: column_type.to_owned(),
+            charset: None,
+            nullable: pk.is_none(),
+            pk,
+            members: None,
+            generated: Some(false),
+            invisible: false,
+        }
+    }
+
+    fn abc() -> Vec<Column> {
+        vec![
+            column("a", "int", Some(1)),
+            column("b", "int", Some(2)),
+            column("c", "int", None),
+        ]
+    }
+
+    /// The names after an ALTER TABLE of `abc`, the key's with their place.
+    fn altered(clauses: &str) -> Option<Vec<String>> {
+        let sql = format!("ALTER TABLE t {clauses}");
+        let Some(Change::Alter(_, edits, _)) = read(&sql, Some(0), "d") else {
+            return None;
+        };
+        let names = apply(&abc(), &edits)?.into_iter().map(|column| {
+            let place = column.pk.map(|place| place.to_string());
+            assert!(column.pk.is_none() || !column.nullable);
+            format!("{}{}", column.name, place.unwrap_or_default())
+        });
+        Some(names.collect())
+    }
+
+    #[test]
+    fn clauses() {
+        for (clauses, expected) in [
+            ("ADD d INT", &["a1", "b2", "c", "d"][..]),
+            (
+                "ADD COLUMN d INT FIRST, ADD e INT AFTER d",
+                &["d", "e", "a1", "b2", "c"],
+            ),
+            ("ADD (d INT, e INT NOT NULL)", &["a1", "b2", "c", "d", "e"]),
+            ("DROP a", &["b1", "c"]),
+            ("DROP COLUMN `B` CASCADE, ADD b INT", &["a1", "c", "b"]),
+            ("CHANGE a x INT", &["x1", "b2", "c"]),
+            ("CHANGE a b INT, CHANGE b a INT", &["b1", "a2", "c"]),
+            (
+                "RENAME COLUMN a TO b, RENAME COLUMN b TO a",
+                &["b1", "a2", "c"],
+            ),
+            (
+                "MODIFY a INT AFTER c, MODIFY b INT FIRST",
+                &["b2", "c", "a1"],
+            ),
+            (
+                "MODIFY COLUMN c BIGINT UNSIGNED NOT NULL DEFAULT '1' COMMENT 'x, y' FIRST",
+                &["c", "a1", "b2"],
+            ),
+            (
+                "DROP PRIMARY KEY, ADD CONSTRAINT x PRIMARY KEY USING BTREE (c(1) DESC, A)",
+                &["a2", "b", "c1"],
+            ),
+            (
+                "DROP KEY `PRIMARY`, MODIFY c INT PRIMARY KEY",
+                &["a", "b", "c1"],
+            ),
+            (
+                "ADD INDEX (c), ADD UNIQUE KEY x (a, b), DROP FOREIGN KEY f, ENGINE=InnoDB, ALGORITHM=INPLACE",
+                &["a1", "b2", "c"],
+            ),
+            (
+                "ADD d INT AS (a + 1) STORED, ALTER c SET DEFAULT 7, ALTER INDEX i INVISIBLE",
+                &["a1", "b2", "c", "d"],
+            ),
+            (
+                "ADD d INT REFERENCES u (x) ON DELETE SET NULL ON UPDATE CASCADE FIRST",
+                &["d", "a1", "b2", "c"],
+            ),
+            (
+                "ADD d DECIMAL(5,2) DEFAULT -1.5 CHECK (d > 0), ADD e TIMESTAMP(3) DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3)",
+                &["a1", "b2", "c", "d", "e"],
+            ),
+            (
+                "ADD d VARCHAR(9) CHARACTER SET latin1 COLLATE latin1_bin DEFAULT _utf8mb4'x' 'y', PARTITION BY HASH (a)",
+                &["a1", "b2", "c", "d"],
+            ),
+            ("EXCHANGE PARTITION p WITH TABLE u", &["a1", "b2", "c"]),
+        ] {
+            let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
+            assert_eq!(altered(clauses), Some(expected), "{clauses}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_certain() {
+        for clauses in [
+            "DROP x",
+            "ADD a INT",
+            "ADD d INT AFTER x",
+            "ADD d INT AFTER b, CHANGE b x INT",
+            "RENAME COLUMN a TO x, ADD d INT AFTER a",
+            "DROP a, MODIFY a INT",
+            "MODIFY a INT AFTER c, MODIFY c INT FIRST",
+            "ADD PRIMARY KEY (c)",
+            "DROP CONSTRAINT x",
+            "ADD d SERIAL",
+            "ADD d FROB",
+            "ADD d INT FROBBED",
+            "ADD d VARCHAR(9) CHARACTER SET binary",
+            "ADD SYSTEM VERSIONING",
+            "ADD COLUMN IF NOT EXISTS d INT",
+            "ORDER BY a, b",
+            "DROP a, DROP b, DROP c",
+            "/*!50000 DROP a */",
+            "ADD d INT DEFAULT 'x",
+        ] {
+            assert_eq!(altered(clauses), None, "{clauses}");
+        }
+    }
+
+    #[test]
+    fn new_tables() {
+        let sql = "CREATE TABLE `t` (\n `id` BIGINT(20) UNSIGNED NOT NULL AUTO_INCREMENT,\n e ENUM('x ', 'it''s') DEFAULT 'x',\n\
+                   d DATETIME(0), s CHAR CHARSET latin1, PRIMARY KEY (`id`), KEY (e), CONSTRAINT CHECK (id > 1)\n) \
+                   ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT='a, b' START TRANSACTION";
+        let Some(Change::Create(name, columns)) = read(sql, Some(0), "d") else {
+            panic!("{:?}", read(sql, Some(0), "d"));
+        };
+        assert_eq!(name, ("d".to_owned(), "t".to_owned()));
+        let expected = [
+            column("id", "bigint unsigned", Some(1)),
+            Column {
+                members: Some(vec!["x".to_owned(), "it's".to_owned()]),
+                ..column("e", "enum('x','it''s')", None)
+            },
+            column("d", "datetime", None),
+            Column {
+                charset: Some("latin1".to_owned()),
+                ..column("s", "char(1)", None)
+            },
+        ];
+        assert_eq!(columns, expected);
+        for sql in [
+            "CREATE TABLE IF NOT EXISTS t (a INT)",
+            "CREATE TABLE t (a INT) SELECT 1 AS b",
+            "CREATE TABLE t SELECT 1 AS b",
+            "CREATE TEMPORARY TABLE t (a INT)",
+            "CREATE TABLE t (a INT, A INT)",
+            "CREATE TABLE t (a INT",
+            "CREATE TABLE t (a INT) /*!50100 PARTITION BY HASH (a) */",
+            "DROP TABLE t",
+        ] {
+            assert_eq!(read(sql, Some(0), "d"), None, "{sql}");
+        }
+    }
+
+    #[test]
+    fn other_names() {
+        let name = |schema: &str, table: &str| (schema.to_owned(), table.to_owned());
+        assert_eq!(
+            read("RENAME TABLE t TO e.u, `u` TO t;", Some(0), "d"),
+            Some(Change::Rename(vec![
+                (name("d", "t"), name("e", "u")),
+                (name("d", "u"), name("d", "t")),
+            ]))
+        );
+        assert_eq!(
+            read("CREATE TABLE t LIKE u", Some(0), "d"),
+            Some(Change::Like(name("d", "t"), name("d", "u")))
+        );
+        assert_eq!(
+            read("ALTER TABLE t RENAME TO u", Some(0), "d"),
+            Some(Change::Alter(name("d", "t"), vec![], Some(name("d", "u"))))
+        );
+    }
+}
