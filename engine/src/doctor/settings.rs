@@ -144,7 +144,8 @@ fn partial_json(variables: &Variables) -> Finding {
         return Finding::ok(CHECK, "whole JSON values");
     }
     let image = variables.get("binlog_row_image").unwrap_or("FULL");
-    if image.eq_ignore_ascii_case("FULL") {
+    // NOBLOB keeps a document that changes in part.
+    if !image.eq_ignore_ascii_case("MINIMAL") {
         return Finding::info(
             CHECK,
             "PARTIAL_JSON: of a JSON document only what changes is logged, and bintrail puts it into the document before",
@@ -489,6 +490,9 @@ mod tests {
             finding.fix[0].text(),
             "SET PERSIST binlog_row_value_options = '';"
         );
+        let others = [MYSQL97, &[("binlog_row_image", "NOBLOB")]].concat();
+        let finding = partial_json(&with(&others, "binlog_row_value_options", "PARTIAL_JSON"));
+        assert_eq!(finding.severity, Severity::Info);
     }
 
     #[test]
