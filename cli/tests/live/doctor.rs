@@ -8,7 +8,7 @@ use bintrail_testkit::server::Server;
 use serde_json::Value;
 
 use crate::support::{
-    BINTRAIL, PASSWORD, Scratch, Stream, index_server, source, source_dsn, source_of,
+    BINTRAIL, PASSWORD, Scratch, Stream, index_server, run, source, source_dsn, source_of,
 };
 
 /// A source, an index, and flags.
@@ -126,15 +126,6 @@ fn keeper_dsn(server: &Server, user: &str, database: &str) -> String {
         "mysql://{user}:{PASSWORD}@127.0.0.1:{}/{database}",
         server.port
     )
-}
-
-fn run(server: &Server, statements: &[&str]) {
-    let mut client = server.client().unwrap();
-    for statement in statements {
-        client
-            .run(statement)
-            .unwrap_or_else(|error| panic!("{statement}: {error}"));
-    }
 }
 
 #[test]

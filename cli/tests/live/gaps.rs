@@ -8,24 +8,7 @@ use std::time::{Duration, Instant};
 
 use bintrail_testkit::server::Server;
 
-use crate::support::{BINTRAIL, PATIENCE, Scratch, Stream, source, source_of};
-
-fn run(source: &Server, statements: &[&str]) {
-    let mut client = source.client().unwrap();
-    for sql in statements {
-        client
-            .run(sql)
-            .unwrap_or_else(|error| panic!("{sql}: {error}"));
-    }
-}
-
-/// The first column of a query on a stream's index.
-fn ask(stream: &Stream, sql: &str) -> Vec<String> {
-    let rows = stream.index.open().unwrap().query(sql).unwrap();
-    rows.into_iter()
-        .map(|row| row.into_iter().flatten().next().unwrap_or_default())
-        .collect()
-}
+use crate::support::{BINTRAIL, PATIENCE, Scratch, Stream, ask, run, source, source_of};
 
 /// Purges all files but the one that is written. No server purges one that is being read, and that a stream has
 /// gone it may notice late.

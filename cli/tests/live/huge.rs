@@ -1,21 +1,10 @@
 //! A binlog file above 4 GiB.
 
-use bintrail_testkit::server::Server;
-
-use crate::support::{Scratch, Stream, source};
+use crate::support::{Scratch, Stream, run, source};
 
 /// Bytes of a row, and how many of them reach beyond 4 GiB.
 const ROW: u64 = 32 << 20;
 const ROWS: u64 = 130;
-
-fn run(source: &Server, statements: &[&str]) {
-    let mut client = source.client().unwrap();
-    for sql in statements {
-        client
-            .run(sql)
-            .unwrap_or_else(|error| panic!("{sql}: {error}"));
-    }
-}
 
 #[test]
 #[ignore = "takes 15 GB of disk, and minutes"]

@@ -7,16 +7,7 @@ use bintrail_testkit::schema::Catalog;
 use bintrail_testkit::server::Server;
 use bintrail_testkit::value::Charsets;
 
-use crate::support::{Scratch, Stream, index_server, source};
-
-fn run(source: &Server, statements: &[&str]) {
-    let mut client = source.client().unwrap();
-    for sql in statements {
-        client
-            .run(sql)
-            .unwrap_or_else(|error| panic!("{sql}: {error}"));
-    }
-}
+use crate::support::{Scratch, Stream, index_server, run, source};
 
 /// The index holds the binlog's row events one for one.
 fn check(stream: &Stream, source: &Server, rows: u64) {

@@ -89,6 +89,24 @@ pub(crate) fn source_dsn(server: &Server) -> String {
     format!("mysql://capture:{PASSWORD}@127.0.0.1:{}/", server.port)
 }
 
+/// Runs statements as root, each of which has to succeed.
+pub(crate) fn run(server: &Server, statements: &[&str]) {
+    let mut client = server.client().unwrap();
+    for sql in statements {
+        client
+            .run(sql)
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+}
+
+/// The first column of a query on a stream's index.
+pub(crate) fn ask(stream: &Stream, sql: &str) -> Vec<String> {
+    let rows = stream.index.open().unwrap().query(sql).unwrap();
+    rows.into_iter()
+        .map(|row| row.into_iter().flatten().next().unwrap_or_default())
+        .collect()
+}
+
 /// A `bintrail stream`, started as often as a test likes.
 pub(crate) struct Stream {
     pub(crate) name: String,

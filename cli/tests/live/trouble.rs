@@ -1,26 +1,7 @@
 //! What a source can do to a stream behind its back. Each of these once lost or spoilt something in silence.
 
-use bintrail_testkit::server::Server;
-
 use crate::bad_input;
-use crate::support::{PATIENCE, Scratch, Stream, index_server, source, source_dsn};
-
-fn run(source: &Server, statements: &[&str]) {
-    let mut client = source.client().unwrap();
-    for sql in statements {
-        client
-            .run(sql)
-            .unwrap_or_else(|error| panic!("{sql}: {error}"));
-    }
-}
-
-/// The first column of a query on a stream's index.
-fn ask(stream: &Stream, sql: &str) -> Vec<String> {
-    let rows = stream.index.open().unwrap().query(sql).unwrap();
-    rows.into_iter()
-        .map(|row| row.into_iter().flatten().next().unwrap_or_default())
-        .collect()
-}
+use crate::support::{PATIENCE, Scratch, Stream, ask, index_server, run, source, source_dsn};
 
 #[test]
 fn a_table_made_and_filled_by_one_large_statement() {
