@@ -75,16 +75,8 @@ impl Report {
 
 /// Examines source and index. What goes wrong is a finding, and the one does not keep the other from being examined.
 pub async fn doctor(options: &DoctorOptions) -> Report {
-    let hosts = options
-        .more_hosts
-        .iter()
-        .map(|(host, port)| ConnectOptions {
-            host: host.clone(),
-            port: *port,
-            ..options.source.clone()
-        });
     let mut examined = Vec::new();
-    for host in [options.source.clone()].into_iter().chain(hosts) {
+    for host in options.source.on_each(&options.more_hosts) {
         examined.push(source::examine(&host, &options.filter).await);
     }
     // The index knows the source as one of them.

@@ -63,6 +63,16 @@ impl ConnectOptions {
         }
     }
 
+    /// The same account on this server, and then on each of `more`.
+    pub(crate) fn on_each(&self, more: &[(String, u16)]) -> Vec<Self> {
+        let more = more.iter().map(|(host, port)| Self {
+            host: host.clone(),
+            port: *port,
+            ..self.clone()
+        });
+        std::iter::once(self.clone()).chain(more).collect()
+    }
+
     fn session(&self) -> Session {
         let attributes = [
             ("_client_name", env!("CARGO_PKG_NAME")),

@@ -42,20 +42,10 @@ pub(super) struct Link<'a> {
 
 impl<'a> Link<'a> {
     fn new(options: &'a StreamOptions, index: &'a Index) -> Self {
-        let more = options
-            .more_hosts
-            .iter()
-            .map(|(host, port)| ConnectOptions {
-                host: host.clone(),
-                port: *port,
-                ..options.source.clone()
-            });
         Self {
             options,
             index,
-            hosts: std::iter::once(options.source.clone())
-                .chain(more)
-                .collect(),
+            hosts: options.source.on_each(&options.more_hosts),
             patience: Arc::new(Patience::new(options.write_timeout)),
             reset: options.reset,
             forgotten: None,
