@@ -716,7 +716,7 @@ fn a_change_kept_out_of_the_binlog() {
 fn described(client: &mut Client, table: &str) -> Vec<String> {
     let sql = format!(
         "SELECT c.COLUMN_NAME, c.COLUMN_TYPE, c.IS_NULLABLE, COALESCE(s.SEQ_IN_INDEX, 0), \
-                c.EXTRA LIKE '%GENERATED', c.EXTRA LIKE '%INVISIBLE%' \
+                c.EXTRA LIKE '% GENERATED%', c.EXTRA LIKE '%INVISIBLE%' \
          FROM information_schema.COLUMNS c LEFT JOIN information_schema.STATISTICS s \
            ON s.TABLE_SCHEMA = c.TABLE_SCHEMA AND s.TABLE_NAME = c.TABLE_NAME \
            AND s.COLUMN_NAME = c.COLUMN_NAME AND s.INDEX_NAME = 'PRIMARY' \

@@ -172,10 +172,7 @@ impl<'a> Names<'a> {
                 if self.still_holds(table_id, &map, &table, server).await? {
                     return Ok(Named { table, table_id });
                 }
-                // Where a statement's words may have been misread, the source knows better.
-                if version.known_by != KnownBy::Ddl {
-                    return self.by_place(map, place, UNLOGGED, known).await;
-                }
+                return self.by_place(map, place, UNLOGGED, known).await;
             }
         }
         let columns = server.columns(&map.schema, &map.table).await?;
@@ -369,14 +366,17 @@ fn with_labels(name: &str, labels: &[String]) -> String {
 /// Are rows read alike under both? What the event itself tells of types is not compared.
 fn same(one: &[SchemaColumn], other: &[SchemaColumn]) -> bool {
     let charset = |column: &SchemaColumn| column.charset.as_deref().map(Charset::from_name);
+    // Of labels, neither a statement nor the event may tell it, and they are UTF-8 here.
+    let labels = |column: &SchemaColumn| members(&column.column_type);
     let unsigned = |column: &SchemaColumn| column.column_type.contains(" unsigned");
     one.len() == other.len()
         && one.iter().zip(other).all(|(one, other)| {
             one.name == other.name
                 && one.pk == other.pk
-                && charset(one) == charset(other)
+                && (charset(one) == charset(other)
+                    || one.charset.is_none() && labels(one).is_some())
                 && unsigned(one) == unsigned(other)
-                && members(&one.column_type) == members(&other.column_type)
+                && labels(one) == labels(other)
         })
 }
 
