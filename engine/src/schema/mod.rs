@@ -170,7 +170,13 @@ impl<'a> Names<'a> {
             {
                 let table_id = *table_id;
                 if self.still_holds(table_id, &map, &table, server).await? {
-                    return Ok(Named { table, table_id });
+                    // What the event told besides, such as the character set that is the table's default, goes to
+                    // the index, too.
+                    return if table.version.columns == version.columns {
+                        Ok(Named { table, table_id })
+                    } else {
+                        self.keep(table, known).await
+                    };
                 }
                 return self.by_place(map, place, UNLOGGED, known).await;
             }
