@@ -76,6 +76,9 @@ impl IndexDsn {
                 path => Ok(Self::Sqlite(path.into())),
             };
         }
+        if !text.contains(['@', '(']) && !text.contains("://") {
+            return Err(fault("a file is given as sqlite:PATH"));
+        }
         let dsn = MySqlDsn::parse(text)?;
         if dsn.database.is_none() {
             return Err(fault("the index needs a database behind the /"));

@@ -77,6 +77,14 @@ pub enum Error {
         /// The transactions that it lacks.
         missing: String,
     },
+    /// A start at a place that its binary logs do not have.
+    #[error("source {address}: {problem}; what is older it has purged")]
+    NoSuchPlace {
+        /// Host and port.
+        address: String,
+        /// What it has instead.
+        problem: String,
+    },
     /// A start behind transactions that the source never had.
     #[error(
         "source {address}: it has never committed {missing} of --start-gtid: is this another server's set? Give one of \
@@ -225,6 +233,7 @@ impl Error {
             | Self::Rewound { .. }
             | Self::Gap { .. }
             | Self::Behind { .. }
+            | Self::NoSuchPlace { .. }
             | Self::Uncommitted { .. } => 15,
             Self::Index(error) => match error.kind() {
                 ErrorKind::Unreachable | ErrorKind::Lost | ErrorKind::Busy => 20,
@@ -256,6 +265,7 @@ impl Error {
                 | Self::Rewound { .. }
                 | Self::Gap { .. }
                 | Self::Behind { .. }
+                | Self::NoSuchPlace { .. }
                 | Self::Uncommitted { .. }
         )
     }

@@ -82,9 +82,9 @@ async fn write(
     let Some(path) = path else {
         return recover::write(answer, options, summary, &mut super::output()).await;
     };
-    let file = File::create(path).map_err(|error| Error::File {
-        path: path.to_owned(),
-        error,
+    let file = File::create(path).map_err(|error| {
+        let problem = format!("{}: {error}", path.display());
+        Error::Output(std::io::Error::new(error.kind(), problem))
     })?;
     recover::write(answer, options, summary, &mut BufWriter::new(file)).await
 }

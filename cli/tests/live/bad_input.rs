@@ -58,6 +58,7 @@ fn a_dsn_that_is_none() {
     ] {
         stream(&dsn, &[], 2, &["source"]);
     }
+    fails(&["status", "--index-dsn", "/tmp/i.db"], 2, &["sqlite:PATH"]);
     let index = format!("mysql://u:{PASSWORD}@h:notaport/d");
     fails(&["status", "--index-dsn", &index], 2, &["index"]);
 }
@@ -128,7 +129,7 @@ fn a_source_that_refuses() {
         &dsn,
         &["--start-file", "mysql-bin.000099"],
         15,
-        &["mysql-bin.000099"],
+        &["it has no mysql-bin.000099"],
     );
     let gtid = client.string("SELECT @@server_uuid").unwrap();
     client.run("FLUSH BINARY LOGS").unwrap();

@@ -778,7 +778,7 @@ fn one_transaction_is_undone_and_what_changed_since_is_told() {
         .command(&[&key[..7], &["--dry-run"]].concat())
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(40));
+    assert_eq!(output.status.code(), Some(41));
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
         error.contains("column a that is no longer there"),

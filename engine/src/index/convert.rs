@@ -47,7 +47,7 @@ pub(super) fn parse_mode(text: &str) -> Result<Mode> {
     parse(MODES, text)
 }
 
-pub(super) fn known_by_name(known_by: KnownBy) -> &'static str {
+pub(crate) fn known_by_name(known_by: KnownBy) -> &'static str {
     word(KNOWN_BY, &known_by)
 }
 

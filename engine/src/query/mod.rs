@@ -204,6 +204,12 @@ impl Index {
 }
 
 impl Answer<'_> {
+    /// Row changes that a question by key or column passes over, because nobody knows their columns' names.
+    #[must_use]
+    pub const fn nameless(&self) -> u64 {
+        self.plan.nameless
+    }
+
     /// Begins again from the start. What was committed since the question was put stays out of it.
     pub fn rewind(&mut self, newest_first: bool) {
         self.question.newest_first = newest_first;

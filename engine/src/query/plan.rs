@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use super::find;
 use super::statements::{Statements, select, source_of};
 use super::{Question, Segment, no_such_column};
-use crate::index::convert::parse_columns;
+use crate::index::convert::{known_by_name, parse_columns};
 use crate::index::read::Value;
-use crate::index::record::change_ids_of;
+use crate::index::record::{KnownBy, change_ids_of};
 use crate::index::{Index, Result};
 
 /// A table of fewer rows is read through the index on keys, whose first part is the table.
@@ -36,6 +36,8 @@ pub(super) struct Plan {
     pub(super) path: Path,
     /// The definitions that the tables asked for have had.
     pub(super) tables: Option<Vec<u32>>,
+    /// Row changes that a question by key or column passes over, because nobody knows their columns' names.
+    pub(super) nameless: u64,
     /// Ids still to be read, source by source.
     pub(super) left: VecDeque<Segment>,
     /// All of them, oldest first.
@@ -98,6 +100,7 @@ pub(super) async fn plan(
     let mut plan = Plan {
         path,
         tables,
+        nameless: nameless(index, statements, question, &all).await?,
         left: VecDeque::new(),
         all,
     };
@@ -231,6 +234,52 @@ async fn tables(index: &Index, question: &Question) -> Result<Option<Vec<u32>>> 
         }
     }
     Ok(Some(ids))
+}
+
+/// Counts, up to a number, the row changes without names that a question by name cannot find.
+async fn nameless(
+    index: &Index,
+    statements: &Statements,
+    question: &Question,
+    all: &[Segment],
+) -> Result<u64> {
+    if question.keys.is_empty() && question.values.is_empty() && question.changed_column.is_none() {
+        return Ok(0);
+    }
+    let mut sql = "SELECT table_id FROM table_versions WHERE known_by = ?".to_owned();
+    let mut values = vec![Value::Text(known_by_name(KnownBy::Position).to_owned())];
+    for (condition, name) in [
+        (" AND schema_name = ?", &question.schema),
+        (" AND table_name = ?", &question.table),
+    ] {
+        if let Some(name) = name {
+            sql.push_str(condition);
+            values.push(Value::Text(name.clone()));
+        }
+    }
+    let mut ids: Vec<u32> = Vec::new();
+    for mut cells in index
+        .read_again(select(sql, values), usize::MAX)
+        .await?
+        .rows
+    {
+        ids.push(cells.a_number(0)?);
+    }
+    let mut count = 0_u64;
+    for segment in all.iter().filter(|_| !ids.is_empty()) {
+        let counted = statements.count_in(&ids, *segment, SMALL);
+        for cells in index.read_again(counted, usize::MAX).await?.rows {
+            count = count.saturating_add(cells.peek(0)?);
+        }
+    }
+    if count > 0 {
+        tracing::warn!(
+            rows = count,
+            "row changes of a table whose column names are not known are passed over: they have no key and no named \
+             columns; ask for them by --table, --gtid or --since"
+        );
+    }
+    Ok(count)
 }
 
 async fn all_tables(index: &Index) -> Result<Vec<u32>> {

@@ -295,10 +295,7 @@ impl Statements {
 
     /// Counts a table's rows, up to a number.
     pub(super) fn count(self, tables: &[u32], question: &Question, most: u64) -> Select {
-        let index = match self {
-            Self::Sqlite => "INDEXED BY row_changes_key",
-            Self::MySql => "FORCE INDEX (row_changes_key)",
-        };
+        let index = self.by_key();
         let mut sql = format!(
             "SELECT COUNT(*) FROM (SELECT 1 AS one FROM row_changes AS r {index} WHERE r.table_id IN ({})",
             list(tables)
@@ -309,6 +306,26 @@ impl Statements {
         }
         sql.push_str(&format!(" LIMIT {most}) AS counted"));
         select(sql, values)
+    }
+
+    /// Counts tables' rows in a range of ids, up to a number.
+    pub(super) fn count_in(self, tables: &[u32], segment: Segment, most: u64) -> Select {
+        let index = self.by_key();
+        select(
+            format!(
+                "SELECT COUNT(*) FROM (SELECT 1 AS one FROM row_changes AS r {index} WHERE r.table_id IN ({}) \
+                 AND r.change_id >= ? AND r.change_id < ? LIMIT {most}) AS counted",
+                list(tables)
+            ),
+            vec![Value::Number(segment.from), Value::Number(segment.to)],
+        )
+    }
+
+    const fn by_key(self) -> &'static str {
+        match self {
+            Self::Sqlite => "INDEXED BY row_changes_key",
+            Self::MySql => "FORCE INDEX (row_changes_key)",
+        }
     }
 
     /// The statement that tells the index's own plan of `select`.

@@ -191,6 +191,14 @@ impl Sql {
 ///
 /// [`Error::Refused`] when not all of them can be written exactly, and the index's.
 pub async fn check(answer: &mut Answer<'_>, options: Options) -> Result<Summary, Error> {
+    if answer.nameless() > 0 {
+        return Err(Error::Refused(format!(
+            "{} row changes of a table whose column names are not known are among those asked about, and cannot be found \
+             by --pk, --where or --changed-column: what is found would be undone in part; `bintrail query` with --table \
+             and --since shows them",
+            answer.nameless()
+        )));
+    }
     let mut summary = Summary::default();
     let mut sql = Sql::new(options);
     let mut text = String::new();

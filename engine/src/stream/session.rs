@@ -64,6 +64,8 @@ struct Beginning {
     checkpoint: Checkpoint,
     /// There was no checkpoint, or it is forgotten.
     fresh: bool,
+    /// Events have still to show that it is a place in the binlog.
+    doubtful: bool,
     /// The one that a reset forgets.
     forgotten: Option<Checkpoint>,
     /// What is passed over because the source no longer has it.
@@ -153,7 +155,7 @@ impl<'a> Session<'a> {
             }
             link.forgotten = Some(from.forgotten);
         }
-        if !from.fresh || !explicit {
+        if !from.doubtful {
             if let Some(detail) = left_out.take() {
                 index.save_gap(source_id, clock::now(), &detail).await?;
             }
@@ -176,7 +178,7 @@ impl<'a> Session<'a> {
             Start::Position(..) => Gtids::none(flavor),
         };
         let mut assembler = Assembler::new(filter, &checkpoint, set);
-        if from.fresh && explicit {
+        if from.doubtful {
             assembler.doubt_start();
         }
         let session = Self {
@@ -442,6 +444,10 @@ async fn start_from(
     };
     let Some(kept) = kept else {
         let start = server.start(options.start.as_ref()).await?;
+        let doubtful = match &options.start {
+            Some(Start::Position(file, position)) => !is_place(server, file, *position).await?,
+            _ => false,
+        };
         let first = first_checkpoint(start, server_id, state.next_change_id);
         let checkpoint = match &forgotten {
             // They count what is in the index, and that stays.
@@ -455,6 +461,7 @@ async fn start_from(
         return Ok(Beginning {
             checkpoint,
             fresh: true,
+            doubtful,
             forgotten,
             lost: None,
         });
@@ -487,8 +494,41 @@ async fn start_from(
     Ok(Beginning {
         checkpoint,
         fresh: false,
+        doubtful: false,
         forgotten: None,
         lost,
+    })
+}
+
+/// Is it known without any event that one begins, or will begin, there? In the middle of a file only the next event
+/// tells, and the server sends it at once.
+///
+/// # Errors
+/// When the source has no such place.
+async fn is_place(server: &mut Server, file: &str, position: u64) -> Result<bool, Error> {
+    let Some(logs) = server.binary_logs().await? else {
+        return Ok(false);
+    };
+    let problem = match (logs.iter().find(|log| log.name == file), &logs[..]) {
+        (Some(log), _) if position <= log.size => {
+            return Ok(position == 4 || position == log.size);
+        }
+        (Some(log), _) => format!(
+            "its {file} ends at {}, before position {position}",
+            log.size
+        ),
+        (None, [first, .., last]) => {
+            format!(
+                "it has no {file}: its binary logs are {} to {}",
+                first.name, last.name
+            )
+        }
+        (None, [only]) => format!("it has no {file}: its only binary log is {}", only.name),
+        (None, []) => format!("it has no {file}, and no other binary log"),
+    };
+    Err(Error::NoSuchPlace {
+        address: server::address(server.options()),
+        problem,
     })
 }
 
