@@ -52,6 +52,14 @@ pub(crate) struct Names<'a> {
     checked: HashSet<u32>,
 }
 
+/// Does a definition of the index hold?
+enum Holds {
+    No,
+    Yes,
+    /// And it is the source's present one.
+    As(Vec<SchemaColumn>),
+}
+
 /// A table with its columns named.
 #[derive(Debug)]
 pub(crate) struct Named {
@@ -168,17 +176,22 @@ impl<'a> Names<'a> {
             let columns = columns_of(version);
             if let Some(table) = Table::from_schema(&map, &columns, version.known_by, place.clone())
             {
-                let table_id = *table_id;
-                if self.still_holds(table_id, &map, &table, server).await? {
-                    // What the event told besides, such as the character set that is the table's default, goes to
-                    // the index, too.
-                    return if table.version.columns == version.columns {
-                        Ok(Named { table, table_id })
-                    } else {
-                        self.keep(table, known).await
-                    };
+                let (table_id, ddl) = (*table_id, version.known_by == KnownBy::Ddl);
+                let known_by = KnownBy::InformationSchema;
+                let mut now = match self.still_holds(table_id, &map, &table, server).await? {
+                    Holds::No => return self.by_place(map, place, UNLOGGED, known).await,
+                    Holds::As(now) => now,
+                    Holds::Yes => Vec::new(),
+                };
+                if !ddl {
+                    return Ok(Named { table, table_id });
                 }
-                return self.by_place(map, place, UNLOGGED, known).await;
+                // A statement leaves out what a table's defaults say.
+                if !now.is_empty() && self.changed_since(&map, &place, server).await? {
+                    now.clear();
+                }
+                let whole = Table::from_schema(&map, &now, known_by, place);
+                return self.keep(whole.unwrap_or(table), known).await;
             }
         }
         let columns = server.columns(&map.schema, &map.table).await?;
@@ -246,20 +259,21 @@ impl<'a> Names<'a> {
         map: &TableMap,
         table: &Table,
         server: &mut Server,
-    ) -> Result<bool, Error> {
+    ) -> Result<Holds, Error> {
         if self.checked.contains(&table_id) {
-            return Ok(true);
+            return Ok(Holds::Yes);
         }
         let columns = columns_of(&table.version);
         let now = server.columns(&map.schema, &map.table).await?;
-        let holds = now.is_empty()
-            || same(&columns, &now)
-            || self
-                .changed_since(map, &table.version.valid_from, server)
-                .await?;
-        if holds {
-            self.checked.insert(table_id);
-        }
+        let place = &table.version.valid_from;
+        let holds = if same(&columns, &now) {
+            Holds::As(now)
+        } else if now.is_empty() || self.changed_since(map, place, server).await? {
+            Holds::Yes
+        } else {
+            return Ok(Holds::No);
+        };
+        self.checked.insert(table_id);
         Ok(holds)
     }
 
