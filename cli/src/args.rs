@@ -92,7 +92,7 @@ pub(crate) struct IndexArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ServerArgs {
     /// Source: user:password@tcp(host:3306)/ or mysql://user:password@host:3306/. Of several hosts
-    /// (host1:3306,host2:3306) stream goes on with the next when it loses one
+    /// (host1:3306,host2:3306) stream goes on with the next when it loses one; tail takes the first
     #[arg(
         long,
         env = "BINTRAIL_SOURCE_DSN",
