@@ -129,7 +129,7 @@ impl Program {
         command
     }
 
-    fn from_source(&self, words: &[&str]) -> Command {
+    fn on_source(&self, words: &[&str]) -> Command {
         let mut command = self.command(words);
         command.args([
             "--source-dsn",
@@ -152,7 +152,7 @@ impl Program {
     }
 
     pub fn stream(&self, place: &Place, more: &[&str]) -> Result<Running> {
-        let mut command = self.from_source(&["stream", "--index-ssl-mode", "disabled"]);
+        let mut command = self.on_source(&["stream", "--index-ssl-mode", "disabled"]);
         command.args(["--index-dsn", &place.dsn()]).args(more);
         Running::start(command)
     }
@@ -219,7 +219,7 @@ impl Program {
         let arguments = ["tail", "--format", "json", "--start-file", &work.file];
         let printed = self.count_lines(&arguments, work)?;
         let before = Clocks::read(None, &self.source)?;
-        let mut command = self.from_source(&arguments);
+        let mut command = self.on_source(&arguments);
         command.stdout(Stdio::null());
         let mut running = Running::start(command)?;
         let mut moved = (Instant::now(), 0);
@@ -243,7 +243,7 @@ impl Program {
 
     /// Bytes of the lines, which have to be as many as rows were changed.
     fn count_lines(&self, arguments: &[&str], work: &Work) -> Result<u64> {
-        let mut command = self.from_source(arguments);
+        let mut command = self.on_source(arguments);
         command.stdout(Stdio::piped());
         let mut running = Running::start(command)?;
         let output = running.child.stdout.take().ok_or("tail without a pipe")?;
