@@ -283,6 +283,7 @@ fn printing_json() {
         pass();
         pass();
         let allocations = measure(&mut pass).count_total;
+        drop(printer);
         assert!(lines > 0 && lines % 3 == 0, "{name} has {lines} rows");
         assert_eq!(allocations, 0, "{name}");
     }
