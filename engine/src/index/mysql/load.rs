@@ -367,7 +367,7 @@ mod tests {
     fn every_byte_that_means_something_is_escaped() {
         let mut out = Vec::new();
         let mut row = Row::<Loaded>::new(&mut out);
-        row.number(7);
+        row.number(7_u64);
         row.text(None);
         row.text(Some(b""));
         row.binary(b"\\N\t\n\0");
