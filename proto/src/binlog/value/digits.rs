@@ -26,11 +26,11 @@ const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 /// is a product and a shift, exact for numbers this small.
 #[inline(always)]
 const fn spread(value: u64) -> u64 {
-    let fours = value / 10_000 | (value % 10_000) << 32;
+    let fours = (value / 10_000) | ((value % 10_000) << 32);
     let high = (fours.wrapping_mul(10_486) >> 20) & 0x0000_007F_0000_007F;
-    let twos = high | fours.wrapping_sub(high.wrapping_mul(100)) << 16;
+    let twos = high | (fours.wrapping_sub(high.wrapping_mul(100)) << 16);
     let high = (twos.wrapping_mul(103) >> 10) & 0x000F_000F_000F_000F;
-    high | twos.wrapping_sub(high.wrapping_mul(10)) << 8
+    high | (twos.wrapping_sub(high.wrapping_mul(10)) << 8)
 }
 
 /// The digits of `value`, which is below [`EIGHT`], zeros in front of them.
