@@ -1,9 +1,10 @@
 //! What keeps a stream going: again and again a session, from the checkpoint, until told to stop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::StreamOptions;
 use super::patience::{Backoff, Patience, Told};
@@ -19,6 +20,9 @@ const MAX_DAMAGED: u32 = 5;
 /// Gives up on a place that the source does not have after this many attempts: between the look at what it has
 /// and the dump, it may have purged.
 const MAX_MISPLACED: u32 = 3;
+
+/// How long the index may take to note an error. The log has it in any case.
+const NOTE: Duration = Duration::from_secs(5);
 
 /// What outlives a session.
 pub(super) struct Link<'a> {
@@ -38,6 +42,8 @@ pub(super) struct Link<'a> {
     pub(super) introduced: bool,
     /// The source itself closed the connection, and did not say why.
     pub(super) hung_up: bool,
+    /// What the last session ended with has been said often enough, and so has that another begins.
+    pub(super) quiet: bool,
 }
 
 impl<'a> Link<'a> {
@@ -52,6 +58,7 @@ impl<'a> Link<'a> {
             attached: None,
             introduced: false,
             hung_up: false,
+            quiet: false,
         }
     }
 
@@ -95,7 +102,7 @@ impl Strikes {
         if misplaced {
             self.misplaced < MAX_MISPLACED
         } else {
-            error.is_retriable() && self.damaged < MAX_DAMAGED
+            error.may_pass() && self.damaged < MAX_DAMAGED
         }
     }
 }
@@ -149,18 +156,21 @@ pub(super) async fn keep_streaming(
             link.patience.rewarded();
             at = hosts.next().unwrap_or(0);
         }
+        // An index that is full or lets nothing be inserted may still take this; one that is away does not.
+        let noted = of_source || error.is_to_be_mended();
         if let Some(source_id) = link.attached
-            && of_source
+            && noted
         {
             let error = error.to_string();
-            // The index may fail too, and the log has the error in any case.
             tokio::select! {
-                _ = index.save_error(source_id, Some(&error)) => {}
+                // It may fail too.
+                _ = timeout(NOTE, index.save_error(source_id, Some(&error))) => {}
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
             }
         }
         round.failed = round.failed.saturating_add(1);
         let times = told.again(&error.to_string());
+        link.quiet = times.is_none();
         let may_pass = strikes.allow(&error);
         if of_source && round.failed < link.hosts.len() {
             if let Some(times) = times {
