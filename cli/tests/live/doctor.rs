@@ -498,7 +498,7 @@ fn names_that_no_table_has() {
             &server,
             &[
                 "CREATE DATABASE a",
-                "CREATE DATABASE empty",
+                "CREATE DATABASE bare",
                 "CREATE TABLE a.t (id INT PRIMARY KEY)",
                 "CREATE VIEW a.v AS SELECT 1 AS id",
             ],
@@ -508,7 +508,7 @@ fn names_that_no_table_has() {
             (&["--schemas=a"][..], ""),
             (&["--tables=t"], ""),
             (&["--schemas=a", "--tables=a.t"], ""),
-            (&["--schemas=a,b,empty"], "--schemas b, --schemas empty:"),
+            (&["--schemas=a,b,bare"], "--schemas b, --schemas bare:"),
             (&["--tables=a.t,a.u"], "--tables a.u:"),
             (&["--tables=a.v"], "--tables a.v:"),
             (&["--schemas=b", "--tables=t"], "--schemas b, --tables t:"),
