@@ -628,7 +628,8 @@ mod tests {
 
     #[test]
     fn an_env_file_gives_defaults_and_flags_beat_them() {
-        let file = "# a comment\nBINTRAIL_SOURCE_DSN='mysql://u:p@h/'\nexport BINTRAIL_BATCH_SIZE=7\n";
+        let file =
+            "# a comment\nBINTRAIL_SOURCE_DSN='mysql://u:p@h/'\nexport BINTRAIL_BATCH_SIZE=7\n";
         env_file::check(file, &variables(&Cli::command())).unwrap();
         let parse = |args: &[&str]| {
             let matches = with_defaults(Cli::command(), file).try_get_matches_from(args)?;

@@ -97,10 +97,16 @@ mod tests {
             Ok(())
         );
         let error = check("BINTRAIL_TABLES=t\nBINTRAIL_TABLE=s3cret\n").unwrap_err();
-        assert!(error.starts_with("line 2 of .bintrail.env sets BINTRAIL_TABLE,"), "{error}");
+        assert!(
+            error.starts_with("line 2 of .bintrail.env sets BINTRAIL_TABLE,"),
+            "{error}"
+        );
         assert!(!error.contains("s3cret"), "{error}");
         let error = check("\nBINTRAIL_SOURCE_DSN mysql://u:s3cret@h/\n").unwrap_err();
-        assert!(error.starts_with("line 2 of .bintrail.env is not NAME=value"), "{error}");
+        assert!(
+            error.starts_with("line 2 of .bintrail.env is not NAME=value"),
+            "{error}"
+        );
         assert!(!error.contains("s3cret"), "{error}");
         assert!(check("OTHER=1").unwrap_err().contains("OTHER"));
     }

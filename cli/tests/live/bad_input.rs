@@ -115,7 +115,10 @@ fn an_env_file_that_sets_nothing_or_shows_a_password() {
     ] {
         let (code, text) = run(&format!("# first\n\n{line}\n"), 0o600, &status);
         assert_eq!(code, Some(2), "{text}");
-        assert!(text.contains("line 3 of .bintrail.env") && text.contains(words), "{text}");
+        assert!(
+            text.contains("line 3 of .bintrail.env") && text.contains(words),
+            "{text}"
+        );
         // Which tells the names.
         assert_eq!(run(line, 0o600, &["help", "stream"]).0, Some(0));
     }
@@ -123,7 +126,11 @@ fn an_env_file_that_sets_nothing_or_shows_a_password() {
     let warning = "every user may read .bintrail.env, which holds a password: chmod 600";
     assert!(run(&secret, 0o644, &status).1.contains(warning));
     assert!(!run(&secret, 0o640, &status).1.contains(warning));
-    assert!(!run("BINTRAIL_TABLES=t\n", 0o644, &status).1.contains(warning));
+    assert!(
+        !run("BINTRAIL_TABLES=t\n", 0o644, &status)
+            .1
+            .contains(warning)
+    );
 }
 
 #[test]
@@ -166,12 +173,21 @@ fn a_source_that_refuses() {
         fails(
             &[&arguments[..], &["mysql-bin.000099"]].concat(),
             15,
-            &["it has no mysql-bin.000099: its only binary log is mysql-bin.000001; it never had this one"],
+            &[
+                "it has no mysql-bin.000099: its only binary log is mysql-bin.000001; it never had this one",
+            ],
         );
         fails(
-            &[&arguments[..], &["mysql-bin.000001", "--start-pos", "99999999"]].concat(),
+            &[
+                &arguments[..],
+                &["mysql-bin.000001", "--start-pos", "99999999"],
+            ]
+            .concat(),
             15,
-            &["its mysql-bin.000001 ends at ", ", before position 99999999"],
+            &[
+                "its mysql-bin.000001 ends at ",
+                ", before position 99999999",
+            ],
         );
     }
     let gtid = client.string("SELECT @@server_uuid").unwrap();
@@ -182,9 +198,17 @@ fn a_source_that_refuses() {
         .unwrap();
     for command in ["stream", "tail"] {
         fails(
-            &[command, "--source-dsn", &dsn, "--start-file", "mysql-bin.000001"],
+            &[
+                command,
+                "--source-dsn",
+                &dsn,
+                "--start-file",
+                "mysql-bin.000001",
+            ],
             15,
-            &["it has no mysql-bin.000001: its only binary log is mysql-bin.000002; what is older it has purged"],
+            &[
+                "it has no mysql-bin.000001: its only binary log is mysql-bin.000002; what is older it has purged",
+            ],
         );
     }
     stream(

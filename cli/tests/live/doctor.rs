@@ -519,7 +519,11 @@ fn names_that_no_table_has() {
             } else {
                 let finding = patient.is("source", "filters", "warning");
                 let expected = format!("no table matches {names}");
-                assert!(finding.message.contains(&expected), "{kind}: {}", finding.message);
+                assert!(
+                    finding.message.contains(&expected),
+                    "{kind}: {}",
+                    finding.message
+                );
             }
         }
     }

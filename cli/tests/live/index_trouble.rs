@@ -40,7 +40,12 @@ fn end_sessions(server: &Server, user: &str) {
 fn last_error(stream: &Stream) -> String {
     let status = stream.output(&["status"]);
     let line = status.lines().find(|line| line.starts_with("Last error"));
-    line.unwrap().split_once("error").unwrap().1.trim().to_owned()
+    line.unwrap()
+        .split_once("error")
+        .unwrap()
+        .1
+        .trim()
+        .to_owned()
 }
 
 /// What is done to the index, and what undoes it; whether its connections end; what the log says of it; and the code
@@ -169,7 +174,8 @@ fn an_index_that_takes_no_writes_for_a_while_is_waited_for() {
     let (code, last) = stream.end();
     assert_eq!(code, Some(29), "{last}");
     assert!(
-        last.contains("nothing was written for 20s (--write-timeout)") && last.contains("INSERT command denied"),
+        last.contains("nothing was written for 20s (--write-timeout)")
+            && last.contains("INSERT command denied"),
         "{last}"
     );
     run(&keeper, &["GRANT INSERT ON kept.* TO keeper"]);
@@ -231,7 +237,7 @@ fn in_a_namespace(test: &str) {
             .is_ok_and(|status| status.success())
     });
     let Some(way) = allowed else {
-        println!("{test}: left out, for no disk can be mounted here (unshare -m mount -t tmpfs)");
+        println!("SKIPPED {test}: no disk can be mounted here (unshare -m mount -t tmpfs)");
         return;
     };
     let status = Command::new("unshare")
@@ -324,7 +330,13 @@ fn a_full_disk_under_an_sqlite_index() {
     std::fs::create_dir(&small).unwrap();
     let disk = Disk::mount(&small, "64m");
     std::os::unix::fs::symlink(small.join("index.db"), index).unwrap();
-    fill_and_empty(stream, &source, &disk, None, "there is no room for the index");
+    fill_and_empty(
+        stream,
+        &source,
+        &disk,
+        None,
+        "there is no room for the index",
+    );
 }
 
 #[test]

@@ -21,8 +21,12 @@ pub(super) fn question(filter: &Filter) -> Option<String> {
         .filter(|name| name.table.is_some() == of_tables);
     let conditions: Vec<String> = wanted
         .map(|name| {
-            let schema = name.schema.map(|name| format!("TABLE_SCHEMA = {}", quote(name)));
-            let table = name.table.map(|name| format!("TABLE_NAME = {}", quote(name)));
+            let schema = name
+                .schema
+                .map(|name| format!("TABLE_SCHEMA = {}", quote(name)));
+            let table = name
+                .table
+                .map(|name| format!("TABLE_NAME = {}", quote(name)));
             let both: Vec<String> = schema.into_iter().chain(table).collect();
             format!("({})", both.join(" AND "))
         })
@@ -47,17 +51,21 @@ pub(super) fn judge(filter: &Filter, found: &[(String, String)], sees_all: bool)
         .iter()
         .filter(|(schema, table)| filter.keeps(schema, table))
         .collect();
-    let has = |name: &Name<'_>, (schema, table): &(String, String), same: fn(&str, &str) -> bool| {
-        name.schema.is_none_or(|name| same(name, schema))
-            && name.table.is_none_or(|name| same(name, table))
-    };
+    let has =
+        |name: &Name<'_>, (schema, table): &(String, String), same: fn(&str, &str) -> bool| {
+            name.schema.is_none_or(|name| same(name, schema))
+                && name.table.is_none_or(|name| same(name, table))
+        };
     let missing: Vec<Name<'_>> = filter
         .names()
         .into_iter()
         .filter(|name| !kept.iter().any(|found| has(name, found, |a, b| a == b)))
         .collect();
     if missing.is_empty() {
-        return Finding::ok(CHECK, "there are tables for all that --schemas and --tables name");
+        return Finding::ok(
+            CHECK,
+            "there are tables for all that --schemas and --tables name",
+        );
     }
     // Without regard to case, as people read.
     let alike = found.iter().find(|found| {
@@ -65,7 +73,11 @@ pub(super) fn judge(filter: &Filter, found: &[(String, String)], sees_all: bool)
             .iter()
             .any(|name| has(name, found, |a, b| a.to_lowercase() == b.to_lowercase()))
     });
-    let names: Vec<String> = missing.iter().take(NAMED).map(ToString::to_string).collect();
+    let names: Vec<String> = missing
+        .iter()
+        .take(NAMED)
+        .map(ToString::to_string)
+        .collect();
     let more = match missing.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -107,7 +119,9 @@ mod tests {
         assert_eq!(question(&filter(&[], &[])), None);
         let schemas = question(&filter(&["a", "b'"], &[])).unwrap();
         assert!(
-            schemas.ends_with("((TABLE_SCHEMA = 'a') OR (TABLE_SCHEMA = 'b\\'')) GROUP BY TABLE_SCHEMA"),
+            schemas.ends_with(
+                "((TABLE_SCHEMA = 'a') OR (TABLE_SCHEMA = 'b\\'')) GROUP BY TABLE_SCHEMA"
+            ),
             "{schemas}"
         );
         let tables = question(&filter(&["a"], &["t", "b.u"])).unwrap();
@@ -140,7 +154,10 @@ mod tests {
         assert!(text.contains("no table matches --tables b.u:"), "{text}");
         // Each has one, and none is in both.
         let text = message(&["a"], &["t"], &[("b", "t")]).unwrap();
-        assert!(text.contains("no table matches --schemas a, --tables t:"), "{text}");
+        assert!(
+            text.contains("no table matches --schemas a, --tables t:"),
+            "{text}"
+        );
         let text = message(&[], &["A.t"], &[("a", "T")]).unwrap();
         assert!(text.contains("there is `a`.`T`"), "{text}");
     }

@@ -102,7 +102,16 @@ mod tests {
             let error = IndexError::new(kind, "");
             assert!(error.may_pass() && error.is_retriable(), "{kind:?}");
         }
-        for kind in [K::Tls, K::Missing, K::Unfit, K::Newer, K::Locked, K::TooLarge, K::Batch, K::Other] {
+        for kind in [
+            K::Tls,
+            K::Missing,
+            K::Unfit,
+            K::Newer,
+            K::Locked,
+            K::TooLarge,
+            K::Batch,
+            K::Other,
+        ] {
             assert!(!IndexError::new(kind, "").may_pass(), "{kind:?}");
         }
     }

@@ -214,7 +214,10 @@ mod tests {
             );
         }
         let only = place_among(&logs[1..], "x.000001", 4).unwrap_err();
-        assert!(only.contains("its only binary log is log.000008; it never"), "{only}");
+        assert!(
+            only.contains("its only binary log is log.000008; it never"),
+            "{only}"
+        );
         assert_eq!(
             place_among(&[], "x.000001", 4).unwrap_err(),
             "it has no x.000001, and no other binary log"

@@ -476,7 +476,9 @@ mod tests {
             let mut event = vec![0; 4];
             event.push(EventType::ROTATE_EVENT.0);
             event.extend([1, 0, 0, 0]);
-            event.extend(u32::to_le_bytes(19 + 8 + name.len() as u32 + 4));
+            event.extend(u32::to_le_bytes(
+                19 + 8 + u32::try_from(name.len()).unwrap() + 4,
+            ));
             event.extend(log_pos.to_le_bytes());
             event.extend([0, 0]);
             event.extend(position.to_le_bytes());
@@ -490,8 +492,14 @@ mod tests {
         };
         let mut decoder = Decoder::for_dump(Checksum::Crc32);
         let start = 0x1_2345_6789;
-        assert_eq!(place(&mut decoder, &rotate(0, start)), ((start, start), start));
-        assert_eq!(place(&mut decoder, &sealed(made_up)), ((start, start), start));
+        assert_eq!(
+            place(&mut decoder, &rotate(0, start)),
+            ((start, start), start)
+        );
+        assert_eq!(
+            place(&mut decoder, &sealed(made_up)),
+            ((start, start), start)
+        );
         // A real rotation ends the file, and leads to the next one's beginning.
         assert_eq!(
             place(&mut decoder, &rotate(0x2345_6789 + 47, 4)),
