@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use bintrail_engine::clock;
@@ -505,14 +506,24 @@ pub(crate) enum RowFormat {
 impl Cli {
     /// Reads the command line: a flag beats its environment variable, and that the line in `.bintrail.env`.
     pub(crate) fn read() -> Self {
-        let file = env_file::read().unwrap_or_else(|problem| {
+        let refuse = |problem: String| -> ! {
             eprintln!("bintrail: {problem}");
             std::process::exit(2)
-        });
+        };
+        let file = env_file::read().unwrap_or_else(|problem| refuse(problem));
         let command = with_defaults(Self::command(), &file);
         let cli = command
             .try_get_matches()
             .and_then(|matches| Self::from_arg_matches(&matches));
+        // Help is what tells the names.
+        if !cli.as_ref().is_err_and(|error| error.exit_code() == 0) {
+            if let Err(problem) = env_file::check(&file, &variables(&Self::command())) {
+                refuse(problem);
+            }
+            if let Some(concern) = env_file::concern(&file) {
+                eprintln!("bintrail: {concern}");
+            }
+        }
         cli.unwrap_or_else(|error| {
             let given = std::env::args_os().chain(std::env::vars_os().map(|(_, value)| value));
             let given: Vec<String> = given
@@ -549,6 +560,14 @@ fn without_secrets(message: &str, given: &[String]) -> Option<String> {
         }
     }
     (text != message).then_some(text)
+}
+
+/// The environment variables of all commands' flags.
+fn variables(command: &clap::Command) -> BTreeSet<String> {
+    let own = command.get_arguments().filter_map(clap::Arg::get_env);
+    let own = own.map(|name| name.to_string_lossy().into_owned());
+    own.chain(command.get_subcommands().flat_map(variables))
+        .collect()
 }
 
 /// `command` with the values of an env file as the defaults of its flags.
@@ -609,7 +628,9 @@ mod tests {
 
     #[test]
     fn an_env_file_gives_defaults_and_flags_beat_them() {
-        let file = "# a comment\nBINTRAIL_SOURCE_DSN='mysql://u:p@h/'\nexport BINTRAIL_BATCH_SIZE=7\nOTHER=1\n";
+        let file =
+            "# a comment\nBINTRAIL_SOURCE_DSN='mysql://u:p@h/'\nexport BINTRAIL_BATCH_SIZE=7\n";
+        env_file::check(file, &variables(&Cli::command())).unwrap();
         let parse = |args: &[&str]| {
             let matches = with_defaults(Cli::command(), file).try_get_matches_from(args)?;
             Cli::from_arg_matches(&matches)

@@ -78,7 +78,7 @@ pub enum Error {
         missing: String,
     },
     /// A start at a place that its binary logs do not have.
-    #[error("source {address}: {problem}; what is older it has purged")]
+    #[error("source {address}: {problem}")]
     NoSuchPlace {
         /// Host and port.
         address: String,
@@ -270,14 +270,19 @@ impl Error {
         )
     }
 
+    /// Is it a state of the index that stays until somebody mends it?
+    pub(crate) fn is_to_be_mended(&self) -> bool {
+        matches!(self, Self::Index(error) if error.may_pass() && !error.is_retriable())
+    }
+
     /// Did the source close the connection without a word?
     pub(crate) fn is_hang_up(&self) -> bool {
         matches!(self, Self::Source { error: source::Error::Lost(error), .. }
             if error.kind() == io::ErrorKind::UnexpectedEof)
     }
 
-    /// May it go away by itself, so that the stream goes on from its checkpoint?
-    pub(crate) fn is_retriable(&self) -> bool {
+    /// May it go away while a stream waits, so that it goes on from its checkpoint?
+    pub(crate) fn may_pass(&self) -> bool {
         use source::Error as E;
         match self {
             // What is wrong with a dump (1236) stays wrong; a server that shuts down comes back.
@@ -295,7 +300,7 @@ impl Error {
                     | E::NoAnswer { .. }
                     | E::Protocol(_)
             ),
-            Self::Index(error) => error.is_retriable(),
+            Self::Index(error) => error.may_pass(),
             Self::Behind { .. } => true,
             // What came over the wire is damaged; what the source sends next time may not be.
             Self::Binlog { .. } => true,

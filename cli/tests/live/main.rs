@@ -17,6 +17,7 @@ mod failover;
 mod faults;
 mod gaps;
 mod huge;
+mod index_trouble;
 mod link;
 mod other_servers;
 mod query;

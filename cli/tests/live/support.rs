@@ -367,6 +367,18 @@ impl Drop for Stream {
     }
 }
 
+/// Waits until there is something.
+pub(crate) fn until<T>(mut found: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "it never came");
+        sleep(Duration::from_millis(100));
+    }
+}
+
 /// Waits for a process, and ends it when that takes too long.
 pub(crate) fn wait(child: &mut Child) -> ExitStatus {
     let started = Instant::now();

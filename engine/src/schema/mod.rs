@@ -54,6 +54,8 @@ pub(crate) struct Names<'a> {
     reads_changes: bool,
     /// Definitions of the index that the source was asked about.
     checked: HashSet<u32>,
+    /// What is said of each table was said in sessions before.
+    pub(crate) quiet: bool,
 }
 
 /// Does a definition of the index hold?
@@ -81,6 +83,7 @@ impl Names<'static> {
             filter: Filter::default(),
             reads_changes: false,
             checked: HashSet::new(),
+            quiet: false,
         }
     }
 }
@@ -103,6 +106,7 @@ impl<'a> Names<'a> {
             // definition behind it.
             reads_changes: flavor == Flavor::MySql,
             checked: HashSet::new(),
+            quiet: false,
         })
     }
 
@@ -318,14 +322,16 @@ impl<'a> Names<'a> {
         why: &str,
         known: Option<(u32, TableVersion)>,
     ) -> Result<Named, Error> {
-        tracing::warn!(
-            schema = &*map.schema,
-            table = &*map.table,
-            file = place.0,
-            position = place.1,
-            "{why}: columns are named @1, @2, …; SET PERSIST binlog_row_metadata = FULL on the source has every event \
-             name its columns"
-        );
+        if !self.quiet {
+            tracing::warn!(
+                schema = &*map.schema,
+                table = &*map.table,
+                file = place.0,
+                position = place.1,
+                "{why}: columns are named @1, @2, …; SET PERSIST binlog_row_metadata = FULL on the source has every \
+                 event name its columns"
+            );
+        }
         self.keep(Table::from_event(Arc::new(map), place), known)
             .await
     }

@@ -138,7 +138,7 @@ impl Patience {
     /// Turns a failure of the index that has lasted too long into the end of the stream.
     pub(super) fn judge(&self, error: Error) -> Error {
         match &error {
-            Error::Index(cause) if cause.is_retriable() => {
+            Error::Index(cause) if cause.may_pass() => {
                 self.since().get_or_insert_with(Instant::now);
                 match self.deadline() {
                     Some(deadline) if deadline <= Instant::now() => self.over(&cause.to_string()),

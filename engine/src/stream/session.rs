@@ -84,7 +84,8 @@ impl<'a> Session<'a> {
         server.check()?;
         let first = !std::mem::replace(&mut link.introduced, true);
         if first {
-            doctor::warn_before_stream(&mut server, &link.options.filter).await;
+            let options = link.options;
+            doctor::warn_before_stream(&mut server, &options.filter, &options.index).await;
         }
         let server_id = server_id(link, &server)?;
         if link.hung_up && server.serves_another(server_id).await? {
@@ -120,7 +121,12 @@ impl<'a> Session<'a> {
         let checkpoint = from.checkpoint;
         let flavor = server.flavor();
         let start = Start::of(&checkpoint, flavor)?;
-        tracing::info!(from = %start, source = server::address(host), server_id, "streaming");
+        let address = server::address(host);
+        if link.quiet {
+            tracing::debug!(from = %start, source = address, server_id, "streaming");
+        } else {
+            tracing::info!(from = %start, source = address, server_id, "streaming");
+        }
         let (asked, passed) = far::ask_for(&start);
         let (mut events, checksum) = server::dump(host, server_id, &asked, flavor).await?;
         // The server refuses a start it cannot serve in its first answer.
@@ -133,7 +139,7 @@ impl<'a> Session<'a> {
         let filter = options.filter.clone().without_schema(own_schema);
         let ahead = format!("{}, ahead", place_of(&options.index));
         let ahead = derived_server_id(&options.source, &ahead);
-        let names = Names::with_index(
+        let mut names = Names::with_index(
             index,
             source_id,
             &place,
@@ -142,6 +148,7 @@ impl<'a> Session<'a> {
             (ahead, flavor),
         )
         .await?;
+        names.quiet = link.quiet;
         let earlier = state.gap_lost.as_ref();
         if let Some(lost) = from.lost {
             let detail = with_earlier(earlier, &lost.detail);
@@ -445,7 +452,7 @@ async fn start_from(
     let Some(kept) = kept else {
         let start = server.start(options.start.as_ref()).await?;
         let doubtful = match &options.start {
-            Some(Start::Position(file, position)) => !is_place(server, file, *position).await?,
+            Some(Start::Position(file, position)) => !server.has_place(file, *position).await?,
             _ => false,
         };
         let first = first_checkpoint(start, server_id, state.next_change_id);
@@ -497,38 +504,6 @@ async fn start_from(
         doubtful: false,
         forgotten: None,
         lost,
-    })
-}
-
-/// Is it known without any event that one begins, or will begin, there? In the middle of a file only the next event
-/// tells, and the server sends it at once.
-///
-/// # Errors
-/// When the source has no such place.
-async fn is_place(server: &mut Server, file: &str, position: u64) -> Result<bool, Error> {
-    let Some(logs) = server.binary_logs().await? else {
-        return Ok(false);
-    };
-    let problem = match (logs.iter().find(|log| log.name == file), &logs[..]) {
-        (Some(log), _) if position <= log.size => {
-            return Ok(position == 4 || position == log.size);
-        }
-        (Some(log), _) => format!(
-            "its {file} ends at {}, before position {position}",
-            log.size
-        ),
-        (None, [first, .., last]) => {
-            format!(
-                "it has no {file}: its binary logs are {} to {}",
-                first.name, last.name
-            )
-        }
-        (None, [only]) => format!("it has no {file}: its only binary log is {}", only.name),
-        (None, []) => format!("it has no {file}, and no other binary log"),
-    };
-    Err(Error::NoSuchPlace {
-        address: server::address(server.options()),
-        problem,
     })
 }
 

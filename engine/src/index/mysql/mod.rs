@@ -98,7 +98,7 @@ impl MySqlIndex {
         result: Result<T, Fault>,
     ) -> Result<T> {
         let result = result.map_err(|fault| fault.at(&self.place, true));
-        if !matches!(&result, Err(error) if error.kind() == ErrorKind::Lost) {
+        if !matches!(&result, Err(error) if needs_another(error.kind())) {
             state.session = Some(session);
         }
         result
@@ -208,6 +208,15 @@ impl MySqlIndex {
                 .map_err(|fault| fault.at(&self.place, true)),
         }
     }
+}
+
+/// Does it take another connection to get over this? A session keeps the privileges that it began with, and the
+/// name of a server that can only be read may lead to another by now.
+const fn needs_another(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Lost | ErrorKind::AccessDenied | ErrorKind::ReadOnly
+    )
 }
 
 async fn timed<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
