@@ -474,7 +474,7 @@ fn hash(plan: &Plan, values: &[Option<&str>], key: bool) -> u128 {
     let mut hash = Sha256::new();
     hash.update(&plan.name);
     for (column, value) in plan.columns.iter().zip(values) {
-        if column.generated && !column.key || key && !column.key {
+        if !column.key && (key || column.generated) {
             continue;
         }
         if let Some(value) = value {

@@ -21,6 +21,7 @@ mod target;
 mod twofold;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 use std::io::Write;
 
@@ -131,10 +132,9 @@ pub async fn check(
         }
         for change in &page {
             text.clear();
-            if !sql.plans.contains_key(&change.table_id) {
+            if let Entry::Vacant(place) = sql.plans.entry(change.table_id) {
                 let fit = fit(answer, change, target.as_deref_mut()).await?;
-                sql.plans
-                    .insert(change.table_id, Plan::of(&change.table, &fit));
+                place.insert(Plan::of(&change.table, &fit));
             }
             match sql.write(&mut text, change) {
                 // A packet has some bytes of its own.
