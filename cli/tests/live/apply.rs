@@ -403,7 +403,7 @@ fn applied_it_undoes_on_mariadb() {
         "GRANT ALL ON d.* TO mender",
         "CREATE DATABASE d",
         "CREATE TABLE d.t (id INT PRIMARY KEY, u UUID, d DOUBLE, t TEXT)",
-        "INSERT INTO d.t VALUES (1, '01234567-89ab-cdef-0123-456789abcdef', -0e0, 'a')",
+        "INSERT INTO d.t VALUES (1, '01234567-89ab-4def-8123-456789abcdef', -1.5e-300, 'a')",
         "DELETE FROM d.t",
     ] {
         client.run(sql).unwrap();
@@ -425,7 +425,7 @@ fn applied_it_undoes_on_mariadb() {
         client
             .strings("SELECT CONCAT_WS(' ', id, u, d, t) FROM d.t")
             .unwrap(),
-        [["1 01234567-89ab-cdef-0123-456789abcdef -0 a"]]
+        [["1 01234567-89ab-4def-8123-456789abcdef -1.5e-300 a"]]
     );
     stream.terminate();
 }
