@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Stream(StreamArgs),
     /// Print the row changes that fit a question
     Query(QueryArgs),
-    /// Write the SQL that undoes row changes
+    /// Write the SQL that undoes row changes, or run it
     Recover(RecoverArgs),
     /// Show every source's stream: where it is, how far behind, what it covers
     Status(StatusArgs),
@@ -418,7 +418,7 @@ pub(crate) struct RecoverArgs {
     /// Do the row changes again, in place of undoing them
     #[arg(long, env = "BINTRAIL_REDO")]
     pub(crate) redo: bool,
-    /// What the SQL does about a row that is not as it should be
+    /// What to do about a row that is not as it should be
     #[arg(
         long,
         env = "BINTRAIL_ON_CONFLICT",
@@ -432,12 +432,51 @@ pub(crate) struct RecoverArgs {
     /// Do not let the server check foreign keys
     #[arg(long, env = "BINTRAIL_NO_FOREIGN_KEY_CHECKS")]
     pub(crate) no_foreign_key_checks: bool,
-    /// File to write to [default: standard output]
-    #[arg(long, env = "BINTRAIL_OUTPUT", value_name = "FILE")]
+    /// File to write to, which must not be there yet [default: standard output]
+    #[arg(
+        long,
+        env = "BINTRAIL_OUTPUT",
+        value_name = "FILE",
+        conflicts_with_all = ["apply", "dry_run"]
+    )]
     pub(crate) output: Option<PathBuf>,
-    /// Tell what would be undone, in place of writing SQL
-    #[arg(long, env = "BINTRAIL_DRY_RUN")]
+    /// Tell what would be undone, in place of writing SQL; with --target-dsn also which rows are not as they should be
+    #[arg(long, env = "BINTRAIL_DRY_RUN", conflicts_with = "apply")]
     pub(crate) dry_run: bool,
+    /// Run the statements on the target, in place of writing them
+    #[arg(long, env = "BINTRAIL_APPLY", requires = "target_dsn")]
+    pub(crate) apply: bool,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+}
+
+/// The server that `recover` changes, or looks at.
+#[derive(Debug, Args)]
+pub(crate) struct TargetArgs {
+    /// Server to change: user:password@tcp(host:3306)/ or mysql://user:password@host:3306/. Without --apply it is
+    /// asked what its tables are by now
+    #[arg(
+        long,
+        env = "BINTRAIL_TARGET_DSN",
+        value_name = "DSN",
+        hide_env_values = true
+    )]
+    pub(crate) target_dsn: Option<String>,
+    /// File whose first line is the target's password; beats the one in the DSN
+    #[arg(long, env = "BINTRAIL_TARGET_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) target_password_file: Option<PathBuf>,
+    /// TLS to the target, as --ssl-mode has it for a source
+    #[arg(long, env = "BINTRAIL_TARGET_SSL_MODE", value_name = "MODE", value_parser = ssl_mode)]
+    pub(crate) target_ssl_mode: Option<SslMode>,
+    /// PEM file of the authorities to believe of the target [default: the system's]
+    #[arg(long, env = "BINTRAIL_TARGET_SSL_CA", value_name = "FILE")]
+    pub(crate) target_ssl_ca: Option<PathBuf>,
+    /// PEM file with a client certificate for the target; needs --target-ssl-key
+    #[arg(long, env = "BINTRAIL_TARGET_SSL_CERT", value_name = "FILE")]
+    pub(crate) target_ssl_cert: Option<PathBuf>,
+    /// PEM file with that client certificate's private key
+    #[arg(long, env = "BINTRAIL_TARGET_SSL_KEY", value_name = "FILE")]
+    pub(crate) target_ssl_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -26,6 +26,7 @@ use tokio::sync::watch;
 
 use crate::args::{
     Command, DecodeArgs, IndexArgs, RowFormat, ServerArgs, SourceArgs, StreamArgs, TailArgs,
+    TargetArgs,
 };
 use crate::stop;
 
@@ -157,6 +158,37 @@ fn connect_options(args: &ServerArgs) -> Result<ConnectOptions, Error> {
     let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
     options.tls = dsn.tls;
     Ok(options)
+}
+
+/// To the server that `recover` changes; `None` where none is named.
+fn target_options(args: &TargetArgs) -> Result<Option<ConnectOptions>, Error> {
+    let Some(text) = &args.target_dsn else {
+        return Ok(None);
+    };
+    let mut dsn = MySqlDsn::parse(text).map_err(|error| Error::Dsn {
+        what: "--target-dsn",
+        error,
+    })?;
+    if !dsn.more_hosts.is_empty() {
+        return Err(Error::Usage(
+            "--target-dsn: the target is on one host".to_owned(),
+        ));
+    }
+    let flags = TlsOptions {
+        mode: args.target_ssl_mode,
+        ca: args.target_ssl_ca.clone(),
+        cert: args.target_ssl_cert.clone(),
+        key: args.target_ssl_key.clone(),
+    };
+    complete(
+        &mut dsn,
+        flags,
+        "target-",
+        args.target_password_file.as_deref(),
+    )?;
+    let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
+    options.tls = dsn.tls;
+    Ok(Some(options))
 }
 
 /// Puts what the flags say over what the DSN says.

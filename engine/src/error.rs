@@ -150,6 +150,24 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// The server that `recover` changes refused, broke off or cannot be reached.
+    #[error("target {address}: {error}{}{}", target_remedy(error), semicolon(done))]
+    Target {
+        /// Host and port.
+        address: String,
+        /// What happened.
+        error: source::Error,
+        /// What was changed before; empty where nothing was begun.
+        done: String,
+    },
+    /// Rows of the target are not as they should be, and so nothing more was done.
+    #[error("conflict: {0}")]
+    Conflicts(String),
+    /// Rows of the target were not as they should be, and were left alone; all else was done.
+    #[error(
+        "{0} left alone, as their rows are not as they should be; all else is done (--on-conflict skip)"
+    )]
+    LeftAlone(String),
     /// What is asked for cannot be done exactly.
     #[error("refused: {0}")]
     Refused(String),
@@ -205,6 +223,37 @@ pub(crate) fn remedy(error: &source::Error) -> &'static str {
     }
 }
 
+/// What to do about a failure of the link to `recover`'s target.
+fn target_remedy(error: &source::Error) -> &'static str {
+    use source::Error as E;
+    match error {
+        E::UnknownHost { .. } => "; check the host in --target-dsn",
+        E::Unreachable { .. } => {
+            "; check that the server runs and that host and port in --target-dsn are right"
+        }
+        E::AccessDenied(_) => {
+            "; check user and password in --target-dsn, and the user's privileges"
+        }
+        E::PasswordInClear(_) => "; set --target-ssl-mode to required or, better, verify-identity",
+        E::TlsNotOffered => "; give the server a certificate, or set --target-ssl-mode=preferred",
+        E::TlsDemanded(_) => "; set --target-ssl-mode=required, or one that verifies",
+        E::PrivilegeMissing(_) => {
+            "; GRANT SELECT, INSERT, UPDATE, DELETE on the tables to the user in --target-dsn"
+        }
+        // ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK
+        E::Server(error) if matches!(error.code, 1205 | 1213) => "; run it again",
+        _ => "",
+    }
+}
+
+fn semicolon(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("; {text}")
+    }
+}
+
 impl Error {
     /// The exit code of a command that stops with this error. `docs/exit-codes.md` lists them.
     #[must_use]
@@ -252,6 +301,22 @@ impl Error {
             Self::File { .. } => 31,
             Self::Output(_) => 32,
             Self::Refused(_) => 41,
+            Self::Conflicts(_) => 42,
+            Self::LeftAlone(_) => 43,
+            Self::Target { error, .. } => match error {
+                E::UnknownHost { .. } | E::Unreachable { .. } | E::HandshakeTimeout { .. } => 50,
+                E::AccessDenied(_)
+                | E::PasswordExpired(_)
+                | E::AccountLocked(_)
+                | E::PasswordInClear(_)
+                | E::MultiFactor
+                | E::UnsupportedAuthPlugin(_)
+                | E::RsaKey(_) => 51,
+                E::TlsNotOffered | E::TlsDemanded(_) | E::TlsSetup(_) | E::TlsFailed(_) => 52,
+                E::PrivilegeMissing(_) => 53,
+                E::Lost(_) | E::Silent { .. } => 54,
+                _ => 55,
+            },
         }
     }
 

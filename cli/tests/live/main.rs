@@ -10,6 +10,7 @@
     reason = "test code"
 )]
 
+mod apply;
 mod bad_input;
 mod compressed;
 mod doctor;
