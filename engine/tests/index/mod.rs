@@ -108,6 +108,7 @@ impl Builder {
             pk_values: self.text(key),
             row_before: self.text(before),
             row_after: self.text(after),
+            new_key: None,
         };
         self.next += 1;
         self.batch.rows.push(row);
