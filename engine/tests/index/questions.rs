@@ -117,6 +117,7 @@ async fn fill(index: &Index, rng: &mut Rng) -> Vec<Row> {
                     let mut again = batch.rows[0].clone();
                     again.change_id = rows[0].id;
                     again.transaction_id = rows[0].id;
+                    again.committed_at = rows[0].at;
                     batch.rows.insert(0, again);
                     index.write(one, Arc::new(batch)).await.unwrap_err();
                 } else {
