@@ -186,6 +186,48 @@ impl ImageWriter {
         !table.key.is_empty()
     }
 
+    /// Appends the key that an update gave the row, as [`write_key`](Self::write_key) does. Returns `false`, and
+    /// appends nothing, when it is the one that the row had. A key column that the after image lacks did not change.
+    pub fn write_new_key(
+        &mut self,
+        out: &mut Vec<u8>,
+        table: &Table,
+        before: Image<'_>,
+        after: Image<'_>,
+    ) -> bool {
+        let has_changed = |&number: &u16| {
+            let number = usize::from(number);
+            matches!(
+                (before.field(number), after.field(number)),
+                (Field::Bytes(before), Field::Bytes(after)) if before != after
+            )
+        };
+        if !table.key.iter().any(has_changed) {
+            return false;
+        }
+        let start = out.len();
+        for (place, &number) in table.key.iter().enumerate() {
+            let number = usize::from(number);
+            let field = match after.field(number) {
+                Field::Bytes(bytes) => Field::Bytes(bytes),
+                _ => before.field(number),
+            };
+            let (Some(column), Some(text), Field::Bytes(bytes)) = (
+                table.map.columns.get(number),
+                table.texts.get(number),
+                field,
+            ) else {
+                out.truncate(start);
+                return false;
+            };
+            if place > 0 {
+                out.push(b'|');
+            }
+            self.write_key_value(out, column, text, bytes);
+        }
+        true
+    }
+
     fn write_key_value(
         &mut self,
         out: &mut Vec<u8>,

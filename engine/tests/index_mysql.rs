@@ -194,6 +194,11 @@ async fn answers() {
 }
 
 #[tokio::test]
+async fn answers_far_apart() {
+    MySql::test(async |mysql| index::answers_far_apart(mysql).await).await;
+}
+
+#[tokio::test]
 async fn moves() {
     MySql::test(async |mysql| index::moves(mysql).await).await;
 }

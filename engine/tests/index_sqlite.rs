@@ -86,6 +86,11 @@ async fn answers() {
 }
 
 #[tokio::test]
+async fn answers_far_apart() {
+    index::answers_far_apart(&Sqlite::new()).await;
+}
+
+#[tokio::test]
 async fn moves() {
     index::moves(&Sqlite::new()).await;
 }

@@ -1,5 +1,7 @@
 //! What every index backend must do, told once. Looked at from outside, by plain SQL.
 
+mod questions;
+
 use std::sync::Arc;
 
 use bintrail_engine::dsn::IndexDsn;
@@ -10,6 +12,8 @@ use bintrail_engine::index::record::{
 use bintrail_engine::index::{ErrorKind, Index};
 use bintrail_engine::query::Question;
 use sha2::{Digest, Sha256};
+
+pub(crate) use questions::answers_far_apart;
 
 /// 2026-11-22 08:30:00.123456 UTC.
 pub(crate) const T0: i64 = 1_795_336_200_123_456;
@@ -62,6 +66,8 @@ pub(crate) fn table(name: &str, columns: &[&str]) -> TableVersion {
 /// Builds batches as the pipeline does.
 pub(crate) struct Builder {
     next: u64,
+    /// When what comes next is committed.
+    at: i64,
     batch: Batch,
     open: Option<(u64, u64)>,
 }
@@ -70,6 +76,7 @@ impl Builder {
     pub(crate) fn new(next: u64) -> Self {
         Self {
             next,
+            at: T0,
             batch: Batch::default(),
             open: None,
         }
@@ -93,7 +100,7 @@ impl Builder {
         *rows += 1;
         let row = RowChange {
             change_id: self.next,
-            committed_at: T0,
+            committed_at: self.at,
             table_id,
             transaction_id,
             event_type: match (before, after) {
@@ -108,6 +115,7 @@ impl Builder {
             pk_values: self.text(key),
             row_before: self.text(before),
             row_after: self.text(after),
+            new_key: None,
         };
         self.next += 1;
         self.batch.rows.push(row);
@@ -141,7 +149,7 @@ impl Builder {
             binlog_file: "mysql-bin.000001".into(),
             start_position: transaction_id * 1000,
             end_position: transaction_id * 1000 + 500,
-            committed_at: T0,
+            committed_at: self.at,
             connection_id: Some(u32::MAX),
             row_count,
             xa: xa.map(|(xid, state)| (xid.into(), state)),

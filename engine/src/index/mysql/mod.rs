@@ -3,6 +3,7 @@
 //! Because lock and writes share the connection, a writer that lost its lock cannot write any
 //! more. A broken connection is made anew by the next call; the sources must then be attached again.
 
+mod beside;
 mod connect;
 pub(crate) mod facts;
 mod fault;

@@ -13,6 +13,7 @@ use super::super::convert::{
     self, flavor_name, known_by_name, parse_flavor, parse_known_by, parse_mode, signed, unsigned,
 };
 use super::super::error::{ErrorKind, IndexError};
+use super::super::places::Places;
 use super::super::record::{
     Attached, Batch, Checkpoint, KnownBy, Micros, Place, Source, SourceServer, SourceStatus,
     StreamState, TableVersion, ValidTable, change_ids_of,
@@ -46,6 +47,7 @@ pub(super) struct Store {
     locks: HashMap<u32, File>,
     /// The sources whose rows are what the checkpoint says.
     attached: HashSet<u32>,
+    places: Places,
 }
 
 impl Store {
@@ -68,6 +70,7 @@ impl Store {
             path: path.to_owned(),
             locks: HashMap::new(),
             attached: HashSet::new(),
+            places: Places::default(),
         };
         store.refuse_newer()?;
         if create {
@@ -144,6 +147,7 @@ impl Store {
             .query_row([source_id], |row| Ok(read_state(row, 0)))??;
         self.served(source_id, source, state.next_change_id)?;
         self.discard(source_id, state.next_change_id)?;
+        self.places.forget();
         self.attached.insert(source_id);
         Ok(Attached {
             source_id,
@@ -256,6 +260,8 @@ impl Store {
         let to = signed(change_ids_of(source_id).end - 1)?;
         for sql in [
             "DELETE FROM row_changes WHERE change_id IN (SELECT change_id FROM row_changes
+             WHERE change_id BETWEEN ?1 AND ?2 ORDER BY change_id LIMIT ?3)",
+            "DELETE FROM key_changes WHERE change_id IN (SELECT change_id FROM key_changes
              WHERE change_id BETWEEN ?1 AND ?2 ORDER BY change_id LIMIT ?3)",
             "DELETE FROM transactions WHERE transaction_id IN (SELECT transaction_id
              FROM transactions WHERE transaction_id BETWEEN ?1 AND ?2
@@ -395,7 +401,8 @@ impl Store {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        write::batch(&transaction, source_id, batch)?;
+        let places = self.places.new_in(batch);
+        write::batch(&transaction, source_id, batch, &places)?;
         transaction.commit()?;
         self.attached.insert(source_id);
         Ok(())
