@@ -132,9 +132,11 @@ pub(super) async fn keep_streaming(
         };
         let mut began = None;
         let Err(error) = link.session(&host, stop, &mut began).await else {
+            options.vitals.stopped();
             return Ok(());
         };
         let error = link.patience.judge(error);
+        options.vitals.broke_off(&error);
         if let Some(began) = began {
             streamed = true;
             round = Round::default();

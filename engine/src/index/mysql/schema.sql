@@ -28,7 +28,9 @@ CREATE TABLE IF NOT EXISTS stream_state (
   last_error LONGTEXT,
   gap_lost_at DATETIME(6),
   gap_lost_detail LONGTEXT,
-  capture_skips LONGTEXT NOT NULL
+  capture_skips LONGTEXT NOT NULL,
+  streaming_since DATETIME(6),
+  checkpoint_seconds INT UNSIGNED
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INT UNSIGNED NOT NULL,

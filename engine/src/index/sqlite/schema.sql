@@ -28,7 +28,9 @@ CREATE TABLE IF NOT EXISTS stream_state (
   last_error TEXT,
   gap_lost_at INTEGER,
   gap_lost_detail TEXT,
-  capture_skips TEXT NOT NULL DEFAULT '{}'
+  capture_skips TEXT NOT NULL DEFAULT '{}',
+  streaming_since INTEGER,
+  checkpoint_seconds INTEGER
 );
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INTEGER NOT NULL,
