@@ -18,6 +18,7 @@ mod faults;
 mod gaps;
 mod huge;
 mod link;
+mod operation;
 mod other_servers;
 mod query;
 mod recover;
