@@ -80,17 +80,23 @@ async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(),
     if let Some(listener) = listener {
         helpers.spawn(listener.serve(Arc::clone(&options.vitals)));
     }
+    let mut manager = None;
     match Manager::of_environment() {
-        Ok(Some(manager)) => {
-            helpers.spawn(manager.keep_informed(Arc::clone(&options.vitals), stop.clone()));
+        Ok(Some(found)) => {
+            let found = Arc::clone(manager.insert(Arc::new(found)));
+            helpers.spawn(found.keep_informed(Arc::clone(&options.vitals), stop.clone()));
         }
         Ok(None) => {}
         Err(error) => {
             tracing::warn!(%error, "the service manager named in NOTIFY_SOCKET cannot be told of anything")
         }
     }
-    // They end with it.
-    stream(&options, stop).await
+    let streamed = stream(&options, stop).await;
+    // It may have stopped sooner than a helper could say so. They end with it.
+    if let Some(manager) = manager {
+        manager.stopping();
+    }
+    streamed
 }
 
 async fn init(args: &IndexArgs) -> Result<(), Error> {

@@ -183,7 +183,7 @@ pub(super) async fn keep_streaming(
         }
         let wait = backoff.wait();
         if let Some(times) = times {
-            let wait_seconds = wait.as_secs_f32();
+            let wait_seconds = (wait.as_secs_f64() * 10.0).round() / 10.0;
             tracing::warn!(
                 %error, times, wait_seconds,
                 "the stream broke off; it goes on from its checkpoint"

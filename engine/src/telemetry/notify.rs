@@ -56,9 +56,18 @@ impl Manager {
         let _ = self.socket.send_to_addr(state.as_bytes(), &self.address);
     }
 
+    /// Tells it that the stream ends. Again is no harm.
+    pub fn stopping(&self) {
+        self.send("STOPPING=1\nSTATUS=stopping: what is under way is finished first");
+    }
+
     /// Tells of the stream until it has been told to stop. The watchdog hears only of a stream that gets something
     /// done: of one that hangs, nothing.
-    pub async fn keep_informed(self, vitals: Arc<Vitals>, mut stop: watch::Receiver<bool>) {
+    pub async fn keep_informed(
+        self: Arc<Self>,
+        vitals: Arc<Vitals>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let mut ready = false;
         let mut told = None;
         let mut since_told = Duration::MAX;
@@ -68,7 +77,7 @@ impl Manager {
         loop {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => {
-                    self.send("STOPPING=1\nSTATUS=stopping: what is under way is finished first");
+                    self.stopping();
                     return;
                 }
                 _ = look.tick() => {}
