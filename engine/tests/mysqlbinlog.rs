@@ -156,11 +156,28 @@ fn mariadb() {
         "mariadb/types",
         "mariadb/full-metadata",
         "mariadb/compressed",
+        "mariadb/old-temporal",
         "mariadb11/positions",
     ] {
-        let (actual, expected) = (render(case, |_| true), data(case, "expected"));
+        let (actual, mut expected) = (render(case, |_| true), data(case, "expected"));
+        if case == "mariadb/old-temporal" {
+            // MySQL's program has no quotes around a DATETIME of before 5.6, MariaDB's has.
+            expected = without_quotes_of_datetime(&expected);
+        }
         assert_same_lines(&without_texts(&actual), &without_texts(&expected));
     }
+}
+
+fn without_quotes_of_datetime(lines: &[u8]) -> Vec<u8> {
+    let text = str::from_utf8(lines).unwrap();
+    let line = |line: &str| match line.contains("/* DATETIME meta=0 ") {
+        true => line.replace('\'', ""),
+        false => line.to_owned(),
+    };
+    text.split_inclusive('\n')
+        .map(line)
+        .collect::<String>()
+        .into_bytes()
 }
 
 /// MariaDB's program escapes other bytes of a string than MySQL's, whose form is printed: what is in the

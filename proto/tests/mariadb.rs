@@ -53,10 +53,12 @@ fn read(case: &str, mut decoder: Decoder, mut take: impl FnMut(&Event<'_>)) {
     }
 }
 
-const CASES: [&str; 4] = [
+const CASES: [&str; 6] = [
     "mariadb/types",
     "mariadb/full-metadata",
     "mariadb/compressed",
+    "mariadb/old-temporal",
+    "mariadb/old-fractions",
     "mariadb11/positions",
 ];
 
@@ -233,6 +235,30 @@ fn values_that_only_mariadb_has() {
     });
     let shown: String = shown.iter().map(|cells| cells.join("\t") + "\n").collect();
     assert_eq!(shown, selected);
+}
+
+/// The events do not tell how wide these are, and some of their bytes could be read as rows.
+#[test]
+fn fractions_of_before_10_1_give_no_row() {
+    let mut tables = HashMap::new();
+    let mut buf = RowBuf::default();
+    let mut refused = 0;
+    read(
+        "mariadb/old-fractions",
+        Decoder::for_file(),
+        |event| match &event.data {
+            EventData::TableMap(map) => {
+                tables.insert(map.table_id, map.compile().unwrap());
+            }
+            EventData::Rows(rows) => {
+                let error = rows.rows(&tables[&rows.table_id], &mut buf).unwrap_err();
+                assert!(error.to_string().contains("before 10.1"), "{error}");
+                refused += 1;
+            }
+            _ => {}
+        },
+    );
+    assert_eq!(refused, 6);
 }
 
 #[test]

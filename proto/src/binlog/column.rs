@@ -173,6 +173,12 @@ mod code {
 }
 
 impl ColumnType {
+    /// Is it a temporal type of before MySQL 5.6? MariaDB 5.3 to 10.0 gave those a fraction under the same codes
+    /// and without metadata: there it may be wider than [`Self::width`] says (`Field_time_hires` and its like).
+    pub(crate) const fn is_old_temporal(self) -> bool {
+        matches!(self, Self::TimeOld | Self::DateTimeOld | Self::TimestampOld)
+    }
+
     /// Reads the metadata of a column of type `type_code` from TABLE_MAP's metadata block.
     ///
     /// # Errors

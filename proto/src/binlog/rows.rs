@@ -2,6 +2,8 @@
 
 mod partial;
 
+use std::cell::Cell;
+
 pub use partial::DocumentChange;
 
 use crate::error::{Error, Fault, Kind, Parsed, read, read_prefix};
@@ -195,12 +197,16 @@ impl<'a> RowsEvent<'a> {
     /// has grown to the table's column count.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] when `table` has another number of columns than the event.
+    /// [`Kind::Invalid`] when `table` has another number of columns than the event; for MariaDB's temporal types of
+    /// before 10.1, when the rows do not add up.
     pub fn rows<'b>(&self, table: &'b TableMap, buf: &'b mut RowBuf) -> Result<Rows<'b>, Error>
     where
         'a: 'b,
     {
         self.check(table)?;
+        if table.widths_uncertain {
+            self.add_up(table)?;
+        }
         buf.before.resize(self.columns, Span::ABSENT);
         buf.after.resize(self.columns, Span::ABSENT);
         Ok(Rows {
@@ -224,6 +230,45 @@ impl<'a> RowsEvent<'a> {
             count = count.saturating_add(1);
         }
         Ok(count)
+    }
+
+    /// Are the rows as wide as the columns without fractions make them? Then each ends where the next one begins, the
+    /// old temporal values are such, and no column is NULL that may not be.
+    fn add_up(&self, table: &TableMap) -> Result<(), Error> {
+        let sound = Cell::new(true);
+        let image = || {
+            let mut columns = table.columns.iter();
+            let sound = &sound;
+            move |span: Span| {
+                let Some(column) = columns.next() else { return };
+                let holds = match span {
+                    Span::ABSENT => true,
+                    Span::NULL => column.nullable,
+                    Span { start, .. } if column.column_type.is_old_temporal() => self
+                        .rows
+                        .get(start as usize..span.end() as usize)
+                        .is_some_and(|bytes| Value::decode(column, bytes).is_ok()),
+                    _ => true,
+                };
+                sound.set(sound.get() && holds);
+            }
+        };
+        let mut at = 0;
+        while at < self.end && sound.get() {
+            match self.carve_row(table, at, image(), image()) {
+                Ok((end, _)) => at = end,
+                Err(_) => sound.set(false),
+            }
+        }
+        if sound.get() {
+            return Ok(());
+        }
+        Err(self.fault(
+            at,
+            Kind::Unsupported(
+                "a fraction in the temporal format of MariaDB before 10.1: ALTER TABLE ... FORCE gives the table today's",
+            ),
+        ))
     }
 
     fn check(&self, table: &TableMap) -> Result<(), Error> {

@@ -42,6 +42,8 @@ pub struct TableMap {
     pub(super) widths: Box<[Width]>,
     /// The numbers of the columns of the type JSON, from 0.
     pub(super) json_columns: Box<[u16]>,
+    /// It has columns of which only the rows show whether `widths` are theirs.
+    pub(super) widths_uncertain: bool,
 }
 
 /// A column of a [`TableMap`]. What the event does not say is `None`.
@@ -166,6 +168,10 @@ impl TableMap {
             .filter(|(_, column)| column.type_code == JSON)
             .map(|(number, _)| number)
             .collect();
+        let widths_uncertain = flavor == Flavor::MariaDb
+            && columns
+                .iter()
+                .any(|column| column.column_type.is_old_temporal());
         Ok((
             input,
             Self {
@@ -176,6 +182,7 @@ impl TableMap {
                 primary_key: primary_key.map(Vec::into_boxed_slice),
                 widths,
                 json_columns,
+                widths_uncertain,
             },
         ))
     }

@@ -1,0 +1,16 @@
+-- MariaDB's temporal types with fractions of before 10.1: each event's rows are wider than its TABLE_MAP_EVENT tells.
+SET time_zone = '+00:00';
+CREATE DATABASE old;
+USE old;
+
+CREATE TABLE many (id INT PRIMARY KEY, t3 TIME(3), t6 TIME(6), dt2 DATETIME(2), ts6 TIMESTAMP(6) NULL);
+INSERT INTO many VALUES
+  (1, '-00:00:01.5', '12:34:56.789012', '2024-01-02 03:04:05.67', '2024-01-02 03:04:05.678901'),
+  (2, NULL, NULL, NULL, NULL);
+CREATE TABLE one (id INT PRIMARY KEY, t TIME(1));
+INSERT INTO one VALUES (1, '12:34:56.7');
+INSERT INTO one VALUES (2, '00:00:00.0'), (3, '-12:34:56.7');
+UPDATE one SET t = '00:00:01.1';
+DELETE FROM one;
+CREATE TABLE times (id INT PRIMARY KEY, dt DATETIME(1), ts TIMESTAMP(2) NULL);
+INSERT INTO times VALUES (1, '2024-01-02 03:04:05.6', NULL), (2, NULL, '2024-01-02 03:04:05.67');
