@@ -18,6 +18,17 @@ pub(crate) fn at_reading(lag: Option<f64>, age: f64, grace: u32) -> Option<f64> 
     }
 }
 
+/// A length of time as people read it.
+#[must_use]
+pub fn length(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 120.0 => format!("{seconds:.1} s"),
+        seconds if seconds < 7_200.0 => format!("{:.0} min", seconds / 60.0),
+        seconds if seconds < 172_800.0 => format!("{:.1} h", seconds / 3_600.0),
+        seconds => format!("{:.1} days", seconds / 86_400.0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,6 +19,7 @@ use crate::index::record::{Flavor, Micros, Mode, Skip, SourceStatus};
 use crate::index::{Index, Result, Writer};
 
 pub use facts::{BinlogFile, Files, Partition, Schema};
+pub use lag::length;
 pub(crate) use lag::{STALL_GRACE, at_reading};
 pub use verdict::{Finding, Verdict};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Coverage, Limits, SkipFacts, StreamReport, StreamState};
+use super::{Coverage, Limits, SkipFacts, StreamReport, StreamState, length};
 use crate::index::record::Micros;
 
 /// Skips and errors older than this are told of, and are no reason to act any more.
@@ -137,7 +137,7 @@ fn of_stream(stream: &StreamReport, limits: Limits) -> Option<Finding> {
     let age = stream.checkpoint_age_seconds;
     let long = age.map_or_else(
         || "before its first checkpoint".to_owned(),
-        |age| format!("for {age:.0} s"),
+        |age| format!("for {}", length(age)),
     );
     match stream.state {
         StreamState::Stopped => {
@@ -175,7 +175,7 @@ fn of_stream(stream: &StreamReport, limits: Limits) -> Option<Finding> {
             let lag = stream.lag_seconds.filter(|lag| *lag > limits.lag_seconds)?;
             Some(Finding::new(
                 Verdict::Behind,
-                format!("the index is {lag:.0} s behind the source"),
+                format!("the index is {} behind the source", length(lag)),
                 "it catches up when the index takes more than the source commits: watch the lag with `bintrail status \
                  --watch`, and look at the load of the index when it does not fall",
             ))

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bintrail_engine::clock::{rfc3339, seconds_between};
 use bintrail_engine::index::record::{Flavor, Micros, Mode};
 use bintrail_engine::status::{
-    Coverage, Disk, Finding, Partition, Report, SourceReport, StreamReport, StreamState,
+    Coverage, Disk, Finding, Partition, Report, SourceReport, StreamReport, StreamState, length,
 };
 
 /// Partitions and files that are shown; JSON has all of them.
@@ -260,16 +260,6 @@ fn partitions(partitions: &[Partition], lines: &mut Lines) {
                 size(partition.bytes)
             ),
         );
-    }
-}
-
-/// A length of time as people read it.
-fn length(seconds: f64) -> String {
-    match seconds {
-        seconds if seconds < 120.0 => format!("{seconds:.1} s"),
-        seconds if seconds < 7_200.0 => format!("{:.0} min", seconds / 60.0),
-        seconds if seconds < 172_800.0 => format!("{:.1} h", seconds / 3_600.0),
-        seconds => format!("{:.1} days", seconds / 86_400.0),
     }
 }
 
