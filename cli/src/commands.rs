@@ -106,7 +106,7 @@ async fn init(args: &IndexArgs) -> Result<(), Error> {
 
 fn decode(args: DecodeArgs) -> Result<(), Error> {
     let mut printer = Printer::new(
-        output(),
+        io::stdout(),
         format(args.format),
         Filter::default().with_system_schemas(),
     );
@@ -128,7 +128,11 @@ async fn run_tail(args: TailArgs, stop: watch::Receiver<bool>) -> Result<(), Err
         server_id: args.source.server.server_id,
         start: start(&args.source)?,
     };
-    let mut printer = Printer::new(output(), format(args.format), filter(&args.source.server));
+    let mut printer = Printer::new(
+        io::stdout(),
+        format(args.format),
+        filter(&args.source.server),
+    );
     tail(&options, &mut printer, stop).await
 }
 
