@@ -223,6 +223,14 @@ impl Index {
         }
     }
 
+    /// Is no call under way? On a MySQL server, one that is dropped halfway ends the session, and with it the lock.
+    pub(crate) fn is_idle(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::MySql(index) => index.is_idle(),
+        }
+    }
+
     /// Every source with its stream and coverage, by id. Reads a handful of rows a source.
     ///
     /// # Errors

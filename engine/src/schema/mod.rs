@@ -20,6 +20,7 @@ mod reader;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bintrail_proto::binlog::decoder::Event;
 use bintrail_proto::binlog::query::Query;
@@ -39,6 +40,9 @@ pub(crate) use column::is_text;
 pub(crate) use concern::Concern;
 use concern::Folded;
 use history::History;
+
+/// How often it is looked whether the index has answered, when told to stop.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Names the columns of one stream's tables.
 #[derive(Debug)]
@@ -146,12 +150,25 @@ impl<'a> Names<'a> {
         stop: &watch::Receiver<bool>,
     ) -> Result<Option<Named>, Error> {
         let mut stop = stop.clone();
+        let index = self.history.as_ref().map(History::index);
+        let named = self.name(map, place, server);
+        tokio::pin!(named);
         tokio::select! {
             biased;
-            named = self.name(map, place, server) => named.map(Some),
+            named = &mut named => return named.map(Some),
             // An error means that nobody can stop it any more, and the source's answer comes by itself.
-            Ok(_) = stop.wait_for(|stop| *stop) => Ok(None),
+            Ok(_) = stop.wait_for(|stop| *stop) => {}
         }
+        // The source may take its time, and is not waited for. A question to the index is: dropped halfway, it would
+        // end the session that is to write what was read.
+        while index.is_some_and(|index| !index.is_idle()) {
+            tokio::select! {
+                biased;
+                named = &mut named => return named.map(Some),
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+        Ok(None)
     }
 
     async fn name(

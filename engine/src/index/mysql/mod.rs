@@ -207,6 +207,10 @@ impl MySqlIndex {
         self.done(state, session, result)
     }
 
+    pub(super) fn is_idle(&self) -> bool {
+        self.state.try_lock().is_ok()
+    }
+
     pub(super) async fn statuses(&self) -> Result<Vec<SourceStatus>> {
         let (state, mut session) = self.session().await?;
         let result = timed(session.statuses()).await;
