@@ -1,7 +1,9 @@
 //! The command line.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bintrail_engine::clock;
 use bintrail_engine::index::record::Micros;
@@ -240,6 +242,9 @@ pub(crate) struct StreamArgs {
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     pub(crate) gap_timeout: u32,
+    /// Address to offer metrics (/metrics) and probes (/healthz, /readyz) on, such as 127.0.0.1:9180
+    #[arg(long, env = "BINTRAIL_METRICS_ADDR", value_name = "ADDRESS")]
+    pub(crate) metrics_addr: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]
@@ -257,6 +262,24 @@ pub(crate) struct StatusArgs {
     /// Exit with 3 when a source has lost changes in a gap
     #[arg(long, env = "BINTRAIL_FAIL_ON_GAP")]
     pub(crate) fail_on_gap: bool,
+    /// Exit with 4 when a source's lag is above this, or is not known: 60s, 5m, 2h; beyond it, a stream is called
+    /// behind [default for that: 60s]
+    #[arg(long, env = "BINTRAIL_FAIL_ON_LAG", value_name = "TIME", value_parser = duration)]
+    pub(crate) fail_on_lag: Option<Duration>,
+    /// Show it again and again, every so many seconds; JSON as one document a line
+    #[arg(
+        long,
+        env = "BINTRAIL_WATCH",
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        default_missing_value = "2",
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    pub(crate) watch: Option<u64>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    moment::duration(text).ok_or_else(|| "it is a time such as 60s, 5m, 2h or 1d".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -1,6 +1,7 @@
 //! Everything that can stop a command, by what its user can do about it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -122,6 +123,9 @@ pub enum Error {
     /// `status` was asked to fail when changes were lost.
     #[error("changes were lost: {0}")]
     RecordedGap(String),
+    /// `status` was asked to fail when a stream is late.
+    #[error("the index is late: {0}")]
+    Late(String),
     /// A file cannot be read.
     #[error("{}: {error}", path.display())]
     File {
@@ -174,6 +178,16 @@ pub enum Error {
     /// A fault of bintrail itself.
     #[error("internal error: {0}; please report it")]
     Internal(String),
+    /// Metrics cannot be offered where they were asked for.
+    #[error(
+        "cannot listen on {address} (--metrics-addr): {error}; is another stream there? Give each an address of its own"
+    )]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// The system's error.
+        error: io::Error,
+    },
     /// Output that cannot be written.
     #[error("output: {0}")]
     Output(io::Error),
@@ -263,6 +277,7 @@ impl Error {
             Self::Internal(_) => 1,
             Self::Usage(_) | Self::Dsn { .. } => 2,
             Self::RecordedGap(_) => 3,
+            Self::Late(_) => 4,
             Self::Source { error, .. } => match error {
                 E::UnknownHost { .. } | E::Unreachable { .. } | E::HandshakeTimeout { .. } => 10,
                 E::AccessDenied(_)
@@ -300,6 +315,7 @@ impl Error {
             Self::Binlog { .. } | Self::LeftOut { .. } => 30,
             Self::File { .. } => 31,
             Self::Output(_) => 32,
+            Self::Listen { .. } => 33,
             Self::Refused(_) => 41,
             Self::Conflicts(_) => 42,
             Self::LeftAlone(_) => 43,
@@ -347,7 +363,8 @@ impl Error {
     }
 
     /// May it go away while a stream waits, so that it goes on from its checkpoint?
-    pub(crate) fn may_pass(&self) -> bool {
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
         use source::Error as E;
         match self {
             // What is wrong with a dump (1236) stays wrong; a server that shuts down comes back.

@@ -150,6 +150,11 @@ async fn reports() {
     index::reports(&Sqlite::new()).await;
 }
 
+#[tokio::test]
+async fn tells() {
+    index::tells(&Sqlite::new()).await;
+}
+
 /// The plan of a query never walks row_changes from end to end.
 #[tokio::test]
 async fn finds_without_a_scan() {

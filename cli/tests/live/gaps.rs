@@ -156,7 +156,7 @@ fn purged_while_away(kind: &str, mode: &str) {
         assert!(text.contains("Gap ") && text.contains(&lost), "{text}");
     }
     let (_, json) = status(&scratch, "gap", &["--format", "json"]);
-    assert!(json.contains("\"gap_lost\": {"), "{json}");
+    assert!(json.contains("\"gap\": {"), "{json}");
 
     // A second one does not take the place of the first.
     run(

@@ -47,6 +47,17 @@ pub enum Index {
     MySql(Box<MySqlIndex>),
 }
 
+/// Who holds the lock of a source's one writer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Writer {
+    /// Nobody.
+    None,
+    /// A process, or a connection of the index's server.
+    Is(String),
+    /// This account may not see it.
+    Unknown,
+}
+
 macro_rules! each {
     ($self:expr, $index:ident => $call:expr) => {
         match $self {
@@ -169,6 +180,26 @@ impl Index {
     /// When the index cannot be written.
     pub async fn save_error(&self, source_id: u32, error: Option<&str>) -> Result<()> {
         each!(self, index => index.save_error(source_id, error).await)
+    }
+
+    /// Records that the stream of an attached source reads from it since `since`: the last error is over. From
+    /// now on it saves a checkpoint every so many seconds.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be written.
+    pub async fn streaming(
+        &self,
+        source_id: u32,
+        since: Micros,
+        checkpoint_seconds: u32,
+    ) -> Result<()> {
+        each!(self, index => index.streaming(source_id, since, checkpoint_seconds).await)
+    }
+
+    /// Who holds the lock of a source's one writer: whether a stream runs for it.
+    pub(crate) async fn writer(&self, source_id: u32) -> Result<Writer> {
+        each!(self, index => index.writer(source_id).await)
     }
 
     /// Records that row changes of an attached source are lost, found out at `at`.

@@ -120,6 +120,10 @@ pub struct StreamState {
     pub last_error: Option<String>,
     /// When a gap was found, and what is lost in it.
     pub gap_lost: Option<(Micros, String)>,
+    /// When the stream last began to read from the source.
+    pub streaming_since: Option<Micros>,
+    /// A stream that runs saves a checkpoint every so many seconds, also when nothing happens.
+    pub checkpoint_seconds: Option<u32>,
 }
 
 /// How the names and keys of a [`TableVersion`] are known.

@@ -156,9 +156,11 @@ async fn go_on<'a>(
         };
         let mut began = None;
         let Err(error) = session(link, &host, stop, &mut began).await else {
+            link.options.vitals.stopped();
             return Ok(());
         };
         let error = link.patience.judge(error);
+        link.options.vitals.broke_off(&error);
         if let Some(began) = began {
             streamed = true;
             round = Round::default();
@@ -208,7 +210,7 @@ async fn go_on<'a>(
         }
         let wait = backoff.wait();
         if let Some(times) = times {
-            let wait_seconds = wait.as_secs_f32();
+            let wait_seconds = (wait.as_secs_f64() * 10.0).round() / 10.0;
             tracing::warn!(
                 %error, times, wait_seconds,
                 "the stream broke off; it goes on from its checkpoint"
@@ -238,6 +240,7 @@ mod tests {
     use crate::secret::Secret;
     use crate::source::connection::Connection;
     use crate::source::server::source_error;
+    use crate::telemetry::Vitals;
 
     /// A source from which nothing comes for three minutes, though its machine takes every connection.
     #[tokio::test(start_paused = true)]
@@ -259,6 +262,7 @@ mod tests {
             write_timeout: Some(Duration::from_secs(5)),
             refuse_gaps: false,
             gap_timeout: Duration::from_secs(5),
+            vitals: Arc::new(Vitals::new("hole", Duration::from_secs(1))),
         };
         let index = Index::open(&options.index, true).await.unwrap();
         let mut link = Link::new(&options, &index);

@@ -9,14 +9,14 @@ use bintrail_proto::binlog::decoder::Decoder;
 use bintrail_proto::binlog::transaction_payload::Unpacker;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::far::{self, Passed};
 use super::link::Link;
 use super::patience::Patience;
 use super::resume::{Comparison, Lost, predecessor, with_earlier};
 use super::write::{InFlight, Job, MAX_BYTES_IN_FLIGHT, Pool, write_all};
-use super::{Start, StreamOptions, derived_server_id, place_of, read};
+use super::{Start, StreamOptions, checkpoint_every, derived_server_id, place_of, read};
 use crate::clock;
 use crate::doctor;
 use crate::error::Error;
@@ -24,7 +24,7 @@ use crate::gtids::Gtids;
 use crate::index::record::{
     Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, SourceStatus, StreamState,
 };
-use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
+use crate::index::{ErrorKind, Index, IndexError};
 use crate::pipeline::assemble::{Assembler, Work};
 use crate::schema::Names;
 use crate::source;
@@ -34,6 +34,9 @@ use crate::source::server::{self, Server, log_order};
 
 /// Batches between the reader and the index: enough for encoding and writing to overlap.
 const BATCHES_IN_FLIGHT: usize = 4;
+
+/// After this time without an event, the source has none at hand: it sends what it has without a pause.
+const QUIET: Duration = Duration::from_millis(50);
 
 /// How long the index may take for what is under way when the stream is told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(30);
@@ -150,9 +153,13 @@ impl<'a> Session<'a> {
         .await?;
         names.quiet = link.quiet;
         let earlier = state.gap_lost.as_ref();
+        if let Some((found, _)) = earlier {
+            options.vitals.gap(*found);
+        }
         if let Some(lost) = from.lost {
             let detail = with_earlier(earlier, &lost.detail);
             index.save_gap(source_id, clock::now(), &detail).await?;
+            options.vitals.gap(clock::now());
         }
         let mut left_out = None;
         if link.reset {
@@ -165,6 +172,7 @@ impl<'a> Session<'a> {
         if !from.doubtful {
             if let Some(detail) = left_out.take() {
                 index.save_gap(source_id, clock::now(), &detail).await?;
+                options.vitals.gap(clock::now());
             }
             // A crash before the first event must not move the start.
             let checkpoint = Some(checkpoint.clone());
@@ -176,9 +184,12 @@ impl<'a> Session<'a> {
                 .bound(index.write(source_id, Arc::new(batch)))
                 .await?;
         }
+        let seconds =
+            u32::try_from(checkpoint_every(options.checkpoint).as_secs()).unwrap_or(u32::MAX);
         link.patience
-            .bound(index.save_error(source_id, None))
+            .bound(index.streaming(source_id, clock::now(), seconds))
             .await?;
+        options.vitals.session_began(&checkpoint);
 
         let set = match &start {
             Start::Gtids(set) => set.clone(),
@@ -225,6 +236,7 @@ impl<'a> Session<'a> {
             &in_flight,
             &pool,
             &patience,
+            &self.options.vitals,
         );
         let mut stop_again = stop.clone();
         let overdue = async move {
@@ -267,9 +279,7 @@ impl<'a> Session<'a> {
         queue: mpsc::Sender<Job>,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), Error> {
-        // An idle index ends the connection of a writer that it does not hear from.
-        let keep_alive = Duration::from_secs(KEEP_ALIVE_SECONDS);
-        let mut tick = tokio::time::interval(self.options.checkpoint.min(keep_alive));
+        let mut tick = tokio::time::interval(checkpoint_every(self.options.checkpoint));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let result = loop {
             if let Err(error) = self.take(&mut frames, &queue, stop).await {
@@ -277,18 +287,20 @@ impl<'a> Session<'a> {
             }
             let in_flight = &self.in_flight;
             let pending = !self.assembler.pending().is_empty();
+            let waiting = Instant::now();
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break Ok(()),
                 () = in_flight.idle(), if pending => self.hand_on(&queue).await?,
                 _ = tick.tick() => {
-                    self.assembler.want_checkpoint();
+                    self.assembler.want_checkpoint(waiting.elapsed() >= QUIET);
                     self.hand_on(&queue).await?;
                 }
                 result = read(&mut self.events, &mut frames, &self.host, &self.start) => {
                     if result.is_err() {
                         break result;
                     }
+                    self.options.vitals.received(&frames);
                 }
             }
         };
@@ -306,6 +318,7 @@ impl<'a> Session<'a> {
             self.index
                 .save_gap(self.source_id, clock::now(), &detail)
                 .await?;
+            self.options.vitals.gap(clock::now());
         }
         self.encode(work, queue).await;
         Ok(())
@@ -326,6 +339,7 @@ impl<'a> Session<'a> {
             return;
         };
         self.in_flight.add();
+        self.options.vitals.queued(bytes);
         let pool = Arc::clone(&self.pool);
         let job = tokio::task::spawn_blocking(move || pool.encode(work, room));
         // A closed queue means that the index side has failed, and its error is the one to report.
@@ -479,7 +493,12 @@ async fn start_from(
         took_over,
     };
     let lost = comparison.within(options.gap_timeout, server).await?;
-    let mut checkpoint = Checkpoint { server_id, ..kept };
+    let mut checkpoint = Checkpoint {
+        server_id,
+        // It was true then.
+        lag_seconds: None,
+        ..kept
+    };
     if let Some(lost) = &lost {
         if options.refuse_gaps {
             return Err(Error::Gap {

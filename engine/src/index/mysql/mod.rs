@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::Writer;
 use super::error::{ErrorKind, Result};
 use super::read::{Rows, Select};
 use super::record::{
@@ -171,6 +172,28 @@ impl MySqlIndex {
         let (state, mut session) = self.session().await?;
         let result = timed(session.save_error(source_id, error)).await;
         self.done(state, session, result)
+    }
+
+    pub(super) async fn streaming(
+        &self,
+        source_id: u32,
+        since: Micros,
+        checkpoint_seconds: u32,
+    ) -> Result<()> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.streaming(source_id, since, checkpoint_seconds)).await;
+        self.done(state, session, result)
+    }
+
+    /// Who holds the lock of a source's one writer.
+    pub(super) async fn writer(&self, source_id: u32) -> Result<Writer> {
+        let database = self.dsn.database.as_deref().unwrap_or_default();
+        let (state, mut session) = self.session().await?;
+        let result = timed(facts::writer_of(&mut session.conn, database, source_id)).await;
+        Ok(match self.done(state, session, result)? {
+            Some(who) => Writer::Is(who),
+            None => Writer::None,
+        })
     }
 
     pub(super) async fn save_gap(&self, source_id: u32, at: Micros, detail: &str) -> Result<()> {

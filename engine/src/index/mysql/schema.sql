@@ -30,7 +30,9 @@ CREATE TABLE IF NOT EXISTS stream_state (
   gap_lost_detail LONGTEXT,
   capture_skips LONGTEXT NOT NULL,
   clock_latest DATETIME(6),
-  clock_back BIGINT NOT NULL DEFAULT 0
+  clock_back BIGINT NOT NULL DEFAULT 0,
+  streaming_since DATETIME(6),
+  checkpoint_seconds INT UNSIGNED
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INT UNSIGNED NOT NULL,

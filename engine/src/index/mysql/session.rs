@@ -36,7 +36,7 @@ const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_i
    events_indexed, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_event_time),
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_checkpoint), server_id, lag_seconds, last_error,
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', gap_lost_at), gap_lost_detail, capture_skips,
-   binlog_created";
+   binlog_created, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', streaming_since), checkpoint_seconds";
 
 /// The columns that [`read_version`] reads.
 const VERSION: &str = "table_id, schema_name, table_name, columns, known_by, valid_from_file,
@@ -677,6 +677,20 @@ impl Session {
         .await
     }
 
+    pub(super) async fn streaming(
+        &mut self,
+        source_id: u32,
+        since: Micros,
+        checkpoint_seconds: u32,
+    ) -> Result<(), Fault> {
+        self.update(
+            "UPDATE stream_state SET last_error = NULL, streaming_since = ?, checkpoint_seconds = ?
+             WHERE source_id = ?",
+            (text(since), checkpoint_seconds, source_id).into(),
+        )
+        .await
+    }
+
     pub(super) async fn save_gap(
         &mut self,
         source_id: u32,
@@ -834,6 +848,8 @@ fn read_state(row: &Row, at: usize) -> Result<StreamState, Fault> {
         next_change_id,
         last_error: get(row, at + 10)?,
         gap_lost: get::<Option<Micros>>(row, at + 11)?.zip(get(row, at + 12)?),
+        streaming_since: get(row, at + 15)?,
+        checkpoint_seconds: get(row, at + 16)?,
     })
 }
 

@@ -30,7 +30,9 @@ CREATE TABLE IF NOT EXISTS stream_state (
   gap_lost_detail TEXT,
   capture_skips TEXT NOT NULL DEFAULT '{}',
   clock_latest INTEGER,
-  clock_back INTEGER NOT NULL DEFAULT 0
+  clock_back INTEGER NOT NULL DEFAULT 0,
+  streaming_since INTEGER,
+  checkpoint_seconds INTEGER
 );
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INTEGER NOT NULL,

@@ -28,10 +28,14 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// How long to wait for another process that writes to the file.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// How often and for how long to wait for a lock that somebody may only be looking at.
+const LOOKS: u32 = 5;
+const LOOK: Duration = Duration::from_millis(20);
+
 /// The columns that [`read_state`] reads.
 const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_id,
    events_indexed, last_event_time, last_checkpoint, server_id, lag_seconds, last_error,
-   gap_lost_at, gap_lost_detail, capture_skips, binlog_created";
+   gap_lost_at, gap_lost_detail, capture_skips, binlog_created, streaming_since, checkpoint_seconds";
 
 /// The columns that [`read_version`] reads, behind the id.
 const VERSION: &str = "table_id, schema_name, table_name, columns, known_by, valid_from_file,
@@ -415,6 +419,19 @@ impl Store {
         )
     }
 
+    pub(super) fn streaming(
+        &self,
+        source_id: u32,
+        since: Micros,
+        checkpoint_seconds: u32,
+    ) -> Result<(), Fault> {
+        self.update(
+            "UPDATE stream_state SET last_error = NULL, streaming_since = ?2, checkpoint_seconds = ?3
+             WHERE source_id = ?1",
+            params![source_id, since, checkpoint_seconds],
+        )
+    }
+
     pub(super) fn save_gap(&self, source_id: u32, at: Micros, detail: &str) -> Result<(), Fault> {
         self.update(
             "UPDATE stream_state SET gap_lost_at = ?2, gap_lost_detail = ?3 WHERE source_id = ?1",
@@ -557,6 +574,8 @@ fn read_state(row: &Row<'_>, at: usize) -> Result<StreamState, Fault> {
         gap_lost: row
             .get::<_, Option<Micros>>(at + 11)?
             .zip(row.get(at + 12)?),
+        streaming_since: row.get(at + 15)?,
+        checkpoint_seconds: row.get(at + 16)?,
     })
 }
 
@@ -617,7 +636,15 @@ fn take_lock(path: &Path) -> io::Result<Result<File, String>> {
         .create(true)
         .truncate(false)
         .open(path)?;
-    match file.try_lock() {
+    let mut locked = file.try_lock();
+    // Whoever only looks has it for an instant.
+    for _ in 0..LOOKS {
+        if matches!(locked, Err(TryLockError::WouldBlock)) {
+            std::thread::sleep(LOOK);
+            locked = file.try_lock();
+        }
+    }
+    match locked {
         Ok(()) => {}
         Err(TryLockError::Error(error)) => return Err(error),
         Err(TryLockError::WouldBlock) => {
