@@ -120,13 +120,15 @@ mod tests {
         let schemas = question(&filter(&["a", "b'"], &[])).unwrap();
         assert!(
             schemas.ends_with(
-                "((TABLE_SCHEMA = 'a') OR (TABLE_SCHEMA = 'b\\'')) GROUP BY TABLE_SCHEMA"
+                "((TABLE_SCHEMA = _utf8mb4 x'61') OR (TABLE_SCHEMA = _utf8mb4 x'6227')) GROUP BY TABLE_SCHEMA"
             ),
             "{schemas}"
         );
         let tables = question(&filter(&["a"], &["t", "b.u"])).unwrap();
         assert!(
-            tables.ends_with("((TABLE_NAME = 't') OR (TABLE_SCHEMA = 'b' AND TABLE_NAME = 'u'))"),
+            tables.ends_with(
+                "((TABLE_NAME = _utf8mb4 x'74') OR (TABLE_SCHEMA = _utf8mb4 x'62' AND TABLE_NAME = _utf8mb4 x'75'))"
+            ),
             "{tables}"
         );
     }

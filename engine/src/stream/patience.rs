@@ -291,7 +291,7 @@ mod tests {
             ..Batch::default()
         };
         let patience = Patience::new(Some(Duration::from_secs(10)));
-        for (takes, ends) in [(5, false), (6, false), (6, false), (6, true)] {
+        for (takes, ends) in [(5, false), (6, false), (6, false), (6, false), (6, true)] {
             let error = patience.bound(down()).await.unwrap_err();
             assert_eq!(matches!(error, Error::WriteTimeout { .. }), ends, "{error}");
             patience.took(&batch(takes));
