@@ -1,6 +1,9 @@
 //! The command line.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bintrail_engine::clock;
 use bintrail_engine::index::record::Micros;
@@ -57,7 +60,7 @@ pub(crate) enum Command {
     Stream(StreamArgs),
     /// Print the row changes that fit a question
     Query(QueryArgs),
-    /// Write the SQL that undoes row changes
+    /// Write the SQL that undoes row changes, or run it
     Recover(RecoverArgs),
     /// Show every source's stream: where it is, how far behind, what it covers
     Status(StatusArgs),
@@ -239,6 +242,9 @@ pub(crate) struct StreamArgs {
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     pub(crate) gap_timeout: u32,
+    /// Address to offer metrics (/metrics) and probes (/healthz, /readyz) on, such as 127.0.0.1:9180
+    #[arg(long, env = "BINTRAIL_METRICS_ADDR", value_name = "ADDRESS")]
+    pub(crate) metrics_addr: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]
@@ -256,6 +262,24 @@ pub(crate) struct StatusArgs {
     /// Exit with 3 when a source has lost changes in a gap
     #[arg(long, env = "BINTRAIL_FAIL_ON_GAP")]
     pub(crate) fail_on_gap: bool,
+    /// Exit with 4 when a source's lag is above this, or is not known: 60s, 5m, 2h; beyond it, a stream is called
+    /// behind [default for that: 60s]
+    #[arg(long, env = "BINTRAIL_FAIL_ON_LAG", value_name = "TIME", value_parser = duration)]
+    pub(crate) fail_on_lag: Option<Duration>,
+    /// Show it again and again, every so many seconds; JSON as one document a line
+    #[arg(
+        long,
+        env = "BINTRAIL_WATCH",
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        default_missing_value = "2",
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    pub(crate) watch: Option<u64>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    moment::duration(text).ok_or_else(|| "it is a time such as 60s, 5m, 2h or 1d".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -417,7 +441,7 @@ pub(crate) struct RecoverArgs {
     /// Do the row changes again, in place of undoing them
     #[arg(long, env = "BINTRAIL_REDO")]
     pub(crate) redo: bool,
-    /// What the SQL does about a row that is not as it should be
+    /// What to do about a row that is not as it should be
     #[arg(
         long,
         env = "BINTRAIL_ON_CONFLICT",
@@ -431,12 +455,51 @@ pub(crate) struct RecoverArgs {
     /// Do not let the server check foreign keys
     #[arg(long, env = "BINTRAIL_NO_FOREIGN_KEY_CHECKS")]
     pub(crate) no_foreign_key_checks: bool,
-    /// File to write to [default: standard output]
-    #[arg(long, env = "BINTRAIL_OUTPUT", value_name = "FILE")]
+    /// File to write to, which must not be there yet [default: standard output]
+    #[arg(
+        long,
+        env = "BINTRAIL_OUTPUT",
+        value_name = "FILE",
+        conflicts_with_all = ["apply", "dry_run"]
+    )]
     pub(crate) output: Option<PathBuf>,
-    /// Tell what would be undone, in place of writing SQL
-    #[arg(long, env = "BINTRAIL_DRY_RUN")]
+    /// Tell what would be undone, in place of writing SQL; with --target-dsn also which rows are not as they should be
+    #[arg(long, env = "BINTRAIL_DRY_RUN", conflicts_with = "apply")]
     pub(crate) dry_run: bool,
+    /// Run the statements on the target, in place of writing them
+    #[arg(long, env = "BINTRAIL_APPLY", requires = "target_dsn")]
+    pub(crate) apply: bool,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+}
+
+/// The server that `recover` changes, or looks at.
+#[derive(Debug, Args)]
+pub(crate) struct TargetArgs {
+    /// Server to change: user:password@tcp(host:3306)/ or mysql://user:password@host:3306/. Without --apply it is
+    /// asked what its tables are by now
+    #[arg(
+        long,
+        env = "BINTRAIL_TARGET_DSN",
+        value_name = "DSN",
+        hide_env_values = true
+    )]
+    pub(crate) target_dsn: Option<String>,
+    /// File whose first line is the target's password; beats the one in the DSN
+    #[arg(long, env = "BINTRAIL_TARGET_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) target_password_file: Option<PathBuf>,
+    /// TLS to the target, as --ssl-mode has it for a source
+    #[arg(long, env = "BINTRAIL_TARGET_SSL_MODE", value_name = "MODE", value_parser = ssl_mode)]
+    pub(crate) target_ssl_mode: Option<SslMode>,
+    /// PEM file of the authorities to believe of the target [default: the system's]
+    #[arg(long, env = "BINTRAIL_TARGET_SSL_CA", value_name = "FILE")]
+    pub(crate) target_ssl_ca: Option<PathBuf>,
+    /// PEM file with a client certificate for the target; needs --target-ssl-key
+    #[arg(long, env = "BINTRAIL_TARGET_SSL_CERT", value_name = "FILE")]
+    pub(crate) target_ssl_cert: Option<PathBuf>,
+    /// PEM file with that client certificate's private key
+    #[arg(long, env = "BINTRAIL_TARGET_SSL_KEY", value_name = "FILE")]
+    pub(crate) target_ssl_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -505,14 +568,24 @@ pub(crate) enum RowFormat {
 impl Cli {
     /// Reads the command line: a flag beats its environment variable, and that the line in `.bintrail.env`.
     pub(crate) fn read() -> Self {
-        let file = env_file::read().unwrap_or_else(|problem| {
+        let refuse = |problem: String| -> ! {
             eprintln!("bintrail: {problem}");
             std::process::exit(2)
-        });
+        };
+        let file = env_file::read().unwrap_or_else(|problem| refuse(problem));
         let command = with_defaults(Self::command(), &file);
         let cli = command
             .try_get_matches()
             .and_then(|matches| Self::from_arg_matches(&matches));
+        // Help is what tells the names.
+        if !cli.as_ref().is_err_and(|error| error.exit_code() == 0) {
+            if let Err(problem) = env_file::check(&file, &variables(&Self::command())) {
+                refuse(problem);
+            }
+            if let Some(concern) = env_file::concern(&file) {
+                eprintln!("bintrail: {concern}");
+            }
+        }
         cli.unwrap_or_else(|error| {
             let given = std::env::args_os().chain(std::env::vars_os().map(|(_, value)| value));
             let given: Vec<String> = given
@@ -549,6 +622,14 @@ fn without_secrets(message: &str, given: &[String]) -> Option<String> {
         }
     }
     (text != message).then_some(text)
+}
+
+/// The environment variables of all commands' flags.
+fn variables(command: &clap::Command) -> BTreeSet<String> {
+    let own = command.get_arguments().filter_map(clap::Arg::get_env);
+    let own = own.map(|name| name.to_string_lossy().into_owned());
+    own.chain(command.get_subcommands().flat_map(variables))
+        .collect()
 }
 
 /// `command` with the values of an env file as the defaults of its flags.
@@ -609,7 +690,9 @@ mod tests {
 
     #[test]
     fn an_env_file_gives_defaults_and_flags_beat_them() {
-        let file = "# a comment\nBINTRAIL_SOURCE_DSN='mysql://u:p@h/'\nexport BINTRAIL_BATCH_SIZE=7\nOTHER=1\n";
+        let file =
+            "# a comment\nBINTRAIL_SOURCE_DSN='mysql://u:p@h/'\nexport BINTRAIL_BATCH_SIZE=7\n";
+        env_file::check(file, &variables(&Cli::command())).unwrap();
         let parse = |args: &[&str]| {
             let matches = with_defaults(Cli::command(), file).try_get_matches_from(args)?;
             Cli::from_arg_matches(&matches)

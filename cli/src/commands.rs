@@ -9,6 +9,7 @@ mod status;
 use std::io::{self, BufWriter};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bintrail_engine::Error;
@@ -19,13 +20,16 @@ use bintrail_engine::index::Index;
 use bintrail_engine::print::{Format, Printer};
 use bintrail_engine::secret::Secret;
 use bintrail_engine::source::connection::ConnectOptions;
-use bintrail_engine::stream::{Start, StreamOptions, stream};
+use bintrail_engine::stream::{Start, StreamOptions, checkpoint_every, stream};
 use bintrail_engine::tail::{TailOptions, tail};
+use bintrail_engine::telemetry::{Listener, Manager, Vitals};
 use bintrail_engine::tls::TlsOptions;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::args::{
     Command, DecodeArgs, IndexArgs, RowFormat, ServerArgs, SourceArgs, StreamArgs, TailArgs,
+    TargetArgs,
 };
 use crate::stop;
 
@@ -46,9 +50,16 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Error> {
 
 async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(), Error> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "bintrail stream");
+    let source = connect_options(&args.source.server)?;
+    let address = format!("{}:{}", source.host, source.port);
+    let vitals = Vitals::new(
+        &address,
+        checkpoint_every(Duration::from_secs(args.checkpoint)),
+    );
     let options = StreamOptions {
+        vitals: Arc::new(vitals),
         index: index_dsn(&args.index)?,
-        source: connect_options(&args.source.server)?,
+        source,
         more_hosts: source_dsn(&args.source.server)?.more_hosts,
         server_id: args.source.server.server_id,
         filter: filter(&args.source.server),
@@ -61,7 +72,32 @@ async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(),
         refuse_gaps: args.no_gap_fill,
         gap_timeout: Duration::from_secs(args.gap_timeout.into()),
     };
-    stream(&options, stop).await
+    // Before anything else: who finds the address taken has changed nothing.
+    let listener = match args.metrics_addr {
+        Some(address) => Some(Listener::bind(address).await?),
+        None => None,
+    };
+    let mut helpers = JoinSet::new();
+    if let Some(listener) = listener {
+        helpers.spawn(listener.serve(Arc::clone(&options.vitals)));
+    }
+    let mut manager = None;
+    match Manager::of_environment() {
+        Ok(Some(found)) => {
+            let found = Arc::clone(manager.insert(Arc::new(found)));
+            helpers.spawn(found.keep_informed(Arc::clone(&options.vitals), stop.clone()));
+        }
+        Ok(None) => {}
+        Err(error) => {
+            tracing::warn!(%error, "the service manager named in NOTIFY_SOCKET cannot be told of anything")
+        }
+    }
+    let streamed = stream(&options, stop).await;
+    // It may have stopped sooner than a helper could say so. They end with it.
+    if let Some(manager) = manager {
+        manager.stopping();
+    }
+    streamed
 }
 
 async fn init(args: &IndexArgs) -> Result<(), Error> {
@@ -71,7 +107,7 @@ async fn init(args: &IndexArgs) -> Result<(), Error> {
 
 fn decode(args: DecodeArgs) -> Result<(), Error> {
     let mut printer = Printer::new(
-        output(),
+        io::stdout(),
         format(args.format),
         Filter::default().with_system_schemas(),
     );
@@ -93,7 +129,11 @@ async fn run_tail(args: TailArgs, stop: watch::Receiver<bool>) -> Result<(), Err
         server_id: args.source.server.server_id,
         start: start(&args.source)?,
     };
-    let mut printer = Printer::new(output(), format(args.format), filter(&args.source.server));
+    let mut printer = Printer::new(
+        io::stdout(),
+        format(args.format),
+        filter(&args.source.server),
+    );
     tail(&options, &mut printer, stop).await
 }
 
@@ -153,6 +193,37 @@ fn connect_options(args: &ServerArgs) -> Result<ConnectOptions, Error> {
     let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
     options.tls = dsn.tls;
     Ok(options)
+}
+
+/// To the server that `recover` changes; `None` where none is named.
+fn target_options(args: &TargetArgs) -> Result<Option<ConnectOptions>, Error> {
+    let Some(text) = &args.target_dsn else {
+        return Ok(None);
+    };
+    let mut dsn = MySqlDsn::parse(text).map_err(|error| Error::Dsn {
+        what: "--target-dsn",
+        error,
+    })?;
+    if !dsn.more_hosts.is_empty() {
+        return Err(Error::Usage(
+            "--target-dsn: the target is on one host".to_owned(),
+        ));
+    }
+    let flags = TlsOptions {
+        mode: args.target_ssl_mode,
+        ca: args.target_ssl_ca.clone(),
+        cert: args.target_ssl_cert.clone(),
+        key: args.target_ssl_key.clone(),
+    };
+    complete(
+        &mut dsn,
+        flags,
+        "target-",
+        args.target_password_file.as_deref(),
+    )?;
+    let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
+    options.tls = dsn.tls;
+    Ok(Some(options))
 }
 
 /// Puts what the flags say over what the DSN says.

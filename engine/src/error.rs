@@ -1,6 +1,7 @@
 //! Everything that can stop a command, by what its user can do about it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -78,7 +79,7 @@ pub enum Error {
         missing: String,
     },
     /// A start at a place that its binary logs do not have.
-    #[error("source {address}: {problem}; what is older it has purged")]
+    #[error("source {address}: {problem}")]
     NoSuchPlace {
         /// Host and port.
         address: String,
@@ -122,6 +123,9 @@ pub enum Error {
     /// `status` was asked to fail when changes were lost.
     #[error("changes were lost: {0}")]
     RecordedGap(String),
+    /// `status` was asked to fail when a stream is late.
+    #[error("the index is late: {0}")]
+    Late(String),
     /// A file cannot be read.
     #[error("{}: {error}", path.display())]
     File {
@@ -150,12 +154,40 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// The server that `recover` changes refused, broke off or cannot be reached.
+    #[error("target {address}: {error}{}{}", target_remedy(error), semicolon(done))]
+    Target {
+        /// Host and port.
+        address: String,
+        /// What happened.
+        error: source::Error,
+        /// What was changed before; empty where nothing was begun.
+        done: String,
+    },
+    /// Rows of the target are not as they should be, and so nothing more was done.
+    #[error("conflict: {0}")]
+    Conflicts(String),
+    /// Rows of the target were not as they should be, and were left alone; all else was done.
+    #[error(
+        "{0} left alone, as their rows are not as they should be; all else is done (--on-conflict skip)"
+    )]
+    LeftAlone(String),
     /// What is asked for cannot be done exactly.
     #[error("refused: {0}")]
     Refused(String),
     /// A fault of bintrail itself.
     #[error("internal error: {0}; please report it")]
     Internal(String),
+    /// Metrics cannot be offered where they were asked for.
+    #[error(
+        "cannot listen on {address} (--metrics-addr): {error}; is another stream there? Give each an address of its own"
+    )]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// The system's error.
+        error: io::Error,
+    },
     /// Output that cannot be written.
     #[error("output: {0}")]
     Output(io::Error),
@@ -205,6 +237,37 @@ pub(crate) fn remedy(error: &source::Error) -> &'static str {
     }
 }
 
+/// What to do about a failure of the link to `recover`'s target.
+fn target_remedy(error: &source::Error) -> &'static str {
+    use source::Error as E;
+    match error {
+        E::UnknownHost { .. } => "; check the host in --target-dsn",
+        E::Unreachable { .. } => {
+            "; check that the server runs and that host and port in --target-dsn are right"
+        }
+        E::AccessDenied(_) => {
+            "; check user and password in --target-dsn, and the user's privileges"
+        }
+        E::PasswordInClear(_) => "; set --target-ssl-mode to required or, better, verify-identity",
+        E::TlsNotOffered => "; give the server a certificate, or set --target-ssl-mode=preferred",
+        E::TlsDemanded(_) => "; set --target-ssl-mode=required, or one that verifies",
+        E::PrivilegeMissing(_) => {
+            "; GRANT SELECT, INSERT, UPDATE, DELETE on the tables to the user in --target-dsn"
+        }
+        // ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK
+        E::Server(error) if matches!(error.code, 1205 | 1213) => "; run it again",
+        _ => "",
+    }
+}
+
+fn semicolon(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("; {text}")
+    }
+}
+
 impl Error {
     /// The exit code of a command that stops with this error. `docs/exit-codes.md` lists them.
     #[must_use]
@@ -214,6 +277,7 @@ impl Error {
             Self::Internal(_) => 1,
             Self::Usage(_) | Self::Dsn { .. } => 2,
             Self::RecordedGap(_) => 3,
+            Self::Late(_) => 4,
             Self::Source { error, .. } => match error {
                 E::UnknownHost { .. } | E::Unreachable { .. } | E::HandshakeTimeout { .. } => 10,
                 E::AccessDenied(_)
@@ -251,7 +315,24 @@ impl Error {
             Self::Binlog { .. } | Self::LeftOut { .. } => 30,
             Self::File { .. } => 31,
             Self::Output(_) => 32,
+            Self::Listen { .. } => 33,
             Self::Refused(_) => 41,
+            Self::Conflicts(_) => 42,
+            Self::LeftAlone(_) => 43,
+            Self::Target { error, .. } => match error {
+                E::UnknownHost { .. } | E::Unreachable { .. } | E::HandshakeTimeout { .. } => 50,
+                E::AccessDenied(_)
+                | E::PasswordExpired(_)
+                | E::AccountLocked(_)
+                | E::PasswordInClear(_)
+                | E::MultiFactor
+                | E::UnsupportedAuthPlugin(_)
+                | E::RsaKey(_) => 51,
+                E::TlsNotOffered | E::TlsDemanded(_) | E::TlsSetup(_) | E::TlsFailed(_) => 52,
+                E::PrivilegeMissing(_) => 53,
+                E::Lost(_) | E::Silent { .. } => 54,
+                _ => 55,
+            },
         }
     }
 
@@ -270,14 +351,20 @@ impl Error {
         )
     }
 
+    /// Is it a state of the index that stays until somebody mends it?
+    pub(crate) fn is_to_be_mended(&self) -> bool {
+        matches!(self, Self::Index(error) if error.may_pass() && !error.is_retriable())
+    }
+
     /// Did the source close the connection without a word?
     pub(crate) fn is_hang_up(&self) -> bool {
         matches!(self, Self::Source { error: source::Error::Lost(error), .. }
             if error.kind() == io::ErrorKind::UnexpectedEof)
     }
 
-    /// May it go away by itself, so that the stream goes on from its checkpoint?
-    pub(crate) fn is_retriable(&self) -> bool {
+    /// May it go away while a stream waits, so that it goes on from its checkpoint?
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
         use source::Error as E;
         match self {
             // What is wrong with a dump (1236) stays wrong; a server that shuts down comes back.
@@ -295,7 +382,7 @@ impl Error {
                     | E::NoAnswer { .. }
                     | E::Protocol(_)
             ),
-            Self::Index(error) => error.is_retriable(),
+            Self::Index(error) => error.may_pass(),
             Self::Behind { .. } => true,
             // What came over the wire is damaged; what the source sends next time may not be.
             Self::Binlog { .. } => true,

@@ -1,5 +1,7 @@
 //! Which tables are kept.
 
+use std::fmt;
+
 /// Chooses tables by schema and name. Names are compared as they are written, case included.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -10,6 +12,23 @@ pub struct Filter {
     excluded: Option<String>,
     /// A table in any schema, or in the one named.
     tables: Vec<(Option<String>, String)>,
+}
+
+/// A name as `--schemas` or `--tables` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Name<'a> {
+    pub(crate) schema: Option<&'a str>,
+    pub(crate) table: Option<&'a str>,
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.schema, self.table) {
+            (Some(schema), Some(table)) => write!(f, "--tables {schema}.{table}"),
+            (None, Some(table)) => write!(f, "--tables {table}"),
+            (schema, None) => write!(f, "--schemas {}", schema.unwrap_or_default()),
+        }
+    }
 }
 
 /// Schemas of the server itself, which are kept only when they are named.
@@ -80,6 +99,19 @@ impl Filter {
             self.schemas.is_empty() || self.schemas.iter().any(|kept| kept == schema)
         });
         (!kept.is_empty()).then_some(kept)
+    }
+
+    /// What it names, in its own words.
+    pub(crate) fn names(&self) -> Vec<Name<'_>> {
+        let schemas = self.schemas.iter().map(|schema| Name {
+            schema: Some(schema),
+            table: None,
+        });
+        let tables = self.tables.iter().map(|(schema, table)| Name {
+            schema: schema.as_deref(),
+            table: Some(table),
+        });
+        schemas.chain(tables).collect()
     }
 
     /// May a statement whose default schema is `schema` change tables that are kept? Its text may name

@@ -1,10 +1,11 @@
 //! Row images as JSON, and the text of a row's key.
 
 use bintrail_proto::Error;
-use bintrail_proto::binlog::jsonb::{Node, Style};
+use bintrail_proto::binlog::jsonb::{Jsonb, Node, Style};
 use bintrail_proto::binlog::rows::{Field, Image};
 use bintrail_proto::binlog::table_map::Column;
-use bintrail_proto::binlog::value::{Value, float};
+use bintrail_proto::binlog::value::int::{write_int, write_uint};
+use bintrail_proto::binlog::value::{Charset, CompressedString, Take, Value, float};
 
 use crate::json;
 use crate::table::{ColumnText, Table};
@@ -29,34 +30,34 @@ impl ImageWriter {
     /// leaves out is left out, and so is a document whose changes cannot be applied.
     pub fn write_image(&mut self, out: &mut Vec<u8>, table: &Table, image: Image<'_>) {
         let start = out.len();
-        out.push(b'{');
         for ((column, field), text) in image.fields().zip(&table.texts) {
             match field {
-                Field::Absent => continue,
+                Field::Absent => {}
                 Field::Null => {
-                    out.extend_from_slice(&text.key);
+                    text.key.write_to(out);
                     out.extend_from_slice(b"null");
                 }
                 Field::Bytes(bytes) => {
-                    out.extend_from_slice(&text.key);
+                    text.key.write_to(out);
                     self.write_or_keep(out, column, text, bytes);
                 }
             }
-            out.push(b',');
         }
         for change in image.changes() {
             self.unpatched = self
                 .unpatched
                 .saturating_add(u64::from(change.applied.is_err()));
         }
-        // The comma behind the last column, or the brace when there is none.
-        if out.len() > start.saturating_add(1) {
-            out.pop();
+        // In place of the comma before the first column, if there is one.
+        match out.get_mut(start) {
+            Some(comma) => *comma = b'{',
+            None => out.push(b'{'),
         }
         out.push(b'}');
     }
 
     /// A value as JSON; as the base64 of its bytes when they are not one of its column's type.
+    #[inline(always)]
     fn write_or_keep(
         &mut self,
         out: &mut Vec<u8>,
@@ -65,7 +66,12 @@ impl ImageWriter {
         bytes: &[u8],
     ) {
         let start = out.len();
-        let written = Value::visit(column, bytes, |value| self.write_value(out, text, value));
+        let writing = Writing {
+            images: self,
+            out,
+            text,
+        };
+        let written = Value::visit(column, bytes, writing);
         if written.and_then(|written| written).is_err() {
             out.truncate(start);
             json::write_base64(out, text.json_type, bytes);
@@ -73,6 +79,7 @@ impl ImageWriter {
         }
     }
 
+    #[inline(always)]
     fn write_value(
         &mut self,
         out: &mut Vec<u8>,
@@ -81,10 +88,10 @@ impl ImageWriter {
     ) -> Result<(), Error> {
         match value {
             Value::Null => out.extend_from_slice(b"null"),
-            Value::Int(n) => push_int(out, n),
-            Value::UInt(n) => push_int(out, n),
-            Value::Bit(bit) => push_int(out, bit.number()),
-            Value::Year(year) => push_int(out, year.number()),
+            Value::Int(n) => write_int(out, n),
+            Value::UInt(n) => write_uint(out, n),
+            Value::Bit(bit) => write_uint(out, bit.number()),
+            Value::Year(year) => write_uint(out, year.number().into()),
             Value::Float(n) => float::write_float(out, n)?,
             Value::Double(n) => float::write_double(out, n)?,
             Value::Decimal(decimal) => {
@@ -96,26 +103,19 @@ impl ImageWriter {
             Value::Time(time) => quoted(out, |out| time.write_to(out)),
             Value::DateTime(datetime) => quoted(out, |out| datetime.write_to(out)),
             Value::Timestamp(timestamp) => quoted(out, |out| timestamp.write_to(out)),
-            Value::Text(bytes, charset) => match charset.to_utf8(bytes, &mut self.transcoded) {
-                Ok(utf8) if !utf8.starts_with(json::BASE64) => json::write_string(out, utf8),
-                // Text that looks like the form for bytes takes that form, so that both can be told apart.
-                _ => json::write_base64(out, text.json_type, bytes),
-            },
+            Value::Text(bytes, charset) => {
+                // What is UTF-8 already, as most text is, is copied while it is checked.
+                let written = charset.is_utf8(bytes)
+                    && !bytes.starts_with(json::BASE64.as_bytes())
+                    && json::write_utf8(out, bytes);
+                if !written {
+                    self.write_text(out, text, bytes, charset);
+                }
+            }
             Value::FixedBinary(bytes, len) => {
                 json::write_base64(out, text.json_type, pad(&mut self.padded, bytes, len));
             }
-            Value::Compressed(string) => {
-                let bytes = string.inflate(&mut self.inflated)?;
-                match string.charset {
-                    Some(charset) => match charset.to_utf8(bytes, &mut self.transcoded) {
-                        Ok(utf8) if !utf8.starts_with(json::BASE64) => {
-                            json::write_string(out, utf8);
-                        }
-                        _ => json::write_base64(out, text.json_type, bytes),
-                    },
-                    None => json::write_base64(out, text.json_type, bytes),
-                }
-            }
+            Value::Compressed(string) => self.write_compressed(out, text, string)?,
             Value::Uuid(uuid) => quoted(out, |out| {
                 out.extend_from_slice(uuid.to_string().as_bytes())
             }),
@@ -124,29 +124,42 @@ impl ImageWriter {
             Value::Binary(bytes) | Value::Geometry(bytes) | Value::Vector(bytes) => {
                 json::write_base64(out, text.json_type, bytes);
             }
-            // JSON's own null must not be taken for SQL's.
-            Value::Json(json) if matches!(json.root()?, Node::Null) => {
-                json::write_base64(out, text.json_type, JSON_NULL);
-            }
-            Value::Json(json) => {
-                let start = out.len();
-                json.write_json(Style::Compact, out)?;
-                // Every level takes a bracket at either end.
-                let printed = out.get(start..).unwrap_or_default();
-                if printed.len() > 2 * MAX_JSON_DEPTH && json::depth(printed) > MAX_JSON_DEPTH {
-                    out.truncate(start);
-                    json::write_base64(out, text.json_type, json.as_bytes());
-                }
-            }
+            Value::Json(json) => write_json(out, text, json)?,
             // Without its labels, the number is all that is known, and still exact.
             Value::Enum(number) => match enum_label(text, number) {
                 Some(label) => json::write_string(out, label),
-                None => push_int(out, number),
+                None => write_uint(out, number.into()),
             },
             Value::Set(bits) => match set_labels(text, bits) {
                 Some(labels) => quoted(out, |out| write_set(out, labels, bits, json::push_escaped)),
-                None => push_int(out, bits),
+                None => write_uint(out, bits),
             },
+        }
+        Ok(())
+    }
+
+    /// Text of any character set.
+    fn write_text(&mut self, out: &mut Vec<u8>, text: &ColumnText, bytes: &[u8], charset: Charset) {
+        match charset.to_utf8(bytes, &mut self.transcoded) {
+            Ok(utf8) if !utf8.starts_with(json::BASE64) => json::write_string(out, utf8),
+            // Text that looks like the form for bytes takes that form, so that both can be told apart.
+            _ => json::write_base64(out, text.json_type, bytes),
+        }
+    }
+
+    fn write_compressed(
+        &mut self,
+        out: &mut Vec<u8>,
+        text: &ColumnText,
+        string: CompressedString<'_>,
+    ) -> Result<(), Error> {
+        let bytes = string.inflate(&mut self.inflated)?;
+        match string.charset {
+            Some(charset) => match charset.to_utf8(bytes, &mut self.transcoded) {
+                Ok(utf8) if !utf8.starts_with(json::BASE64) => json::write_string(out, utf8),
+                _ => json::write_base64(out, text.json_type, bytes),
+            },
+            None => json::write_base64(out, text.json_type, bytes),
         }
         Ok(())
     }
@@ -171,6 +184,48 @@ impl ImageWriter {
             self.write_key_value(out, column, text, bytes);
         }
         !table.key.is_empty()
+    }
+
+    /// Appends the key that an update gave the row, as [`write_key`](Self::write_key) does. Returns `false`, and
+    /// appends nothing, when it is the one that the row had. A key column that the after image lacks did not change.
+    pub fn write_new_key(
+        &mut self,
+        out: &mut Vec<u8>,
+        table: &Table,
+        before: Image<'_>,
+        after: Image<'_>,
+    ) -> bool {
+        let has_changed = |&number: &u16| {
+            let number = usize::from(number);
+            matches!(
+                (before.field(number), after.field(number)),
+                (Field::Bytes(before), Field::Bytes(after)) if before != after
+            )
+        };
+        if !table.key.iter().any(has_changed) {
+            return false;
+        }
+        let start = out.len();
+        for (place, &number) in table.key.iter().enumerate() {
+            let number = usize::from(number);
+            let field = match after.field(number) {
+                Field::Bytes(bytes) => Field::Bytes(bytes),
+                _ => before.field(number),
+            };
+            let (Some(column), Some(text), Field::Bytes(bytes)) = (
+                table.map.columns.get(number),
+                table.texts.get(number),
+                field,
+            ) else {
+                out.truncate(start);
+                return false;
+            };
+            if place > 0 {
+                out.push(b'|');
+            }
+            self.write_key_value(out, column, text, bytes);
+        }
+        true
     }
 
     fn write_key_value(
@@ -201,11 +256,11 @@ impl ImageWriter {
                 }
                 Value::Enum(number) => match enum_label(text, number) {
                     Some(label) => push_key_text(out, label),
-                    None => push_int(out, number),
+                    None => write_uint(out, number.into()),
                 },
                 Value::Set(bits) => match set_labels(text, bits) {
                     Some(labels) => write_set(out, labels, bits, push_key_text),
-                    None => push_int(out, bits),
+                    None => write_uint(out, bits),
                 },
                 value => self.write_value(out, text, value)?,
             }
@@ -215,6 +270,22 @@ impl ImageWriter {
             out.truncate(start);
             json::push_base64(out, text.json_type, bytes);
         }
+    }
+}
+
+/// A value of an image on its way to `out`.
+struct Writing<'w> {
+    images: &'w mut ImageWriter,
+    out: &'w mut Vec<u8>,
+    text: &'w ColumnText,
+}
+
+impl Take<'_> for Writing<'_> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn take(self, value: Value<'_>) -> Result<(), Error> {
+        self.images.write_value(self.out, self.text, value)
     }
 }
 
@@ -236,10 +307,25 @@ fn pad<'a>(padded: &'a mut Vec<u8>, bytes: &'a [u8], len: u16) -> &'a [u8] {
     padded
 }
 
-pub(crate) fn push_int(out: &mut Vec<u8>, n: impl itoa::Integer) {
-    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+/// A document.
+fn write_json(out: &mut Vec<u8>, text: &ColumnText, json: Jsonb<'_>) -> Result<(), Error> {
+    // JSON's own null must not be taken for SQL's.
+    if matches!(json.root()?, Node::Null) {
+        json::write_base64(out, text.json_type, JSON_NULL);
+        return Ok(());
+    }
+    let start = out.len();
+    json.write_json(Style::Compact, out)?;
+    // Every level takes a bracket at either end.
+    let printed = out.get(start..).unwrap_or_default();
+    if printed.len() > 2 * MAX_JSON_DEPTH && json::depth(printed) > MAX_JSON_DEPTH {
+        out.truncate(start);
+        json::write_base64(out, text.json_type, json.as_bytes());
+    }
+    Ok(())
 }
 
+#[inline(always)]
 fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
     write(out);

@@ -19,9 +19,11 @@ pub mod render;
 mod schema;
 pub mod secret;
 pub mod source;
+pub mod status;
 pub mod stream;
 pub mod table;
 pub mod tail;
+pub mod telemetry;
 pub mod tls;
 
 pub use error::Error;

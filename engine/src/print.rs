@@ -8,12 +8,13 @@ use bintrail_proto::binlog::decoder::{Event, EventData};
 use bintrail_proto::binlog::header::EventType;
 use bintrail_proto::binlog::rows::{RowBuf, RowsEvent, RowsKind};
 use bintrail_proto::binlog::table_map::TableMap;
+use bintrail_proto::binlog::value::int::write_uint;
 
 use crate::clock;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::gtids::AnyGtid;
-use crate::image::{ImageWriter, push_int};
+use crate::image::ImageWriter;
 use crate::json;
 use crate::render::mysqlbinlog;
 use crate::table::Table;
@@ -36,7 +37,11 @@ struct Entry {
     table: Option<Arc<Table>>,
 }
 
-/// Prints the row changes of events that are handed to it in order.
+/// Written at once, so that an output needs no buffer of its own, which would be one copy more.
+const CHUNK: usize = 64 * 1024;
+
+/// Prints the row changes of events that are handed to it in order. What it holds back is written by
+/// [`flush`](Self::flush), or when it is dropped.
 #[derive(Debug)]
 pub struct Printer<W: Write> {
     out: W,
@@ -44,7 +49,8 @@ pub struct Printer<W: Write> {
     filter: Filter,
     images: ImageWriter,
     row: RowBuf,
-    line: Vec<u8>,
+    /// Lines that are not written yet, all of them whole.
+    lines: Vec<u8>,
     /// The part of a line that is the same for all rows of an event.
     prefix: Vec<u8>,
     file: String,
@@ -65,7 +71,7 @@ impl<W: Write> Printer<W> {
             filter,
             images: ImageWriter::default(),
             row: RowBuf::default(),
-            line: Vec::new(),
+            lines: Vec::new(),
             prefix: Vec::new(),
             file: String::new(),
             gtid: b"null".to_vec(),
@@ -185,15 +191,16 @@ impl<W: Write> Printer<W> {
                 return Ok(());
             }
         };
-        self.line.clear();
         let written = match self.format {
             Format::Json => self.write_json(rows, event, &table),
             Format::Mysqlbinlog => {
-                mysqlbinlog::write_rows(&mut self.line, &table.map, rows, &mut self.row)
+                mysqlbinlog::write_rows(&mut self.lines, &table.map, rows, &mut self.row)
             }
         };
         // The rows before a fault are good.
-        self.out.write_all(&self.line).map_err(Error::Output)?;
+        if self.lines.len() >= CHUNK {
+            self.write_lines().map_err(Error::Output)?;
+        }
         if let Err(error) = written {
             self.skip(event, &error.to_string());
         }
@@ -206,7 +213,7 @@ impl<W: Write> Printer<W> {
         Ok(())
     }
 
-    /// Writes the rows to `line`.
+    /// Writes the rows to `lines`.
     fn write_json(
         &mut self,
         rows: &RowsEvent<'_>,
@@ -215,20 +222,20 @@ impl<W: Write> Printer<W> {
     ) -> Result<(), bintrail_proto::Error> {
         self.write_prefix(rows.kind, event, table);
         let mut rows = rows.rows(&table.map, &mut self.row)?;
-        let line = &mut self.line;
+        let lines = &mut self.lines;
         while let Some(row) = rows.next()? {
-            line.extend_from_slice(&self.prefix);
+            lines.extend_from_slice(&self.prefix);
             for (key, image) in [
                 (&b"\"before\":"[..], row.before),
                 (b",\"after\":", row.after),
             ] {
-                line.extend_from_slice(key);
+                lines.extend_from_slice(key);
                 match image {
-                    Some(image) => self.images.write_image(line, table, image),
-                    None => line.extend_from_slice(b"null"),
+                    Some(image) => self.images.write_image(lines, table, image),
+                    None => lines.extend_from_slice(b"null"),
                 }
             }
-            line.extend_from_slice(b"}\n");
+            lines.extend_from_slice(b"}\n");
         }
         Ok(())
     }
@@ -242,9 +249,9 @@ impl<W: Write> Printer<W> {
         out.extend_from_slice(b"{\"file\":");
         json::write_string(out, &self.file);
         out.extend_from_slice(b",\"start_pos\":");
-        push_int(out, event.start);
+        write_uint(out, event.start);
         out.extend_from_slice(b",\"end_pos\":");
-        push_int(out, event.end);
+        write_uint(out, event.end);
         out.extend_from_slice(b",\"timestamp\":\"");
         out.extend_from_slice(&clock::rfc3339_bytes(committed_at));
         out.extend_from_slice(b"\",\"gtid\":");
@@ -275,12 +282,27 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// Hands on what the output holds back.
+    /// Hands on what this and the output hold back.
     ///
     /// # Errors
     /// The output's.
     pub fn flush(&mut self) -> io::Result<()> {
+        self.write_lines()?;
         self.out.flush()
+    }
+
+    fn write_lines(&mut self) -> io::Result<()> {
+        let written = self.out.write_all(&self.lines);
+        // Also when they are not: what part of them is out is not known.
+        self.lines.clear();
+        written
+    }
+}
+
+impl<W: Write> Drop for Printer<W> {
+    fn drop(&mut self) {
+        // What fails here has failed before, or the caller did not ask.
+        let _ = self.write_lines();
     }
 }
 

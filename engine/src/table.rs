@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bintrail_proto::binlog::column::ColumnType;
 use bintrail_proto::binlog::table_map::{self, TableMap};
 use bintrail_proto::binlog::value::charset::Charset;
+use bintrail_proto::binlog::value::push_front;
 
 use crate::described::{complete, plain_type};
 use crate::index::record::{Column, KnownBy, TableVersion};
@@ -43,12 +44,50 @@ pub struct Table {
 /// A column's texts, ready to be copied into an image.
 #[derive(Debug)]
 pub(crate) struct ColumnText {
-    /// `"name":`
-    pub(crate) key: Box<[u8]>,
+    pub(crate) key: Key,
     /// ENUM and SET labels: UTF-8, where they are known.
     pub(crate) labels: Option<Box<[Box<str>]>>,
     /// The type code that MySQL's JSON functions give to the column's bytes.
     pub(crate) json_type: u8,
+}
+
+/// `,"name":`
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// Its front, zeros behind it where it is short: a copy of this length is faster than one of its own.
+    block: [u8; 32],
+    /// All of it.
+    text: Box<[u8]>,
+}
+
+impl Key {
+    fn new(name: &str) -> Self {
+        let mut text = vec![b','];
+        json::write_string(&mut text, name);
+        text.push(b':');
+        let mut block = [0; 32];
+        for (slot, byte) in block.iter_mut().zip(&text) {
+            *slot = *byte;
+        }
+        Self {
+            block,
+            text: text.into(),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
+        if self.text.len() <= self.block.len() {
+            push_front(out, &self.block, self.text.len());
+        } else {
+            out.extend_from_slice(&self.text);
+        }
+    }
+
+    /// The bytes that it takes, without its comma.
+    fn len(&self) -> u64 {
+        (self.text.len() as u64).saturating_sub(1)
+    }
 }
 
 impl Table {
@@ -161,20 +200,15 @@ impl Table {
         let texts: Box<[ColumnText]> = columns
             .iter()
             .zip(&map.columns)
-            .map(|(column, of_event)| {
-                let mut key = Vec::new();
-                json::write_string(&mut key, &column.name);
-                key.push(b':');
-                ColumnText {
-                    key: key.into(),
-                    labels: column.members.as_ref().map(|members| {
-                        members
-                            .iter()
-                            .map(|member| member.as_str().into())
-                            .collect()
-                    }),
-                    json_type: json_type(of_event),
-                }
+            .map(|(column, of_event)| ColumnText {
+                key: Key::new(&column.name),
+                labels: column.members.as_ref().map(|members| {
+                    members
+                        .iter()
+                        .map(|member| member.as_str().into())
+                        .collect()
+                }),
+                json_type: json_type(of_event),
             })
             .collect();
         let version = TableVersion {
@@ -188,7 +222,7 @@ impl Table {
             map,
             version,
             key: key.into_iter().map(|(_, number)| number).collect(),
-            names_len: texts.iter().map(|text| text.key.len() as u64).sum(),
+            names_len: texts.iter().map(|text| text.key.len()).sum(),
             texts,
         }
     }

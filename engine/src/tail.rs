@@ -40,6 +40,10 @@ pub async fn tail<W: Write>(
         .server_id
         .unwrap_or_else(|| derived_server_id(&options.source, "tail"));
     let start = server.start(options.start.as_ref()).await?;
+    if let Some(Start::Position(file, position)) = &options.start {
+        // The server itself would say of any such place that it could not find a name in its list.
+        server.has_place(file, *position).await?;
+    }
     let (mut events, checksum) =
         server::dump(&options.source, server_id, &start, server.flavor()).await?;
     let mut decoder = Decoder::for_dump(checksum);

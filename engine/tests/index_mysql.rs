@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bintrail_engine::dsn::{IndexDsn, MySqlDsn};
 use bintrail_engine::index::{ErrorKind, Index};
 use bintrail_engine::secret::Secret;
+use bintrail_engine::status::{Limits, Report};
 use bintrail_engine::tls::SslMode;
 use index::{ALL_IDS, Backend, Builder, IDS, T0, column, source};
 use mysql_async::prelude::Queryable;
@@ -194,6 +195,11 @@ async fn answers() {
 }
 
 #[tokio::test]
+async fn answers_far_apart() {
+    MySql::test(async |mysql| index::answers_far_apart(mysql).await).await;
+}
+
+#[tokio::test]
 async fn moves() {
     MySql::test(async |mysql| index::moves(mysql).await).await;
 }
@@ -230,6 +236,39 @@ async fn decides_xa() {
 #[tokio::test]
 async fn reports() {
     MySql::test(async |mysql| index::reports(mysql).await).await;
+}
+
+#[tokio::test]
+async fn tells() {
+    MySql::test(async |mysql| index::tells(mysql).await).await;
+}
+
+/// The server counts the rows that it reads for a report: a hundred times the rows, and hardly more of them.
+#[tokio::test]
+async fn a_report_reads_little_however_much_there_is() {
+    MySql::test(async |mysql| {
+        let (index, one, _, mut builder) = mysql.started().await;
+        let reader = Index::open(mysql.dsn(), false).await.unwrap();
+        let mut reads = Vec::new();
+        for count in [250, 25_000] {
+            index::fill(&index, one, &mut builder, count, 1000).await;
+            // Only what the reader asks is counted, and not its first look at each table.
+            for _ in 0..2 {
+                let read = async || -> u64 {
+                    let status = mysql.query("SHOW GLOBAL STATUS LIKE 'Handler_read%'").await;
+                    let numbers = status.iter().map(|row| row[1].as_ref().unwrap());
+                    numbers.map(|number| number.parse::<u64>().unwrap()).sum()
+                };
+                let before = read().await;
+                Report::read(&reader, Limits::default()).await.unwrap();
+                reads.push(read().await - before);
+            }
+        }
+        assert!(reads[3] < reads[1] + 500, "{reads:?}");
+        reader.close().await.unwrap();
+        index.close().await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]

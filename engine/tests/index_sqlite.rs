@@ -86,6 +86,11 @@ async fn answers() {
 }
 
 #[tokio::test]
+async fn answers_far_apart() {
+    index::answers_far_apart(&Sqlite::new()).await;
+}
+
+#[tokio::test]
 async fn moves() {
     index::moves(&Sqlite::new()).await;
 }
@@ -143,6 +148,11 @@ async fn decides_xa() {
 #[tokio::test]
 async fn reports() {
     index::reports(&Sqlite::new()).await;
+}
+
+#[tokio::test]
+async fn tells() {
+    index::tells(&Sqlite::new()).await;
 }
 
 /// The plan of a query never walks row_changes from end to end.

@@ -159,7 +159,7 @@ impl Take for Typed {
             match field {
                 Field::Absent => continue,
                 Field::Null => counts.nulls += 1,
-                Field::Bytes(bytes) => Value::visit(column, bytes, |value| {
+                Field::Bytes(bytes) => Value::visit(column, bytes, |value: Value<'_>| {
                     black_box(&value);
                 })?,
             }

@@ -1,13 +1,13 @@
 //! `bintrail recover`.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use bintrail_engine::Error;
 use bintrail_engine::index::Index;
 use bintrail_engine::query::Answer;
-use bintrail_engine::recover::{self, OnConflict, Options, Summary};
+use bintrail_engine::recover::{self, Checked, OnConflict, Options, Target};
 
 use crate::args::{Conflict, FilterArgs, RecoverArgs};
 
@@ -31,20 +31,63 @@ pub(crate) async fn run(args: RecoverArgs) -> Result<(), Error> {
     };
     let index = Index::open(&super::index_dsn(&args.index)?, false).await?;
     let mut answer = index.ask(super::filter::question(args.filter)).await?;
-    let summary = recover::check(&mut answer, options).await?;
-    if args.dry_run {
-        super::output()
-            .write_all(summary.describe().as_bytes())
-            .map_err(Error::Output)?;
-    } else if summary.count() > 0 {
-        write(&mut answer, options, &summary, args.output.as_deref()).await?;
-    }
-    if summary.count() == 0 {
+    let mut target = match super::target_options(&args.target)? {
+        Some(target) => Some(Target::connect(&target, options.foreign_key_checks).await?),
+        None => None,
+    };
+    let checked = recover::check(&mut answer, options, target.as_mut()).await?;
+    let done = if checked.summary.changes == 0 {
         tracing::warn!("no row change fits");
+        Ok(())
+    } else if args.dry_run {
+        dry_run(&mut answer, &checked, target.as_mut()).await
+    } else if let Some(target) = target.as_mut().filter(|_| args.apply) {
+        apply(&mut answer, checked, target).await
+    } else {
+        write(&mut answer, checked, args.output.as_deref()).await
+    };
+    if let Some(target) = target {
+        target.close().await;
     }
+    done?;
     drop(answer);
     index.close().await?;
     Ok(())
+}
+
+async fn dry_run(
+    answer: &mut Answer<'_>,
+    checked: &Checked,
+    target: Option<&mut Target>,
+) -> Result<(), Error> {
+    let mut text = checked.summary.describe();
+    if let Some(target) = target {
+        let conflicts = recover::examine(answer, checked, target).await?;
+        text.push_str(&conflicts.describe());
+        text.push_str(&format!("conflicts: {}\n", conflicts.count));
+    }
+    print(&text)
+}
+
+async fn apply(
+    answer: &mut Answer<'_>,
+    checked: Checked,
+    target: &mut Target,
+) -> Result<(), Error> {
+    let applied = recover::apply(answer, checked, target).await?;
+    print(&applied.describe())?;
+    match applied.left_alone {
+        0 => Ok(()),
+        1 => Err(Error::LeftAlone("1 row change was".to_owned())),
+        count => Err(Error::LeftAlone(format!("{count} row changes were"))),
+    }
+}
+
+fn print(text: &str) -> Result<(), Error> {
+    let mut out = super::output();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(Error::Output)
 }
 
 /// Without a question it would undo all that the index has.
@@ -75,16 +118,35 @@ fn names_something(args: &FilterArgs) -> bool {
 
 async fn write(
     answer: &mut Answer<'_>,
-    options: Options,
-    summary: &Summary,
+    checked: Checked,
     path: Option<&Path>,
 ) -> Result<(), Error> {
     let Some(path) = path else {
-        return recover::write(answer, options, summary, &mut super::output()).await;
+        return recover::write(answer, checked, &mut super::output()).await;
     };
-    let file = File::create(path).map_err(|error| {
-        let problem = format!("{}: {error}", path.display());
-        Error::Output(std::io::Error::new(error.kind(), problem))
-    })?;
-    recover::write(answer, options, summary, &mut BufWriter::new(file)).await
+    let fault = |error: io::Error| {
+        let problem = match error.kind() {
+            io::ErrorKind::AlreadyExists => format!(
+                "{} is there already, and is not overwritten: name another file, or remove it",
+                path.display()
+            ),
+            _ => format!("{}: {error}", path.display()),
+        };
+        Error::Output(io::Error::new(error.kind(), problem))
+    };
+    let file = File::create_new(path).map_err(fault)?;
+    let text = format!(
+        "written to {}:\n{}",
+        path.display(),
+        checked.summary.describe()
+    );
+    if let Err(error) = recover::write(answer, checked, &mut BufWriter::new(file)).await {
+        // Half of it is of no use, and would be in the way of the next attempt.
+        std::fs::remove_file(path).ok();
+        return Err(match error {
+            Error::Output(error) => fault(error),
+            error => error,
+        });
+    }
+    print(&text)
 }

@@ -1,209 +1,105 @@
 //! `bintrail status`.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
+mod text;
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use bintrail_engine::Error;
-use bintrail_engine::clock::{now, rfc3339, seconds_between};
+use bintrail_engine::dsn::IndexDsn;
 use bintrail_engine::index::Index;
-use bintrail_engine::index::record::{Flavor, Micros, Mode, SourceStatus};
-use serde_json::{Value, json};
+use bintrail_engine::status::{Limits, Report, StreamState};
 
 use crate::args::{StatusArgs, StatusFormat};
 
 pub(crate) async fn run(args: &StatusArgs) -> Result<(), Error> {
-    let index = Index::open(&super::index_dsn(&args.index)?, false).await?;
-    let sources = index.statuses().await?;
-    index.close().await?;
-    let text = match args.format {
-        StatusFormat::Json => {
-            let sources: Vec<Value> = sources.iter().map(as_json).collect();
-            format!("{:#}\n", json!({ "version": 1, "sources": sources }))
-        }
-        StatusFormat::Text if sources.is_empty() => {
-            "The index is empty: no stream has written to it.\n".to_owned()
-        }
-        StatusFormat::Text => sources.iter().map(as_text).collect::<Vec<_>>().join("\n"),
+    let dsn = super::index_dsn(&args.index)?;
+    let limits = args.fail_on_lag.map_or_else(Limits::default, |lag| Limits {
+        lag_seconds: lag.as_secs_f64(),
+    });
+    let Some(seconds) = args.watch else {
+        let report = read(&dsn, limits).await?;
+        print(&shown(&report, args)?)?;
+        return judge(&report, args);
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(Error::Output)?;
-    let gap = |source: &SourceStatus| source.state.gap_lost.clone().map(|(_, lost)| lost);
-    match sources.iter().find_map(gap) {
-        Some(lost) if args.fail_on_gap => Err(Error::RecordedGap(lost)),
-        _ => Ok(()),
+    loop {
+        match read(&dsn, limits).await {
+            Ok(report) => {
+                print(&shown(&report, args)?)?;
+                judge(&report, args)?;
+            }
+            // It may come back, as a stream that waits for it believes too.
+            Err(error @ Error::Index(_)) if error.may_pass() => tracing::error!("{error}"),
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 }
 
-fn as_json(status: &SourceStatus) -> Value {
-    let SourceStatus {
-        source_id,
-        source,
-        seen,
-        state,
-        coverage,
-        unnamed_tables,
-        servers,
-    } = status;
-    let time = |time: Option<Micros>| time.map(rfc3339);
-    let checkpoint = state.checkpoint.as_ref();
-    json!({
-        "source_id": source_id,
-        "source": {
-            "server_uuid": source.server_uuid,
-            "flavor": flavor(source.flavor),
-            "version": source.version,
-            "host": source.host,
-            "port": source.port,
-            "first_seen": rfc3339(seen.0),
-            "last_seen": rfc3339(seen.1),
-        },
-        "servers": servers.iter().map(|server| json!({
-            "server_uuid": server.server_uuid,
-            "host": server.host,
-            "port": server.port,
-            "since": rfc3339(server.since),
-            "first_change_id": server.first_change_id,
-        })).collect::<Vec<_>>(),
-        "stream": checkpoint.map(|checkpoint| json!({
-            "mode": checkpoint.mode,
-            "binlog_file": checkpoint.binlog_file,
-            "binlog_position": checkpoint.binlog_position,
-            "gtid_set": checkpoint.gtid_set,
-            "server_id": checkpoint.server_id,
-            "lag_seconds": checkpoint.lag_seconds,
-            "events_indexed": checkpoint.events_indexed,
-            "last_event_time": time(checkpoint.last_event_time),
-            "last_checkpoint": time(state.last_checkpoint),
-            "capture_skips": checkpoint.capture_skips,
-        })),
-        "unnamed_tables": unnamed_tables,
-        "next_change_id": state.next_change_id,
-        "last_error": state.last_error,
-        "gap_lost": state.gap_lost.as_ref().map(|(at, detail)| json!({ "at": rfc3339(*at), "detail": detail })),
-        "coverage": coverage.map(|(from, to)| json!({ "from": rfc3339(from), "to": rfc3339(to) })),
+async fn read(dsn: &IndexDsn, limits: Limits) -> Result<Report, Error> {
+    let index = Index::open(dsn, false).await?;
+    let report = Report::read(&index, limits).await;
+    let closed = index.close().await;
+    let report = report?;
+    closed?;
+    Ok(report)
+}
+
+fn shown(report: &Report, args: &StatusArgs) -> Result<String, Error> {
+    let json = |json: serde_json::Result<String>| {
+        json.map(|json| json + "\n")
+            .map_err(|error| Error::Internal(error.to_string()))
+    };
+    Ok(match (args.format, args.watch) {
+        (StatusFormat::Json, None) => json(serde_json::to_string_pretty(report))?,
+        (StatusFormat::Json, Some(_)) => json(serde_json::to_string(report))?,
+        (StatusFormat::Text, None) => text::of(report),
+        // Cleared from the top, so that a terminal shows one report; elsewhere a blank line parts them.
+        (StatusFormat::Text, Some(_)) if io::stdout().is_terminal() => {
+            format!("\x1b[H\x1b[2J{}", text::of(report))
+        }
+        (StatusFormat::Text, Some(_)) => text::of(report) + "\n",
     })
 }
 
-const fn flavor(flavor: Flavor) -> &'static str {
-    match flavor {
-        Flavor::MySql => "MySQL",
-        Flavor::MariaDb => "MariaDB",
-    }
+fn print(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(Error::Output)
 }
 
-fn as_text(status: &SourceStatus) -> String {
-    let SourceStatus {
-        source_id,
-        source,
-        state,
-        coverage,
-        unnamed_tables,
-        servers,
-        ..
-    } = status;
-    let mut out = String::new();
-    let mut line = |name: &str, value: &str| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "{name:<16} {value}");
+/// What `--fail-on-…` makes of it.
+fn judge(report: &Report, args: &StatusArgs) -> Result<(), Error> {
+    if args.fail_on_gap
+        && let Some(gap) = report
+            .sources
+            .iter()
+            .find_map(|source| source.coverage.gap.as_ref())
+    {
+        return Err(Error::RecordedGap(gap.detail.clone()));
+    }
+    let Some(limit) = args.fail_on_lag else {
+        return Ok(());
     };
-    line(
-        "Source",
-        &format!(
-            "{source_id}: {} {} at {}:{} (server_uuid {})",
-            flavor(source.flavor),
-            source.version,
-            source.host,
-            source.port,
-            source.server_uuid
-        ),
-    );
-    for pair in servers.windows(2) {
-        if let [before, after] = pair {
-            let (uuid, host, port) = (&before.server_uuid, &before.host, before.port);
-            line(
-                "Before",
-                &format!(
-                    "{host}:{port} (server_uuid {uuid}), until {}",
-                    rfc3339(after.since)
-                ),
-            );
-        }
+    if report.sources.is_empty() {
+        return Err(Error::Late(report.verdict.detail.clone()));
     }
-    match &state.checkpoint {
-        None => line("Stream", "no checkpoint yet"),
-        Some(checkpoint) => {
-            match checkpoint.mode {
-                Mode::Gtid => {
-                    line("Mode", "GTID");
-                    line("GTID set", &checkpoint.gtid_set.replace('\n', " "));
-                }
-                Mode::Position => line("Mode", "file and position"),
+    for source in &report.sources {
+        let late = match source.stream.lag_seconds {
+            Some(lag) if lag > limit.as_secs_f64() => format!("{lag:.1} s"),
+            // It has only just begun.
+            None if source.stream.state != StreamState::Streaming => {
+                "not known by how much".to_owned()
             }
-            line(
-                "Position",
-                &format!("{}:{}", checkpoint.binlog_file, checkpoint.binlog_position),
-            );
-            line("Events indexed", &checkpoint.events_indexed.to_string());
-            line(
-                "Lag",
-                &checkpoint
-                    .lag_seconds
-                    .map_or("unknown: no event yet".to_owned(), |lag| {
-                        format!("{lag:.1} s")
-                    }),
-            );
-            line(
-                "Last event",
-                &checkpoint
-                    .last_event_time
-                    .map_or("none yet".to_owned(), with_age),
-            );
-            line(
-                "Last checkpoint",
-                &state
-                    .last_checkpoint
-                    .map_or("none yet".to_owned(), with_age),
-            );
-            line("Server id", &checkpoint.server_id.to_string());
-            if checkpoint.capture_skips.0.is_empty() {
-                line("Not captured", "nothing");
-            }
-            for (reason, skip) in &checkpoint.capture_skips.0 {
-                line(
-                    "Not captured",
-                    &format!("{} × {reason}, last at {}", skip.count, skip.last),
-                );
-            }
-        }
+            _ => continue,
+        };
+        let (host, port) = (&source.source.host, source.source.port);
+        let limit = limit.as_secs_f64();
+        return Err(Error::Late(format!(
+            "source {} ({host}:{port}) by {late}, with a limit of {limit} s; `bintrail status` says what to do",
+            source.source_id
+        )));
     }
-    match coverage {
-        Some((from, to)) => line(
-            "Coverage",
-            &format!("{} to {}", rfc3339(*from), rfc3339(*to)),
-        ),
-        None => line("Coverage", "no row changes yet"),
-    }
-    if *unnamed_tables > 0 {
-        line(
-            "Unnamed columns",
-            &format!(
-                "in rows of {unnamed_tables} tables, as @1, @2, …: their names then are not certain \
-                 (known_by = 'position' in table_versions)"
-            ),
-        );
-    }
-    if let Some((at, detail)) = &state.gap_lost {
-        line("Gap", &format!("found {}: {detail}", rfc3339(*at)));
-    }
-    line("Last error", state.last_error.as_deref().unwrap_or("none"));
-    out
-}
-
-fn with_age(time: Micros) -> String {
-    format!(
-        "{} ({:.0} s ago)",
-        rfc3339(time),
-        seconds_between(time, now())
-    )
+    Ok(())
 }

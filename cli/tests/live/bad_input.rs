@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use bintrail_testkit::server::Server;
@@ -91,6 +92,48 @@ fn texts_that_are_not_utf_8() {
 }
 
 #[test]
+fn an_env_file_that_sets_nothing_or_shows_a_password() {
+    let scratch = Scratch::new();
+    let file = scratch.0.join(".bintrail.env");
+    let run = |text: &str, mode: u32, arguments: &[&str]| {
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let output = Command::new(BINTRAIL)
+            .args(arguments)
+            .current_dir(&scratch.0)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!text.contains(PASSWORD), "{text}");
+        (output.status.code(), text)
+    };
+    let status = ["status"];
+    for (line, words) in [
+        ("BINTRAIL_TABEL=t", "sets BINTRAIL_TABEL"),
+        ("just words", "is not NAME=value"),
+        ("PATH=x", "sets PATH"),
+    ] {
+        let (code, text) = run(&format!("# first\n\n{line}\n"), 0o600, &status);
+        assert_eq!(code, Some(2), "{text}");
+        assert!(
+            text.contains("line 3 of .bintrail.env") && text.contains(words),
+            "{text}"
+        );
+        // Which tells the names.
+        assert_eq!(run(line, 0o600, &["help", "stream"]).0, Some(0));
+    }
+    let secret = format!("BINTRAIL_SOURCE_DSN=mysql://u:{PASSWORD}@h/\n");
+    let warning = "every user may read .bintrail.env, which holds a password: chmod 600";
+    assert!(run(&secret, 0o644, &status).1.contains(warning));
+    assert!(!run(&secret, 0o640, &status).1.contains(warning));
+    assert!(
+        !run("BINTRAIL_TABLES=t\n", 0o644, &status)
+            .1
+            .contains(warning)
+    );
+}
+
+#[test]
 fn a_host_that_is_not_there() {
     stream(
         &format!("mysql://u:{PASSWORD}@no-such-host.invalid:3306/"),
@@ -125,24 +168,49 @@ fn a_source_that_refuses() {
     stream(&weak, &[], 13, &["REPLICATION SLAVE"]);
 
     let dsn = source_dsn(&server);
-    stream(
-        &dsn,
-        &["--start-file", "mysql-bin.000099"],
-        15,
-        &["it has no mysql-bin.000099"],
-    );
+    for command in ["stream", "tail"] {
+        let arguments = [command, "--source-dsn", &dsn, "--start-file"];
+        fails(
+            &[&arguments[..], &["mysql-bin.000099"]].concat(),
+            15,
+            &[
+                "it has no mysql-bin.000099: its only binary log is mysql-bin.000001; it never had this one",
+            ],
+        );
+        fails(
+            &[
+                &arguments[..],
+                &["mysql-bin.000001", "--start-pos", "99999999"],
+            ]
+            .concat(),
+            15,
+            &[
+                "its mysql-bin.000001 ends at ",
+                ", before position 99999999",
+            ],
+        );
+    }
     let gtid = client.string("SELECT @@server_uuid").unwrap();
     client.run("FLUSH BINARY LOGS").unwrap();
     client.run("CREATE DATABASE later").unwrap();
     client
         .run("PURGE BINARY LOGS TO 'mysql-bin.000002'")
         .unwrap();
-    stream(
-        &dsn,
-        &["--start-file", "mysql-bin.000001"],
-        15,
-        &["mysql-bin.000001"],
-    );
+    for command in ["stream", "tail"] {
+        fails(
+            &[
+                command,
+                "--source-dsn",
+                &dsn,
+                "--start-file",
+                "mysql-bin.000001",
+            ],
+            15,
+            &[
+                "it has no mysql-bin.000001: its only binary log is mysql-bin.000002; what is older it has purged",
+            ],
+        );
+    }
     stream(
         &dsn,
         &["--start-gtid", &format!("{gtid}:1")],

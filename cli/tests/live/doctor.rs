@@ -486,6 +486,46 @@ fn tables_that_are_not_kept_need_no_key() {
     ] {
         patient.flags = vec![flag.to_owned()];
         patient.is("source", "primary_keys", severity);
+        patient.is("source", "filters", "ok");
+    }
+}
+
+#[test]
+fn names_that_no_table_has() {
+    for kind in ["mysql97", "mysql56", "mariadb"] {
+        let server = source_of(kind, &[]);
+        run(
+            &server,
+            &[
+                "CREATE DATABASE a",
+                "CREATE DATABASE bare",
+                "CREATE TABLE a.t (id INT PRIMARY KEY)",
+                "CREATE VIEW a.v AS SELECT 1 AS id",
+            ],
+        );
+        let mut patient = Patient::new(&server, "sqlite:unused.db");
+        for (flags, names) in [
+            (&["--schemas=a"][..], ""),
+            (&["--tables=t"], ""),
+            (&["--schemas=a", "--tables=a.t"], ""),
+            (&["--schemas=a,b,bare"], "--schemas b, --schemas bare:"),
+            (&["--tables=a.t,a.u"], "--tables a.u:"),
+            (&["--tables=a.v"], "--tables a.v:"),
+            (&["--schemas=b", "--tables=t"], "--schemas b, --tables t:"),
+        ] {
+            patient.flags = flags.iter().map(ToString::to_string).collect();
+            if names.is_empty() {
+                patient.is("source", "filters", "ok");
+            } else {
+                let finding = patient.is("source", "filters", "warning");
+                let expected = format!("no table matches {names}");
+                assert!(
+                    finding.message.contains(&expected),
+                    "{kind}: {}",
+                    finding.message
+                );
+            }
+        }
     }
 }
 
@@ -531,7 +571,7 @@ fn server_ids_that_clash() {
         let mut same = Patient::new(&server, &format!("sqlite:{}", index.display()));
         same.flags = vec!["--server-id=7001".to_owned()];
         same.is("source", "server_id", "ok");
-        let lock = same.is("index", "lock", "error");
+        let lock = same.is("index", "lock", "info");
         assert!(lock.message.contains("process "), "{}", lock.message);
         stream.terminate();
         same.is("index", "lock", "ok");
@@ -583,7 +623,7 @@ fn an_index_on_mysql() {
     patient.index = keeper_dsn(&keeper, "poor", "kept");
     stream.start();
     stream.catch_up(&server);
-    let lock = patient.is("index", "lock", "error");
+    let lock = patient.is("index", "lock", "info");
     assert!(lock.message.contains("connection "), "{}", lock.message);
     stream.terminate();
     patient.is("index", "lock", "ok");
@@ -667,7 +707,8 @@ fn a_stream_says_at_its_start_what_it_risks() {
         "--binlog-expire-logs-seconds=3600",
     ]);
     let scratch = Scratch::new();
-    let mut stream = Stream::new("risky", &server, None, &scratch, &[]);
+    let tables = ["--tables", "shop.orders"];
+    let mut stream = Stream::new("risky", &server, None, &scratch, &tables);
     stream.start();
     stream.catch_up(&server);
     stream.terminate();
@@ -679,6 +720,7 @@ fn a_stream_says_at_its_start_what_it_risks() {
             "SET PERSIST binlog_row_metadata = FULL",
         ),
         ("binlog_retention", "SET PERSIST binlog_expire_logs_seconds"),
+        ("filters", "no table matches --tables shop.orders: "),
     ] {
         let lines: Vec<&str> = log.lines().filter(|line| line.contains(fix)).collect();
         let [line] = lines.as_slice() else {
@@ -686,5 +728,5 @@ fn a_stream_says_at_its_start_what_it_risks() {
         };
         assert!(line.contains("WARN") && line.contains(check), "{line}");
     }
-    assert_eq!(log.matches("WARN").count(), 3, "{log}");
+    assert_eq!(log.matches("WARN").count(), 4, "{log}");
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use bintrail_testkit::proxy::{Break, Kind, Part, Proxy, Trap};
 use bintrail_testkit::server::Server;
 
 use crate::support::{BINTRAIL, PATIENCE, Scratch, Stream, ask, run, source, source_of};
@@ -155,7 +156,7 @@ fn purged_while_away(kind: &str, mode: &str) {
         assert!(text.contains("Gap ") && text.contains(&lost), "{text}");
     }
     let (_, json) = status(&scratch, "gap", &["--format", "json"]);
-    assert!(json.contains("\"gap_lost\": {"), "{json}");
+    assert!(json.contains("\"gap\": {"), "{json}");
 
     // A second one does not take the place of the first.
     run(
@@ -327,4 +328,63 @@ fn a_source_that_was_restored_from_a_backup() {
     for stream in &mut streams {
         refused(stream, &["restored from a backup", "--reset"]);
     }
+}
+
+#[test]
+fn a_source_that_does_not_tell_what_it_has_is_given_up_in_time() {
+    let source = source(&[]);
+    let proxy = Proxy::start(source.port, 1).unwrap();
+    let scratch = Scratch::new();
+    run(
+        &source,
+        &[
+            "CREATE DATABASE d",
+            "CREATE TABLE d.t (id INT PRIMARY KEY)",
+            "INSERT INTO d.t VALUES (1)",
+        ],
+    );
+    let limit = [
+        "--start-gtid",
+        "",
+        "--gap-timeout",
+        "3",
+        "--ssl-mode",
+        "disabled",
+    ];
+    let mut stream = Stream::new("slow", &source, None, &scratch, &limit).through(&proxy, None);
+    stream.start();
+    stream.catch_up(&source);
+    // By GTIDs, only the look at the first event of a file asks for a dump like this. Nothing says a word any more.
+    let hang = || {
+        proxy.trap(Trap {
+            kind: Kind::Command(0x12),
+            skip: 0,
+            part: Part::Behind,
+            how: Break::HalfOpen,
+        });
+    };
+    hang();
+    proxy.break_all(Break::Reset);
+    // Silence alone would take 15 s, and says something else.
+    let says = "the server has not answered the questions for a gap (--gap-timeout) in 3s";
+    stream.says(says, 1);
+    assert_eq!(proxy.struck(), 1);
+    run(&source, &["INSERT INTO d.t VALUES (2)"]);
+    // Asked again, it answers.
+    stream.catch_up(&source);
+    arrived(&mut stream, &["1", "2"]);
+    stream.terminate();
+
+    // One that starts says so, and ends.
+    hang();
+    stream.start();
+    let (code, last) = stream.end();
+    assert_eq!(code, Some(17), "{last}");
+    assert!(last.contains(says), "{last}");
+    proxy.heal();
+    run(&source, &["INSERT INTO d.t VALUES (3)"]);
+    stream.start();
+    stream.catch_up(&source);
+    stream.terminate();
+    assert_eq!(ask(&stream, IDS), ["1", "2", "3"]);
 }

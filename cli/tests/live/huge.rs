@@ -1,6 +1,8 @@
-//! A binlog file above 4 GiB.
+//! A binlog file above 4 GiB, and values of 64 MiB.
 
-use crate::support::{Scratch, Stream, run, source};
+use std::process::Command;
+
+use crate::support::{BINTRAIL, Scratch, Stream, ask, run, source};
 
 /// Bytes of a row, and how many of them reach beyond 4 GiB.
 const ROW: u64 = 32 << 20;
@@ -70,4 +72,71 @@ fn positions_above_4_gib() {
     let sql = "SELECT pk_values FROM binlog_events";
     let rows = far.index.open().unwrap().query(sql).unwrap();
     assert_eq!(rows, [[Some("2".to_owned())]]);
+}
+
+/// As text and as bytes; from the file, and in the index.
+#[test]
+fn values_of_64_mib() {
+    const CAPACITY: &str = "--innodb-redo-log-capacity=1G";
+    let source = source(&[CAPACITY, "--max-allowed-packet=128M"]);
+    let scratch = Scratch::new();
+    let mut stream = Stream::new("big", &source, None, &scratch, &[]);
+    stream.start();
+    let file = source.position().unwrap().0;
+    // 2 bytes 33,554,432 times, and 3 bytes 22,369,621 times and one.
+    run(
+        &source,
+        &[
+            "CREATE DATABASE d",
+            "CREATE TABLE d.big (id INT PRIMARY KEY, t LONGTEXT, b LONGBLOB)",
+            "INSERT INTO d.big VALUES (1, REPEAT('é', 33554432), '')",
+            "INSERT INTO d.big VALUES (2, '', CONCAT(REPEAT('abc', 22369621), 'a'))",
+        ],
+    );
+    let mut client = source.client().unwrap();
+    let sizes = client
+        .query("SELECT LENGTH(t) + LENGTH(b) FROM d.big")
+        .unwrap();
+    assert_eq!(sizes, vec![vec![Some(b"67108864".to_vec())]; 2]);
+    let text = format!(
+        r#"{{"id":1,"t":"{}","b":"base64:type251:"}}"#,
+        "é".repeat(32 << 20)
+    );
+    let bytes = format!(
+        r#"{{"id":2,"t":"","b":"base64:type251:{}YQ=="}}"#,
+        "YWJj".repeat(22_369_621)
+    );
+
+    stream.catch_up(&source);
+    stream.terminate();
+    let indexed = ask(
+        &stream,
+        "SELECT row_after FROM binlog_events ORDER BY change_id",
+    );
+    assert!(indexed == [&*text, &bytes], "the index has other values");
+
+    let printed = Command::new(BINTRAIL)
+        .args(["decode", "--format", "json"])
+        .arg(source.datadir.join(&file))
+        .output()
+        .unwrap();
+    assert!(printed.status.success(), "{:?}", printed.status);
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    let lines: Vec<&str> = printed
+        .lines()
+        .filter(|line| line.contains(r#""table":"big""#))
+        .collect();
+    assert_eq!(lines.len(), 2);
+    for (line, image) in lines.iter().zip([&text, &bytes]) {
+        let (_, after) = line.split_once(r#""after":"#).unwrap();
+        // A file does not name the columns.
+        let after = after
+            .replace(r#""@1""#, r#""id""#)
+            .replace(r#""@2""#, r#""t""#);
+        let after = after.replace(r#""@3""#, r#""b""#);
+        assert!(
+            after.strip_suffix('}') == Some(image),
+            "decode has another value"
+        );
+    }
 }

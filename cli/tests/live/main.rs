@@ -10,6 +10,7 @@
     reason = "test code"
 )]
 
+mod apply;
 mod bad_input;
 mod compressed;
 mod doctor;
@@ -17,7 +18,9 @@ mod failover;
 mod faults;
 mod gaps;
 mod huge;
+mod index_trouble;
 mod link;
+mod operation;
 mod other_servers;
 mod query;
 mod recover;

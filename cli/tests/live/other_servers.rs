@@ -242,6 +242,8 @@ pub(crate) fn printed(server: &Server) -> Vec<String> {
                 let first = image.split(' ').next().unwrap();
                 events.last_mut().unwrap().push_str(&format!(" {first}"));
             } else if let Some(row) = line.strip_prefix("### ")
+                // A value may hold what looks like the name of a table.
+                && !row.starts_with(' ')
                 && let Some((verb, table)) = row.split_once(" `")
             {
                 let verb = verb.split(' ').next().unwrap();

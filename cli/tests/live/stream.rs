@@ -11,12 +11,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bintrail_testkit::check::{Replay, same_events, same_or_unnamed_events};
 use bintrail_testkit::oracle::Oracle;
+use bintrail_testkit::proxy::{Flow, Proxy};
 use bintrail_testkit::schema::Catalog;
 use bintrail_testkit::server::Server;
 use bintrail_testkit::value::Charsets;
 use bintrail_testkit::workload::{Plan, Report, Rng, Workload, schemas};
 
-use crate::support::{PASSWORD, Scratch, Stream, index_server, setting, source};
+use crate::support::{self, PASSWORD, Scratch, Stream, ask, index_server, setting, source};
 
 pub(crate) fn seed() -> u64 {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
@@ -208,4 +209,34 @@ fn without_row_metadata_no_name_is_wrong() {
         // They are few: what the index knows, and what a statement says, names the others.
         assert!(unnamed * 10 < count, "{name}: {unnamed} of {count}");
     }
+}
+
+#[test]
+fn told_to_stop_while_the_index_is_asked_about_tables_it_ends_well() {
+    let source = source(&["--binlog-row-metadata=MINIMAL"]);
+    let keeper = index_server(&[]);
+    let scratch = Scratch::new();
+    let to_source = Proxy::start(source.port, 1).unwrap();
+    let to_index = Proxy::start(keeper.port, 2).unwrap();
+    let mut stream = Stream::new("naming", &source, Some(&keeper), &scratch, &[])
+        .through(&to_source, Some(&to_index));
+    support::run(&source, &["CREATE DATABASE d"]);
+    stream.start();
+    stream.catch_up(&source);
+    for round in 0..8 {
+        // Nearly all the time goes into questions about tables.
+        to_index.flow(Flow::Late(Duration::from_millis(200)));
+        for number in 0..10 {
+            let create = format!("CREATE TABLE d.t{round}_{number} (id INT PRIMARY KEY)");
+            let insert = format!("INSERT INTO d.t{round}_{number} VALUES (1)");
+            support::run(&source, &[&create, &insert]);
+        }
+        sleep(Duration::from_millis(300 + 90 * round));
+        stream.terminate();
+        to_index.flow(Flow::Pass);
+        stream.start();
+        stream.catch_up(&source);
+    }
+    stream.terminate();
+    assert_eq!(ask(&stream, "SELECT COUNT(*) FROM row_changes"), ["80"]);
 }

@@ -113,6 +113,7 @@ pub(crate) struct Stream {
     pub(crate) index: Index,
     arguments: Vec<String>,
     secrets: [(&'static str, String); 2],
+    environment: Vec<(&'static str, String)>,
     directory: PathBuf,
     /// Bytes in the log when it was started.
     logged: usize,
@@ -160,6 +161,7 @@ impl Stream {
                 ("BINTRAIL_SOURCE_DSN", source_dsn(source)),
                 ("BINTRAIL_INDEX_DSN", dsn),
             ],
+            environment: Vec::new(),
             directory,
             logged: 0,
             child: None,
@@ -184,6 +186,12 @@ impl Stream {
         self
     }
 
+    /// With more in its environment from the next start on.
+    pub(crate) fn knowing(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+
     /// From another address from the next start on.
     pub(crate) fn from(mut self, dsn: &str) -> Self {
         self.secrets[0].1 = dsn.to_owned();
@@ -202,6 +210,7 @@ impl Stream {
             .args(["stream", "--checkpoint", "1"])
             .args(&self.arguments)
             .envs(self.secrets.clone())
+            .envs(self.environment.clone())
             .current_dir(&self.directory)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -364,6 +373,18 @@ impl Drop for Stream {
             child.kill().ok();
             child.wait().ok();
         }
+    }
+}
+
+/// Waits until there is something.
+pub(crate) fn until<T>(mut found: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "it never came");
+        sleep(Duration::from_millis(100));
     }
 }
 

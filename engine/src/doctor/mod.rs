@@ -8,6 +8,7 @@ pub(crate) mod clock;
 mod finding;
 pub(crate) mod grants;
 mod index;
+mod kept;
 mod logs;
 mod privileges;
 mod replicas;

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use bintrail_proto::resultset::ResultSet;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use crate::clock::now;
+use crate::dsn::IndexDsn;
 use crate::error::{Error, remedy};
 use crate::filter::Filter;
 use crate::index::record::{Flavor, Source};
@@ -16,12 +19,12 @@ use super::clock::{self, Clocks};
 use super::finding::{Finding, Fix, Severity};
 use super::grants::Grants;
 use super::replicas::Replica;
-use super::{Part, logs, privileges, settings, tables, tls};
+use super::{Part, index, kept, logs, privileges, settings, tables, tls};
 
 /// The longest that one question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The longest that the checks before a stream may take, all together.
+/// The longest that each of the checks before a stream may take.
 const PATIENCE_AT_START: Duration = Duration::from_secs(5);
 
 /// What the checks of the index, and the last one of the source, have to know about it.
@@ -67,6 +70,8 @@ pub(super) async fn examine(host: &ConnectOptions, filter: &Filter) -> (Part, Op
     }
     part.findings
         .push(without_key(&mut server, filter, sees_all).await);
+    part.findings
+        .extend(unmatched(&mut server, filter, sees_all).await);
     part.findings.push(clock(&mut server).await);
     let about = About {
         identity: server.identity(),
@@ -78,16 +83,48 @@ pub(super) async fn examine(host: &ConnectOptions, filter: &Filter) -> (Part, Op
     (part, Some(about))
 }
 
-/// Logs, in a line each, what a stream from this source puts at risk. It takes no long time, and never fails.
-pub(crate) async fn warn_before_stream(server: &mut Server, filter: &Filter) {
-    let Ok((findings, _)) = tokio::time::timeout(PATIENCE_AT_START, quick(server, filter)).await
-    else {
-        return;
+/// Logs, in a line each, what a stream from this source into this index puts at risk. It takes no long time, and never
+/// fails: what keeps either end from being examined keeps the stream from starting too, which then says so.
+pub(crate) async fn warn_before_stream(server: &mut Server, filter: &Filter, index: &IndexDsn) {
+    let mut findings = Vec::new();
+    let mut sees_all = false;
+    if let Ok(quick) = in_time(quick(server, filter)).await {
+        sees_all = quick.1;
+        findings.extend(quick.0);
+        findings.push(settings::retention(&server.settings.variables, None));
+    }
+    if let Ok(clock) = in_time(clock(server)).await {
+        findings.push(clock);
+    }
+    // A server with very many tables may take long over these.
+    if let Ok(unmatched) = in_time(unmatched(server, filter, sees_all)).await {
+        findings.extend(unmatched);
+    }
+    if let Ok(keys) = in_time(without_key(server, filter, sees_all)).await {
+        findings.push(keys);
+    }
+    log(&findings, "");
+    let about = About {
+        identity: server.identity(),
+        server_id: server.settings.server_id,
+        replicas: None,
+        max_allowed_packet: server.settings.variables.number("max_allowed_packet"),
     };
-    let retention = settings::retention(&server.settings.variables, None);
-    for finding in findings.iter().chain([&retention]) {
+    if let Ok((part, _)) = in_time(index::examine(index, Some(&about))).await {
+        let reached = |finding: &Finding| !["connection", "database"].contains(&finding.check);
+        let findings: Vec<_> = part.findings.into_iter().filter(reached).collect();
+        log(&findings, "the index's ");
+    }
+}
+
+async fn in_time<T>(check: impl Future<Output = T>) -> Result<T, Elapsed> {
+    timeout(PATIENCE_AT_START, check).await
+}
+
+fn log(findings: &[Finding], whose: &str) {
+    for finding in findings {
         if finding.severity >= Severity::Warning {
-            tracing::warn!("{}: {finding}", finding.check);
+            tracing::warn!("{whose}{}: {finding}", finding.check);
         }
     }
 }
@@ -142,7 +179,7 @@ async fn ask_either(server: &mut Server, new: &str, old: &str) -> Result<ResultS
 }
 
 async fn query(server: &mut Server, sql: &str) -> Result<ResultSet, Error> {
-    match tokio::time::timeout(PATIENCE, server.query(sql)).await {
+    match timeout(PATIENCE, server.query(sql)).await {
         Ok(answer) => answer,
         Err(_) => Err(source_error(
             server.options(),
@@ -247,6 +284,20 @@ async fn without_key(server: &mut Server, filter: &Filter, sees_all: bool) -> Fi
             tables::judge(names, filter, sees_all, &server.settings.variables)
         }
     }
+}
+
+async fn unmatched(server: &mut Server, filter: &Filter, sees_all: bool) -> Option<Finding> {
+    let sql = kept::question(filter)?;
+    Some(match ask(server, &sql).await {
+        Err(error) => unknown(kept::CHECK, "tables of the names that are kept", &error),
+        Ok(rows) => {
+            let found = rows.rows.iter();
+            let found: Vec<_> = found
+                .filter_map(|row| Some((text(row, 0)?, text(row, 1)?)))
+                .collect();
+            kept::judge(filter, &found, sees_all)
+        }
+    })
 }
 
 async fn clock(server: &mut Server) -> Finding {

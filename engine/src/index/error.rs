@@ -74,11 +74,47 @@ impl IndexError {
             ErrorKind::Unreachable | ErrorKind::Busy | ErrorKind::Lost
         )
     }
+
+    /// May it pass, if only because somebody mends the index? Then a stream that is under way waits, as for one
+    /// that is away.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        self.is_retriable()
+            || matches!(
+                self.kind,
+                ErrorKind::Full | ErrorKind::ReadOnly | ErrorKind::AccessDenied
+            )
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_waits_for_what_somebody_can_mend_without_it() {
+        use ErrorKind as K;
+        for kind in [K::Full, K::ReadOnly, K::AccessDenied] {
+            let error = IndexError::new(kind, "");
+            assert!(error.may_pass() && !error.is_retriable(), "{kind:?}");
+        }
+        for kind in [K::Unreachable, K::Busy, K::Lost] {
+            let error = IndexError::new(kind, "");
+            assert!(error.may_pass() && error.is_retriable(), "{kind:?}");
+        }
+        for kind in [
+            K::Tls,
+            K::Missing,
+            K::Unfit,
+            K::Newer,
+            K::Locked,
+            K::TooLarge,
+            K::Batch,
+            K::Other,
+        ] {
+            assert!(!IndexError::new(kind, "").may_pass(), "{kind:?}");
+        }
+    }
 
     #[test]
     fn a_message_is_one_line() {

@@ -13,6 +13,7 @@
 pub(crate) mod convert;
 mod error;
 pub(crate) mod mysql;
+pub(crate) mod places;
 pub(crate) mod read;
 pub mod record;
 pub(crate) mod sqlite;
@@ -44,6 +45,17 @@ pub enum Index {
     Sqlite(SqliteIndex),
     /// On a MySQL server.
     MySql(Box<MySqlIndex>),
+}
+
+/// Who holds the lock of a source's one writer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Writer {
+    /// Nobody.
+    None,
+    /// A process, or a connection of the index's server.
+    Is(String),
+    /// This account may not see it.
+    Unknown,
 }
 
 macro_rules! each {
@@ -170,6 +182,26 @@ impl Index {
         each!(self, index => index.save_error(source_id, error).await)
     }
 
+    /// Records that the stream of an attached source reads from it since `since`: the last error is over. From
+    /// now on it saves a checkpoint every so many seconds.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be written.
+    pub async fn streaming(
+        &self,
+        source_id: u32,
+        since: Micros,
+        checkpoint_seconds: u32,
+    ) -> Result<()> {
+        each!(self, index => index.streaming(source_id, since, checkpoint_seconds).await)
+    }
+
+    /// Who holds the lock of a source's one writer: whether a stream runs for it.
+    pub(crate) async fn writer(&self, source_id: u32) -> Result<Writer> {
+        each!(self, index => index.writer(source_id).await)
+    }
+
     /// Records that row changes of an attached source are lost, found out at `at`.
     ///
     /// # Errors
@@ -189,6 +221,14 @@ impl Index {
         match self {
             Self::Sqlite(_) => Ok(()),
             Self::MySql(index) => index.keep_alive().await,
+        }
+    }
+
+    /// Is no call under way? On a MySQL server, one that is dropped halfway ends the session, and with it the lock.
+    pub(crate) fn is_idle(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::MySql(index) => index.is_idle(),
         }
     }
 

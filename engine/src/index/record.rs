@@ -120,6 +120,10 @@ pub struct StreamState {
     pub last_error: Option<String>,
     /// When a gap was found, and what is lost in it.
     pub gap_lost: Option<(Micros, String)>,
+    /// When the stream last began to read from the source.
+    pub streaming_since: Option<Micros>,
+    /// A stream that runs saves a checkpoint every so many seconds, also when nothing happens.
+    pub checkpoint_seconds: Option<u32>,
 }
 
 /// How the names and keys of a [`TableVersion`] are known.
@@ -299,6 +303,8 @@ pub struct RowChange {
     pub row_before: Option<Range<usize>>,
     /// The after image, JSON.
     pub row_after: Option<Range<usize>>,
+    /// The hash and the text of the key that an update gave the row, where that is another.
+    pub new_key: Option<([u8; 8], Range<usize>)>,
 }
 
 /// What one index transaction writes.
@@ -372,13 +378,21 @@ impl Batch {
             if row.change_id < row.transaction_id || row.change_id >= last {
                 return Err("a row is outside its transaction's ids");
             }
-            if !(held(&row.pk_values) && held(&row.row_before) && held(&row.row_after)) {
+            let new_key = row.new_key.as_ref().map(|(_, text)| text.clone());
+            if !(held(&row.pk_values)
+                && held(&row.row_before)
+                && held(&row.row_after)
+                && held(&new_key))
+            {
                 return Err("a text range is outside the text");
             }
             if row.row_before.is_some() != (row.event_type != EventType::Insert)
                 || row.row_after.is_some() != (row.event_type != EventType::Delete)
             {
                 return Err("the images do not fit the event type");
+            }
+            if new_key.is_some() && row.event_type != EventType::Update {
+                return Err("a row that was not updated has another key");
             }
             if !TIMES.contains(&row.committed_at) {
                 return Err("a commit time is outside 1970 to 9999");

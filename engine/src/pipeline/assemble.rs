@@ -114,6 +114,10 @@ pub(crate) struct Assembler {
     unproven: bool,
     /// The source has said that it has nothing more.
     caught_up: bool,
+    /// It has sent a transaction, or said that it has none.
+    heard: bool,
+    /// Nothing has come from it of late.
+    quiet: bool,
     open: Option<Open>,
     next_change_id: u64,
     tables: HashMap<u64, (Box<[u8]>, Entry)>,
@@ -151,6 +155,8 @@ impl Assembler {
             wanted: false,
             unproven: false,
             caught_up: false,
+            heard: false,
+            quiet: false,
             open: None,
             next_change_id: checkpoint.next_change_id,
             tables: HashMap::new(),
@@ -174,9 +180,10 @@ impl Assembler {
     }
 
     /// Has the next batch carry a checkpoint even when the stream has not moved: it shows that the
-    /// stream lives, and has caught up.
-    pub(crate) fn want_checkpoint(&mut self) {
+    /// stream lives, and has caught up. `quiet`: the source was waited for, and nothing came.
+    pub(crate) fn want_checkpoint(&mut self, quiet: bool) {
         self.wanted = true;
+        self.quiet = quiet;
     }
 
     /// Has no checkpoint be made until events have shown that the start is a place in the binlog.
@@ -220,6 +227,7 @@ impl Assembler {
             }
             EventData::Heartbeat(heartbeat) => {
                 self.caught_up = true;
+                self.heard = true;
                 self.unproven = false;
                 // The source has nothing more up to here, or left out what the GTID set has.
                 if self.open.is_none()
@@ -581,6 +589,7 @@ impl Assembler {
         self.move_to(at.end);
         self.boundary.last_event_time = Some(committed_at);
         self.caught_up = false;
+        self.heard = true;
         self.unproven = false;
         self.moved = true;
     }
@@ -617,6 +626,7 @@ impl Assembler {
         let checkpoint = (!self.unproven && (self.moved || self.wanted)).then(|| self.checkpoint());
         self.moved = false;
         self.wanted = false;
+        self.quiet = false;
         if let Some(open) = &mut self.open {
             open.flushed |= open.row_count > 0;
         }
@@ -636,14 +646,16 @@ impl Assembler {
     }
 
     /// How long ago what was read last was committed; 0 when the source has had nothing since the
-    /// last checkpoint.
-    fn lag_seconds(&self) -> f64 {
+    /// last checkpoint; `None` before it has told.
+    fn lag_seconds(&self) -> Option<f64> {
         let newest = match &self.open {
             Some(open) => Some(open.committed_at),
-            None if self.moved && !self.caught_up => self.boundary.last_event_time,
-            None => None,
+            // What was read by the session before says nothing of this one.
+            None if !self.heard => return None,
+            None if self.caught_up || self.quiet && !self.moved => None,
+            None => self.boundary.last_event_time,
         };
-        newest.map_or(0.0, |time| clock::seconds_between(time, clock::now()))
+        Some(newest.map_or(0.0, |time| clock::seconds_between(time, clock::now())))
     }
 
     /// The place to resume from, as of the last whole transaction.
@@ -662,7 +674,7 @@ impl Assembler {
             events_indexed: boundary.events_indexed,
             last_event_time: boundary.last_event_time,
             server_id: self.server_id,
-            lag_seconds: Some(self.lag_seconds()),
+            lag_seconds: self.lag_seconds(),
             capture_skips: self.skips.clone(),
         }
     }

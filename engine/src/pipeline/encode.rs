@@ -65,6 +65,7 @@ impl Encoder {
                 pk_values: texts.pk_values,
                 row_before: texts.before,
                 row_after: texts.after,
+                new_key: texts.new_key,
             });
             change_id = change_id.wrapping_add(1);
         }
@@ -90,6 +91,7 @@ struct RowTexts {
     pk_values: Option<TextRange>,
     before: Option<TextRange>,
     after: Option<TextRange>,
+    new_key: Option<([u8; 8], TextRange)>,
 }
 
 fn encode_row(
@@ -118,16 +120,30 @@ fn encode_row(
     let identity = pk_values
         .clone()
         .or_else(|| before.clone().or_else(|| after.clone()));
-    let digest = Sha256::digest(
+    let pk_hash = hash(
         identity
             .and_then(|range| text.get(range))
             .unwrap_or_default(),
     );
-    let pk_hash = digest.first_chunk::<8>().copied().unwrap_or_default();
+    let start = text.len();
+    let new_key = match (row.before, row.after) {
+        (Some(old), Some(new)) if images.write_new_key(text, table, old, new) => {
+            let range = start..text.len();
+            let hash = hash(text.get(range.clone()).unwrap_or_default());
+            Some((hash, range))
+        }
+        _ => None,
+    };
     RowTexts {
         pk_hash,
         pk_values,
         before,
         after,
+        new_key,
     }
+}
+
+fn hash(text: &[u8]) -> [u8; 8] {
+    let digest = Sha256::digest(text);
+    digest.first_chunk::<8>().copied().unwrap_or_default()
 }

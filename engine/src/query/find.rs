@@ -2,15 +2,22 @@
 
 use super::statements::{Statements, select};
 use super::{Question, Segment};
-use crate::index::read::Value;
+use crate::index::read::{Cells, Value};
+use crate::index::record::Micros;
 use crate::index::{Index, Result};
 
 /// Transactions looked through for the next one of the same origin.
 const NEAR: usize = 64;
 
-const NONE: Segment = Segment { from: 0, to: 0 };
+/// What the checkpoint of a source covers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Covered {
+    pub(super) ids: Segment,
+    /// How far a commit time was ever before that of an earlier transaction.
+    pub(super) back: Micros,
+}
 
-/// The ids of the rows of the transaction with this GTID.
+/// The transaction with this GTID.
 ///
 /// There is no index on GTIDs, which would cost every transaction's writing. The numbers of one origin nearly
 /// always rise with the ids, so the place is found by halving; only when that leads nowhere are the transactions
@@ -21,9 +28,9 @@ pub(super) async fn gtid(
     covered: Segment,
     gtid: &str,
     many: u64,
-) -> Result<Segment> {
+) -> Result<Option<Found>> {
     if let Some(found) = by_halving(index, statements, covered, gtid).await? {
-        return Ok(found);
+        return Ok(Some(found));
     }
     let ids = covered.to.saturating_sub(covered.from);
     if ids > many {
@@ -31,10 +38,10 @@ pub(super) async fn gtid(
             "this GTID is not where its number says: the transactions of up to {ids} row changes are looked at"
         );
     }
-    let from = statements.transactions();
+    let from = statements.found_transactions();
     let scan = select(
         format!(
-            "SELECT transaction_id, row_count FROM {from} WHERE transaction_id >= ? \
+            "SELECT {from} WHERE transaction_id >= ? \
              AND transaction_id < ? AND gtid = ? ORDER BY transaction_id LIMIT 1"
         ),
         vec![
@@ -43,16 +50,19 @@ pub(super) async fn gtid(
             Value::Text(gtid.to_owned()),
         ],
     );
-    match index.read_again(scan, usize::MAX).await?.rows.pop() {
-        None => Ok(NONE),
-        Some(mut cells) => of_transaction(cells.a_number(0)?, cells.a_number(1)?),
-    }
+    let found = index.read_again(scan, usize::MAX).await?.rows.pop();
+    found.map(of_transaction).transpose()
 }
 
-fn of_transaction(from: u64, count: u64) -> Result<Segment> {
-    Ok(Segment {
-        from,
-        to: from.saturating_add(count),
+fn of_transaction(mut cells: Cells) -> Result<Found> {
+    let from: u64 = cells.a_number(0)?;
+    let count: u64 = cells.a_number(1)?;
+    Ok(Found {
+        ids: Segment {
+            from,
+            to: from.saturating_add(count),
+        },
+        committed_at: cells.a_number(2)?,
     })
 }
 
@@ -61,13 +71,13 @@ async fn by_halving(
     statements: Statements,
     covered: Segment,
     gtid: &str,
-) -> Result<Option<Segment>> {
+) -> Result<Option<Found>> {
     let Some((origin, wanted)) = parts(gtid) else {
         return Ok(None);
     };
-    let from = statements.transactions();
+    let from = statements.found_transactions();
     let sql = format!(
-        "SELECT transaction_id, row_count, gtid FROM {from} WHERE transaction_id >= ? \
+        "SELECT {from} WHERE transaction_id >= ? \
          AND transaction_id < ? ORDER BY transaction_id LIMIT {NEAR}"
     );
     let Segment { mut from, mut to } = covered;
@@ -78,21 +88,17 @@ async fn by_halving(
         let all = rows.len() < NEAR;
         let mut next = None;
         for mut cells in rows {
-            let id: u64 = cells.a_number(0)?;
-            let count: u64 = cells.a_number(1)?;
-            let Some(gtid) = cells.text(2)? else { continue };
+            let Some(gtid) = cells.text(3)? else { continue };
             if let Some((other, number)) = parts(&gtid)
                 && other == origin
             {
-                next = Some((id, count, number));
+                next = Some((of_transaction(cells)?, number));
                 break;
             }
         }
         match next {
-            Some((id, count, number)) if number == wanted => {
-                return of_transaction(id, count).map(Some);
-            }
-            Some((id, count, number)) if number < wanted => from = id.saturating_add(count),
+            Some((found, number)) if number == wanted => return Ok(Some(found)),
+            Some((found, number)) if number < wanted => from = found.ids.to,
             Some(_) => to = middle,
             None if all => to = middle,
             None => return Ok(None),
@@ -111,33 +117,66 @@ fn parts(gtid: &str) -> Option<(&str, u64)> {
     Some((domain, number.parse().ok()?))
 }
 
-/// The ids among which are all rows of a time range. Commit times nearly rise with the ids, but clocks are set:
-/// there may be others among them. Of a source that is alone in the index all ids need no bounds.
+/// The ids among which are all rows of a time range: there may be others among them.
+///
+/// Commit times nearly rise with the ids, but clocks are set. The index knows how far a time was ever before that of
+/// an earlier transaction, so that halving finds bounds that hold: whatever comes before a transaction
+/// that is so much older than `since` is older than `since`, too.
 pub(super) async fn time(
     index: &Index,
     statements: Statements,
-    covered: Segment,
+    covered: Covered,
     question: &Question,
-    alone: bool,
 ) -> Result<Segment> {
-    let ends = statements.ends_of_time((!alone).then_some(covered), question);
-    let Some(mut cells) = index.read_again(ends, usize::MAX).await?.rows.pop() else {
-        return Ok(NONE);
-    };
-    let (Some(first), Some(last)) = (cells.number::<u64>(0)?, cells.number::<u64>(1)?) else {
-        return Ok(NONE);
-    };
-    let from = statements.transactions();
-    let rows = select(
-        format!("SELECT row_count FROM {from} WHERE transaction_id = ?"),
-        vec![Value::Number(last)],
-    );
-    let found = index.read_again(rows, usize::MAX).await?.rows.pop();
-    let count: u64 = found.map_or(Ok(1), |mut cells| cells.a_number(0))?;
-    Ok(Segment {
-        from: first.max(covered.from),
-        to: last.saturating_add(count).min(covered.to),
-    })
+    let mut found = covered.ids;
+    if let Some(since) = question.since {
+        let mut to = found.to;
+        while found.from < to {
+            let middle = found.from.midpoint(to);
+            match first_from(index, statements, middle, to).await? {
+                Some(first) if first.committed_at.saturating_add(covered.back) < since => {
+                    found.from = first.ids.to;
+                }
+                _ => to = middle,
+            }
+        }
+    }
+    if let Some(until) = question.until {
+        let mut from = found.from;
+        while from < found.to {
+            let middle = from.midpoint(found.to);
+            match first_from(index, statements, middle, found.to).await? {
+                Some(first) if first.committed_at.saturating_sub(covered.back) < until => {
+                    from = first.ids.to;
+                }
+                _ => found.to = middle,
+            }
+        }
+        // So far that is where no transaction begins any more: the last one's rows go on up to the next one.
+        found.to = first_from(index, statements, found.to, covered.ids.to)
+            .await?
+            .map_or(covered.ids.to, |next| next.ids.from);
+    }
+    Ok(found)
+}
+
+/// A transaction's ids and when it was committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) ids: Segment,
+    pub(super) committed_at: Micros,
+}
+
+/// The first transaction whose id is in a range.
+async fn first_from(
+    index: &Index,
+    statements: Statements,
+    from: u64,
+    to: u64,
+) -> Result<Option<Found>> {
+    let first = statements.first_transaction(Segment { from, to });
+    let found = index.read_again(first, usize::MAX).await?.rows.pop();
+    found.map(of_transaction).transpose()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use std::sync::Arc;
 pub use image::{Image, changed_columns, text_of};
 
 use crate::index::convert::damaged;
+use crate::index::places::BLOCK_BITS;
 use crate::index::read::{Cells, Rows, Select};
 use crate::index::record::{Column, EventType, Micros, TableVersion};
 use crate::index::{ErrorKind, Index, IndexError, Result};
@@ -32,7 +33,7 @@ pub struct Question {
     pub schema: Option<String>,
     /// Of tables of this name.
     pub table: Option<String>,
-    /// Of rows with one of these keys, as `pk_values` has them.
+    /// Of rows that had or got one of these keys, as `pk_values` has them.
     pub keys: Vec<String>,
     /// Of one of these kinds.
     pub event_types: Vec<EventType>,
@@ -73,6 +74,8 @@ pub struct Change {
     pub before: Option<String>,
     /// The row after, JSON.
     pub after: Option<String>,
+    /// The key that an update gave the row, where that is another.
+    pub new_key: Option<String>,
 }
 
 /// What is known of a transaction.
@@ -105,6 +108,11 @@ const PAGE_BYTES: usize = 8 << 20;
 
 /// Keys found at once.
 const CANDIDATES: u64 = 10_000;
+const FIRST_CANDIDATES: u64 = 1_000;
+
+/// Blocks found at once, and how many of them one read of transactions goes through.
+const PLACES: u64 = 64;
+const SESSION_RUN: u64 = 4;
 
 /// Ids looked at by one statement, so that none runs for long.
 const WINDOW: u64 = 1_000_000;
@@ -121,6 +129,7 @@ pub struct Answer<'a> {
     last: Option<Arc<Facts>>,
     /// What is to be read of the segments under way.
     candidates: VecDeque<statements::Candidate>,
+    blocks: VecDeque<Segment>,
     found: VecDeque<Segment>,
     given: u64,
     page: u64,
@@ -152,6 +161,17 @@ impl Segment {
             self.from = cut;
             window
         }
+    }
+
+    /// Is this run of ids next to it, and may it be read with it in one go?
+    const fn takes(self, run: Self, path: &Path) -> bool {
+        let all = if self.from < run.from {
+            run.to - self.from
+        } else {
+            self.to - run.from
+        };
+        (self.to == run.from || self.from == run.to)
+            && (matches!(path, Path::Blocks) || all <= SESSION_RUN << BLOCK_BITS)
     }
 
     /// Takes back what of a window comes behind a row.
@@ -188,6 +208,7 @@ impl Index {
             tables: HashMap::new(),
             last: None,
             candidates: VecDeque::new(),
+            blocks: VecDeque::new(),
             found: VecDeque::new(),
             given: 0,
             page: FIRST_PAGE,
@@ -216,6 +237,7 @@ impl Answer<'_> {
         self.plan.rewind(newest_first);
         self.last = None;
         self.candidates.clear();
+        self.blocks.clear();
         self.found.clear();
         self.given = 0;
         self.page = FIRST_PAGE;
@@ -262,18 +284,27 @@ impl Answer<'_> {
                 }
                 return Ok(Some(rows));
             }
+            if let Some(run) = self.blocks.pop_front() {
+                self.next_in_blocks(run).await?;
+                continue;
+            }
             let Some(mut segment) = self.plan.left.pop_front() else {
                 return Ok(None);
             };
             match &self.plan.path {
                 Path::Range => self.found.push_back(segment),
                 Path::Keys(hashes) => {
+                    let most = if self.page == FIRST_PAGE {
+                        FIRST_CANDIDATES
+                    } else {
+                        CANDIDATES
+                    };
                     let select =
                         self.statements
-                            .candidates(&self.plan, hashes, segment, &self.question);
+                            .candidates(&self.plan, hashes, segment, newest_first, most);
                     let found = self.index.read_again(select, usize::MAX).await?;
                     self.candidates = self.statements.read_candidates(found)?;
-                    let full = self.candidates.len() as u64 >= CANDIDATES;
+                    let full = self.candidates.len() as u64 >= most;
                     if let Some(last) = self.candidates.back()
                         && full
                     {
@@ -282,32 +313,77 @@ impl Answer<'_> {
                         self.plan.left.push_front(segment);
                     }
                 }
-                Path::Session(connection_id) => {
-                    let window = segment.window(newest_first);
-                    let select = self
-                        .statements
-                        .of_session(*connection_id, window, newest_first);
-                    let found = self.index.read_again(select, usize::MAX).await?;
-                    let full = found.rows.len() as u64 >= PAGE;
-                    for mut cells in found.rows {
-                        let from: u64 = cells.a_number(0)?;
-                        let count: u64 = cells.a_number(1)?;
-                        self.found.push_back(Segment {
-                            from,
-                            to: from.saturating_add(count),
-                        });
-                    }
-                    if let Some(last) = self.found.back()
-                        && full
-                    {
-                        segment.give_back(window, last.from, newest_first);
-                    }
-                    if !segment.is_empty() {
-                        self.plan.left.push_front(segment);
-                    }
-                }
+                Path::Blocks | Path::Session(_) => self.next_blocks(segment).await?,
             }
         }
+    }
+
+    /// Finds the next blocks of a segment.
+    async fn next_blocks(&mut self, mut segment: Segment) -> Result<()> {
+        let newest_first = self.question.newest_first;
+        let select = self.statements.places_of(&self.plan, segment, newest_first);
+        let found = self.index.read_again(select, usize::MAX).await?;
+        let full = found.rows.len() as u64 >= PLACES;
+        for cells in found.rows {
+            let block = cells.peek(0)?;
+            let run = Segment {
+                from: (block << BLOCK_BITS).max(segment.from),
+                to: (block.saturating_add(1) << BLOCK_BITS).min(segment.to),
+            };
+            // Those that are next to each other are read in one go.
+            match self.blocks.back_mut() {
+                Some(last) if last.takes(run, &self.plan.path) => {
+                    last.from = last.from.min(run.from);
+                    last.to = last.to.max(run.to);
+                }
+                _ => self.blocks.push_back(run),
+            }
+        }
+        if let Some(last) = self.blocks.back()
+            && full
+        {
+            if newest_first {
+                segment.to = last.from;
+            } else {
+                segment.from = last.to;
+            }
+            if !segment.is_empty() {
+                self.plan.left.push_front(segment);
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds what is to be read of a run of blocks.
+    async fn next_in_blocks(&mut self, mut run: Segment) -> Result<()> {
+        let Path::Session(connection_id) = self.plan.path else {
+            self.found.push_back(run);
+            return Ok(());
+        };
+        let newest_first = self.question.newest_first;
+        let select = self
+            .statements
+            .of_session(connection_id, run, newest_first, self.page);
+        let found = self.index.read_again(select, usize::MAX).await?;
+        let full = found.rows.len() as u64 >= self.page;
+        for mut cells in found.rows {
+            let from: u64 = cells.a_number(0)?;
+            let count: u64 = cells.a_number(1)?;
+            self.found.push_back(Segment {
+                from,
+                to: from.saturating_add(count),
+            });
+        }
+        if let Some(last) = self.found.back()
+            && full
+        {
+            let all = run;
+            run.give_back(all, last.from, newest_first);
+            if !run.is_empty() {
+                self.blocks.push_front(run);
+            }
+        }
+        Ok(())
     }
 
     async fn next_candidates(&mut self) -> Result<Vec<Cells>> {
@@ -385,6 +461,7 @@ impl Answer<'_> {
             pk_values: cells.text(4)?,
             before: cells.text(5)?,
             after: cells.text(6)?,
+            new_key: cells.text(14)?,
         })
     }
 
@@ -438,10 +515,10 @@ impl Answer<'_> {
             && (question.event_types.is_empty()
                 || question.event_types.contains(&change.event_type))
             && (question.keys.is_empty()
-                || change
-                    .pk_values
-                    .as_ref()
-                    .is_some_and(|key| question.keys.contains(key)));
+                || [&change.pk_values, &change.new_key]
+                    .into_iter()
+                    .flatten()
+                    .any(|key| question.keys.contains(key)));
         if !fits || question.changed_column.is_none() && question.values.is_empty() {
             return Ok(fits);
         }
@@ -486,13 +563,21 @@ impl Answer<'_> {
                     &self.plan,
                     hashes,
                     segment,
-                    &self.question,
+                    newest_first,
+                    FIRST_CANDIDATES,
                 ));
                 let candidate = statements::Candidate::example(segment.from);
                 selects.push(self.statements.rows_of(&[candidate], newest_first));
             }
+            Path::Blocks => {
+                selects.push(self.statements.places_of(&self.plan, segment, newest_first));
+            }
             Path::Session(id) => {
-                selects.push(self.statements.of_session(*id, segment, newest_first))
+                selects.push(self.statements.places_of(&self.plan, segment, newest_first));
+                selects.push(
+                    self.statements
+                        .of_session(*id, segment, newest_first, FIRST_PAGE),
+                );
             }
         }
         if !matches!(self.plan.path, Path::Keys(_)) {

@@ -1,5 +1,7 @@
 //! Moments as people write them: absolute, with a zone or in UTC, or before now.
 
+use std::time::Duration;
+
 use crate::index::record::Micros;
 
 const SECOND: Micros = 1_000_000;
@@ -16,7 +18,18 @@ pub fn parse(text: &str, now: Micros) -> Option<Micros> {
     before_now(text, now).or_else(|| absolute(text))
 }
 
+/// The length of time that `text` means, such as `90s`.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
+    let micros = length(text.trim())?;
+    Some(Duration::from_micros(u64::try_from(micros).ok()?))
+}
+
 fn before_now(text: &str, now: Micros) -> Option<Micros> {
+    now.checked_sub(length(text)?)
+}
+
+fn length(text: &str) -> Option<Micros> {
     let unit = match text.chars().last()? {
         's' => SECOND,
         'm' => 60 * SECOND,
@@ -25,7 +38,7 @@ fn before_now(text: &str, now: Micros) -> Option<Micros> {
         _ => return None,
     };
     let count = number(text.get(..text.len().checked_sub(1)?)?)?;
-    now.checked_sub(count.checked_mul(unit)?)
+    count.checked_mul(unit)
 }
 
 fn absolute(text: &str) -> Option<Micros> {

@@ -5,19 +5,29 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use super::find;
+use super::find::{self, Covered};
 use super::statements::{Statements, select, source_of};
-use super::{Question, Segment, no_such_column};
+use super::{FIRST_PAGE, Question, Segment, no_such_column};
 use crate::index::convert::{known_by_name, parse_columns};
-use crate::index::read::Value;
-use crate::index::record::{KnownBy, change_ids_of};
+use crate::index::places::{BLOCK_BITS, Kind};
+use crate::index::read::{Select, Value};
+use crate::index::record::{KnownBy, Micros, change_ids_of};
 use crate::index::{Index, Result};
 
-/// A table of fewer rows is read through the index on keys, whose first part is the table.
-const SMALL: u64 = 100_000;
+/// Rows of a table that are counted to choose a way: those of a larger one are read block by block.
+const SMALL: u64 = 30_000;
 
 /// Ids beyond which reading them one by one is announced.
 const MANY: u64 = 500_000;
+
+/// What a row that is passed over costs, counted in ids that are read from the index on keys and put in order.
+const ROW_COST: u64 = 4;
+
+/// Ids of a block.
+const BLOCK: u64 = 1 << BLOCK_BITS;
+
+/// Not before, and before.
+pub(super) type Span = (Option<Micros>, Option<Micros>);
 
 /// The way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +36,9 @@ pub(super) enum Path {
     Range,
     /// Through the index on keys: the hashes asked for, or with none whole tables.
     Keys(Vec<[u8; 8]>),
-    /// Through the transactions of a session.
+    /// Row by row through the blocks that have rows of the tables.
+    Blocks,
+    /// Through the transactions of a session, in the blocks that have some.
     Session(u32),
 }
 
@@ -40,6 +52,8 @@ pub(super) struct Plan {
     pub(super) nameless: u64,
     /// Ids still to be read, source by source.
     pub(super) left: VecDeque<Segment>,
+    /// When the rows were committed.
+    pub(super) span: Span,
     /// All of them, oldest first.
     all: Vec<Segment>,
 }
@@ -51,20 +65,31 @@ pub(super) async fn plan(
 ) -> Result<Plan> {
     let tables = tables(index, question).await?;
     let mut all = Vec::new();
-    let sources = covered(index).await?;
-    let alone = sources.len() == 1;
-    for covered in sources {
+    let mut span = (question.since, question.until);
+    for covered in covered(index).await? {
         if question
             .source_id
-            .is_some_and(|id| id != source_of(covered.from))
+            .is_some_and(|id| id != source_of(covered.ids.from))
         {
             continue;
         }
-        let mut segment = covered;
+        let mut segment = covered.ids;
         if let Some(gtid) = &question.gtid {
-            segment = find::gtid(index, *statements, covered, gtid, MANY).await?;
+            let Some(found) = find::gtid(index, *statements, segment, gtid, MANY).await? else {
+                continue;
+            };
+            segment = found.ids;
+            if all.is_empty() && question.since.is_none() && question.until.is_none() {
+                span = (
+                    Some(found.committed_at),
+                    Some(found.committed_at.saturating_add(1)),
+                );
+            } else {
+                // Several sources may have it, at several times.
+                span = (question.since, question.until);
+            }
         } else if question.since.is_some() || question.until.is_some() {
-            segment = find::time(index, *statements, covered, question, alone).await?;
+            segment = find::time(index, *statements, covered, question).await?;
         }
         if !segment.is_empty() {
             all.push(segment);
@@ -73,55 +98,24 @@ pub(super) async fn plan(
     if tables.as_ref().is_some_and(Vec::is_empty) {
         all.clear();
     }
-    let hashes: Vec<_> = question.keys.iter().map(|key| hash(key)).collect();
-    let path = if question.gtid.is_some() {
-        Path::Range
-    } else if !hashes.is_empty() {
-        Path::Keys(hashes)
-    } else if let Some(connection_id) = question.connection_id {
-        Path::Session(connection_id)
-    } else if let Some(tables) = &tables
-        && !all.is_empty()
-    {
-        let count = statements.count(tables, question, SMALL);
-        let counted = index.read_again(count, usize::MAX).await?;
-        match counted
-            .rows
-            .first()
-            .map(|cells| cells.peek(0))
-            .transpose()?
-        {
-            Some(rows) if rows < SMALL => Path::Keys(Vec::new()),
-            _ => Path::Range,
-        }
-    } else {
-        Path::Range
-    };
     let mut plan = Plan {
-        path,
+        path: Path::Range,
         tables,
         nameless: nameless(index, statements, question, &all).await?,
         left: VecDeque::new(),
+        span,
         all,
     };
+    plan.path = plan.way(index, statements, question).await?;
     if matches!(plan.path, Path::Keys(_)) && plan.tables.is_none() {
         plan.tables = Some(all_tables(index).await?);
     }
-    let narrow = question.gtid.is_some() || question.since.is_some() || question.until.is_some();
-    if !narrow && plan.leaves_out(question) {
-        let ids: u64 = plan
-            .all
-            .iter()
-            .map(|segment| segment.to - segment.from)
-            .sum();
+    if question.gtid.is_none() && plan.leaves_out(question) {
+        let ids = plan.looks_at(index, statements).await?;
         if ids > MANY {
-            let what = match plan.path {
-                Path::Session(_) => "the transactions of",
-                _ => "all of",
-            };
             tracing::warn!(
-                "no index leads to these rows alone: {what} up to {ids} row changes are looked at; --pk, --gtid, --since \
-                 or --until would narrow it"
+                "no index leads to these rows alone: up to {ids} row changes are looked at; --pk, --gtid, --since or \
+                 --until would narrow it"
             );
         }
     }
@@ -137,18 +131,75 @@ impl Plan {
         }
     }
 
-    /// Does it look at rows that the answer leaves out?
-    fn leaves_out(&self, question: &Question) -> bool {
-        match self.path {
-            Path::Keys(_) => false,
-            Path::Session(_) => true,
-            Path::Range => {
-                self.tables.is_some()
-                    || !question.event_types.is_empty()
-                    || question.changed_column.is_some()
-                    || !question.values.is_empty()
-            }
+    /// The way to the rows, once it is known where they are.
+    async fn way(
+        &self,
+        index: &Index,
+        statements: &Statements,
+        question: &Question,
+    ) -> Result<Path> {
+        if question.gtid.is_some() || self.all.is_empty() {
+            return Ok(Path::Range);
         }
+        if !question.keys.is_empty() {
+            let hashes = question.keys.iter().map(|key| hash(key));
+            return Ok(Path::Keys(hashes.collect()));
+        }
+        if let Some(connection_id) = question.connection_id {
+            return Ok(Path::Session(connection_id));
+        }
+        let Some(tables) = &self.tables else {
+            return Ok(Path::Range);
+        };
+        let count = statements.count(tables, self.span, SMALL);
+        let rows = one(index, count).await?;
+        if rows >= SMALL {
+            return Ok(Path::Blocks);
+        }
+        // Few rows are soon put in order; but where they are close to each other, so are the first of them found.
+        let mut blocks = 0_u64;
+        for segment in &self.all {
+            let count = statements.count_places(Kind::Table, tables, *segment);
+            blocks = blocks.saturating_add(one(index, count).await?);
+        }
+        let first_page = blocks.min(blocks.saturating_mul(FIRST_PAGE) / rows.max(1));
+        let passed_over = first_page.saturating_mul(BLOCK * ROW_COST);
+        Ok(if rows <= passed_over {
+            Path::Keys(Vec::new())
+        } else {
+            Path::Blocks
+        })
+    }
+
+    /// Does it look at rows that the answer leaves out, and that no index tells apart?
+    fn leaves_out(&self, question: &Question) -> bool {
+        !matches!(self.path, Path::Keys(_))
+            && (!question.event_types.is_empty()
+                || question.changed_column.is_some()
+                || !question.values.is_empty()
+                || matches!(self.path, Path::Session(_)) && self.tables.is_some())
+    }
+
+    /// Ids that it goes through, at the most.
+    async fn looks_at(&self, index: &Index, statements: &Statements) -> Result<u64> {
+        let mut ids = 0_u64;
+        for segment in &self.all {
+            let width = segment.to.saturating_sub(segment.from);
+            let places = match &self.path {
+                Path::Blocks => self.tables.as_deref().map(|tables| (Kind::Table, tables)),
+                Path::Session(id) => Some((Kind::Session, std::slice::from_ref(id))),
+                _ => None,
+            };
+            let in_blocks = match places {
+                Some((kind, numbers)) => {
+                    let count = statements.count_places(kind, numbers, *segment);
+                    one(index, count).await?.saturating_mul(BLOCK)
+                }
+                None => width,
+            };
+            ids = ids.saturating_add(width.min(in_blocks));
+        }
+        Ok(ids)
     }
 
     pub(super) fn describe(&self) -> String {
@@ -157,8 +208,18 @@ impl Plan {
             Path::Keys(hashes) if hashes.is_empty() => {
                 "all rows of the tables, by the index row_changes_key".to_owned()
             }
-            Path::Keys(hashes) => format!("{} keys, by the index row_changes_key", hashes.len()),
-            Path::Session(id) => format!("transactions of connection {id}, then their rows by id"),
+            Path::Keys(hashes) => format!(
+                "{} keys, by the indexes row_changes_key and key_changes_key",
+                hashes.len()
+            ),
+            Path::Blocks => {
+                "row changes by their ids, in the blocks that have some of the tables".to_owned()
+            }
+            Path::Session(id) => {
+                format!(
+                    "transactions of connection {id}, in the blocks that have some, then their rows by id"
+                )
+            }
         };
         let mut out = format!("way: {way}\n");
         if let Some(tables) = &self.tables {
@@ -172,17 +233,26 @@ impl Plan {
     }
 }
 
+/// The one number of a SELECT.
+async fn one(index: &Index, select: Select) -> Result<u64> {
+    let found = index.read_again(select, usize::MAX).await?;
+    found.rows.first().map_or(Ok(0), |cells| cells.peek(0))
+}
+
 /// What the sources' checkpoints cover.
-async fn covered(index: &Index) -> Result<Vec<Segment>> {
+pub(super) async fn covered(index: &Index) -> Result<Vec<Covered>> {
     let states = select(
-        "SELECT source_id, next_change_id FROM stream_state ORDER BY source_id",
+        "SELECT source_id, next_change_id, clock_back FROM stream_state ORDER BY source_id",
         Vec::new(),
     );
     let mut covered = Vec::new();
     for mut cells in index.read_again(states, usize::MAX).await?.rows {
-        covered.push(Segment {
-            from: change_ids_of(cells.a_number(0)?).start,
-            to: cells.a_number(1)?,
+        covered.push(Covered {
+            ids: Segment {
+                from: change_ids_of(cells.a_number(0)?).start,
+                to: cells.a_number(1)?,
+            },
+            back: cells.a_number(2)?,
         });
     }
     Ok(covered)
@@ -268,9 +338,7 @@ async fn nameless(
     let mut count = 0_u64;
     for segment in all.iter().filter(|_| !ids.is_empty()) {
         let counted = statements.count_in(&ids, *segment, SMALL);
-        for cells in index.read_again(counted, usize::MAX).await?.rows {
-            count = count.saturating_add(cells.peek(0)?);
-        }
+        count = count.saturating_add(one(index, counted).await?);
     }
     if count > 0 {
         tracing::warn!(
@@ -296,7 +364,7 @@ async fn all_tables(index: &Index) -> Result<Vec<u32>> {
 }
 
 /// As the rows' `pk_hash` is made.
-fn hash(key: &str) -> [u8; 8] {
+pub(super) fn hash(key: &str) -> [u8; 8] {
     let digest = Sha256::digest(key);
     digest.first_chunk::<8>().copied().unwrap_or_default()
 }

@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::plan::Plan;
-use super::{CANDIDATES, Change, PAGE, Question, Segment};
+use super::plan::{Path, Plan, Span};
+use super::{Change, PLACES, Question, Segment};
+use crate::index::places::{BLOCK_BITS, Kind};
 use crate::index::read::{Cells, Rows, Select, Value};
 use crate::index::record::{CHANGE_ID_BITS, Micros};
 use crate::index::time::timestamp;
@@ -33,10 +34,6 @@ impl Candidate {
         }
     }
 }
-
-/// The very expression of the index `transactions_time` in SQLite.
-const SQLITE_TIME: &str = "strftime('%Y-%m-%d %H:%M:%S', committed_at / 1000000, 'unixepoch') \
-     || printf('.%06d', committed_at % 1000000)";
 
 /// The source that an id belongs to.
 pub(super) fn source_of(change_id: u64) -> u32 {
@@ -85,6 +82,18 @@ pub(super) fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
     items.join(",")
 }
 
+/// The condition on whose the places are, and the values of their bounds.
+fn places_in(kind: Kind, numbers: &[u32], segment: Segment) -> (String, Vec<Value>) {
+    let last = segment.to.saturating_sub(1);
+    (
+        format!("kind = {} AND number IN ({})", kind as u8, list(numbers)),
+        vec![
+            Value::Number(segment.from >> BLOCK_BITS),
+            Value::Number(last >> BLOCK_BITS),
+        ],
+    )
+}
+
 const fn direction(newest_first: bool) -> &'static str {
     if newest_first { "DESC" } else { "ASC" }
 }
@@ -106,7 +115,7 @@ impl Statements {
         format!(
             "r.change_id, r.table_id, r.transaction_id, r.event_type, r.pk_values, r.row_before, \
              r.row_after, t.gtid, t.binlog_file, t.start_position, t.end_position, {committed_at}, \
-             t.connection_id, t.xa_state"
+             t.connection_id, t.xa_state, k.pk_values"
         )
     }
 
@@ -120,7 +129,8 @@ impl Statements {
         };
         format!(
             "SELECT {} FROM {from} ON t.transaction_id = r.transaction_id \
-             AND r.change_id < t.transaction_id + t.row_count",
+             AND r.change_id < t.transaction_id + t.row_count \
+             LEFT JOIN key_changes AS k ON k.change_id = r.change_id AND r.event_type = 2",
             self.columns()
         )
     }
@@ -142,7 +152,7 @@ impl Statements {
             let types = question.event_types.iter().map(|kind| *kind as u8);
             sql.push_str(&format!(" AND r.event_type IN ({})", list(types)));
         }
-        self.time(&mut sql, &mut values, question);
+        self.time(&mut sql, &mut values, plan.span);
         if let Some(connection_id) = question.connection_id {
             sql.push_str(" AND t.connection_id = ?");
             values.push(Value::Number(connection_id.into()));
@@ -153,7 +163,7 @@ impl Statements {
     }
 
     /// The commit time of `r`, which on MySQL also leads to its partition.
-    fn time(self, sql: &mut String, values: &mut Vec<Value>, question: &Question) {
+    fn time(self, sql: &mut String, values: &mut Vec<Value>, span: Span) {
         let mut bound = |operator: &str, time: Option<Micros>| {
             let Some(time) = time else { return };
             sql.push_str(&format!(" AND r.committed_at {operator} ?"));
@@ -163,47 +173,63 @@ impl Statements {
                 Self::MySql => Value::Text(text(time)),
             });
         };
-        bound(">=", question.since);
-        bound("<", question.until);
+        bound(">=", span.0);
+        bound("<", span.1);
     }
 
-    /// The rows with one of these keys, or all of a table, by the index on keys alone.
+    /// The rows that had or got one of these keys, or all of a table, by the indexes on keys alone: up to `most` of them.
     pub(super) fn candidates(
         self,
         plan: &Plan,
         hashes: &[[u8; 8]],
         segment: Segment,
-        question: &Question,
+        newest_first: bool,
+        most: u64,
     ) -> Select {
-        let (columns, index) = match self {
-            Self::Sqlite => ("r.change_id", "INDEXED BY row_changes_key"),
-            Self::MySql => (
-                "r.change_id, CAST(r.committed_at AS CHAR)",
-                "FORCE INDEX (row_changes_key)",
-            ),
+        let order = direction(newest_first);
+        let mut values = Vec::new();
+        let mut branch = |table: &str, index: &str| {
+            let mut sql = format!(
+                "SELECT {} FROM {table} AS r {} WHERE r.table_id IN ({})",
+                match self {
+                    Self::Sqlite => "r.change_id AS change_id",
+                    Self::MySql => "r.change_id AS change_id, CAST(r.committed_at AS CHAR)",
+                },
+                match self {
+                    Self::Sqlite => format!("INDEXED BY {index}"),
+                    Self::MySql => format!("FORCE INDEX ({index})"),
+                },
+                list(plan.tables.iter().flatten())
+            );
+            if !hashes.is_empty() {
+                sql.push_str(&format!(" AND r.pk_hash IN ({})", self.hashes(hashes)));
+            }
+            sql.push_str(" AND r.change_id >= ? AND r.change_id < ?");
+            values.extend([Value::Number(segment.from), Value::Number(segment.to)]);
+            if self == Self::MySql {
+                self.time(&mut sql, &mut values, plan.span);
+                // So that neither is read to its end.
+                sql = format!("({sql} ORDER BY change_id {order} LIMIT {most})");
+            }
+            sql
         };
-        let mut sql = format!(
-            "SELECT {columns} FROM row_changes AS r {index} WHERE r.table_id IN ({})",
-            list(plan.tables.iter().flatten())
-        );
+        let mut sql = branch("row_changes", "row_changes_key");
         if !hashes.is_empty() {
-            let hashes = hashes.iter().map(|hash| match self {
-                Self::Sqlite => i64::from_be_bytes(*hash).to_string(),
-                Self::MySql => {
-                    let hex: String = hash.iter().map(|byte| format!("{byte:02X}")).collect();
-                    format!("X'{hex}'")
-                }
-            });
-            sql.push_str(&format!(" AND r.pk_hash IN ({})", list(hashes)));
+            sql.push_str(" UNION ");
+            sql.push_str(&branch("key_changes", "key_changes_key"));
         }
-        sql.push_str(" AND r.change_id >= ? AND r.change_id < ?");
-        let mut values = vec![Value::Number(segment.from), Value::Number(segment.to)];
-        if self == Self::MySql {
-            self.time(&mut sql, &mut values, question);
-        }
-        let order = direction(question.newest_first);
-        sql.push_str(&format!(" ORDER BY r.change_id {order} LIMIT {CANDIDATES}"));
+        sql.push_str(&format!(" ORDER BY change_id {order} LIMIT {most}"));
         select(sql, values)
+    }
+
+    pub(super) fn hashes(self, hashes: &[[u8; 8]]) -> String {
+        list(hashes.iter().map(|hash| match self {
+            Self::Sqlite => i64::from_be_bytes(*hash).to_string(),
+            Self::MySql => {
+                let hex: String = hash.iter().map(|byte| format!("{byte:02X}")).collect();
+                format!("X'{hex}'")
+            }
+        }))
     }
 
     pub(super) fn read_candidates(self, found: Rows) -> Result<VecDeque<Candidate>> {
@@ -241,14 +267,61 @@ impl Statements {
         )
     }
 
+    /// The blocks of ids that have rows of tables or transactions of a session.
+    pub(super) fn places(
+        self,
+        kind: Kind,
+        numbers: &[u32],
+        segment: Segment,
+        newest_first: bool,
+    ) -> Select {
+        let order = direction(newest_first);
+        let (of, values) = places_in(kind, numbers, segment);
+        select(
+            format!(
+                "SELECT DISTINCT block FROM places WHERE {of} AND block BETWEEN ? AND ? ORDER BY block {order} \
+                 LIMIT {PLACES}"
+            ),
+            values,
+        )
+    }
+
+    /// The same, of what the plan goes by.
+    pub(super) fn places_of(self, plan: &Plan, segment: Segment, newest_first: bool) -> Select {
+        match &plan.path {
+            Path::Session(id) => self.places(Kind::Session, &[*id], segment, newest_first),
+            _ => {
+                let tables = plan.tables.as_deref().unwrap_or_default();
+                self.places(Kind::Table, tables, segment, newest_first)
+            }
+        }
+    }
+
+    /// How many of them there are.
+    pub(super) fn count_places(self, kind: Kind, numbers: &[u32], segment: Segment) -> Select {
+        let (of, values) = places_in(kind, numbers, segment);
+        select(
+            format!(
+                "SELECT COUNT(DISTINCT block) FROM places WHERE {of} AND block BETWEEN ? AND ?"
+            ),
+            values,
+        )
+    }
+
     /// The transactions of a session of the source, and how many rows they have.
-    pub(super) fn of_session(self, id: u32, window: Segment, newest_first: bool) -> Select {
+    pub(super) fn of_session(
+        self,
+        id: u32,
+        window: Segment,
+        newest_first: bool,
+        most: u64,
+    ) -> Select {
         let from = self.transactions();
         let order = direction(newest_first);
         select(
             format!(
                 "SELECT transaction_id, row_count FROM {from} WHERE transaction_id >= ? \
-                 AND transaction_id < ? AND connection_id = ? ORDER BY transaction_id {order} LIMIT {PAGE}"
+                 AND transaction_id < ? AND connection_id = ? ORDER BY transaction_id {order} LIMIT {most}"
             ),
             vec![
                 Value::Number(window.from),
@@ -266,35 +339,32 @@ impl Statements {
         }
     }
 
-    /// The least and the greatest id of the transactions of a time range, in a segment or in all.
-    pub(super) fn ends_of_time(self, segment: Option<Segment>, question: &Question) -> Select {
-        let (time, index) = match self {
-            Self::Sqlite => (SQLITE_TIME, "INDEXED BY transactions_time"),
-            Self::MySql => ("committed_at", "FORCE INDEX (transactions_time)"),
-        };
-        let mut conditions = Vec::new();
-        let mut values = Vec::new();
-        for (operator, bound) in [(">=", question.since), ("<", question.until)] {
-            if let Some(bound) = bound {
-                conditions.push(format!("{time} {operator} ?"));
-                values.push(Value::Text(text(bound.max(0))));
+    /// What is read of a transaction that is looked for, and from where: its id, rows, commit time and GTID.
+    pub(super) const fn found_transactions(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "transaction_id, row_count, committed_at, gtid FROM transactions NOT INDEXED"
+            }
+            Self::MySql => {
+                "transaction_id, row_count, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', committed_at), gtid \
+                 FROM transactions FORCE INDEX (PRIMARY)"
             }
         }
-        if let Some(Segment { from, to }) = segment {
-            conditions.push("transaction_id >= ? AND transaction_id < ?".to_owned());
-            values.extend([Value::Number(from), Value::Number(to)]);
-        }
-        let conditions = conditions.join(" AND ");
+    }
+
+    /// The first transaction whose id is in a range.
+    pub(super) fn first_transaction(self, segment: Segment) -> Select {
+        let found = self.found_transactions();
         select(
             format!(
-                "SELECT MIN(transaction_id), MAX(transaction_id) FROM transactions {index} WHERE {conditions}"
+                "SELECT {found} WHERE transaction_id >= ? AND transaction_id < ? ORDER BY transaction_id LIMIT 1"
             ),
-            values,
+            vec![Value::Number(segment.from), Value::Number(segment.to)],
         )
     }
 
     /// Counts a table's rows, up to a number.
-    pub(super) fn count(self, tables: &[u32], question: &Question, most: u64) -> Select {
+    pub(super) fn count(self, tables: &[u32], span: Span, most: u64) -> Select {
         let index = self.by_key();
         let mut sql = format!(
             "SELECT COUNT(*) FROM (SELECT 1 AS one FROM row_changes AS r {index} WHERE r.table_id IN ({})",
@@ -302,7 +372,7 @@ impl Statements {
         );
         let mut values = Vec::new();
         if self == Self::MySql {
-            self.time(&mut sql, &mut values, question);
+            self.time(&mut sql, &mut values, span);
         }
         sql.push_str(&format!(" LIMIT {most}) AS counted"));
         select(sql, values)

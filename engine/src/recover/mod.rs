@@ -1,25 +1,42 @@
-//! SQL that undoes row changes, or does them again.
+//! SQL that undoes row changes, or does them again, to be looked at or to be run.
 //!
-//! What is found in the index is written as statements for the `mysql` client, newest first. Each finds its row
-//! by the key and by every value it should hold, so that a row changed since is left alone and reported.
+//! What is found in the index becomes statements, newest first. Each finds its row by the key and by every value
+//! it should hold, so that a row changed since is left alone and reported.
 //! All of it is gone through once before anything is written: what cannot be undone exactly is refused by name, and
 //! nothing is guessed.
 
+mod apply;
+mod bytes;
+mod condition;
+mod conflict;
+mod document;
+mod examine;
+mod fit;
+mod kind;
 mod literal;
+mod plan;
 mod statement;
+mod summary;
+mod target;
+mod twofold;
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::io::Write;
 
-use crate::clock::rfc3339;
-use crate::described::plain_type;
+pub use apply::{Applied, apply};
+pub use conflict::{Conflict, Conflicts};
+pub use summary::{Counts, Summary};
+pub use target::Target;
+
 use crate::error::Error;
-use crate::index::record::{Column, Micros};
 use crate::query::{Answer, Change};
+use examine::Scene;
+use fit::Fit;
 use literal::{Literals, Refusal};
-use statement::{Plan, Writer, kind};
+use plan::{Action, Plan};
+use statement::Writer;
 
 /// What to do about a row that is not as it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,119 +62,16 @@ pub struct Options {
     pub foreign_key_checks: bool,
 }
 
-/// What was found.
-#[derive(Debug, Default)]
-pub struct Summary {
-    /// Rows to be inserted, updated and deleted, by schema and table.
-    pub tables: BTreeMap<(String, String), [u64; 3]>,
-    /// Ids and commit times of the first and the last row change.
-    pub span: Option<[(u64, Micros); 2]>,
-    /// Tables whose generated columns are not known.
-    pub maybe_generated: BTreeSet<(String, String)>,
-    sources: BTreeSet<u32>,
-    refusals: BTreeMap<String, (u64, u64)>,
+/// Row changes that were gone through: each can be written.
+#[derive(Debug)]
+pub struct Checked {
+    /// What they are.
+    pub summary: Summary,
+    options: Options,
+    plans: HashMap<u32, Plan>,
 }
 
-/// Refusals named in the error.
-const NAMED: usize = 5;
-
-impl Summary {
-    /// Row changes in all.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.tables.values().flatten().sum()
-    }
-
-    fn add(&mut self, change: &Change, redo: bool) {
-        let table = &change.table;
-        let name = (table.schema.clone(), table.table.clone());
-        if table
-            .columns
-            .iter()
-            .any(|column| column.generated.is_none())
-        {
-            self.maybe_generated.insert(name.clone());
-        }
-        let kinds = self.tables.entry(name).or_default();
-        if let Some(count) = kinds.get_mut(kind(change.event_type, redo)) {
-            *count = count.saturating_add(1);
-        }
-        self.sources.insert(change.transaction.source_id);
-        let this = (change.change_id, change.transaction.committed_at);
-        let [first, last] = self.span.unwrap_or([this, this]);
-        self.span = Some([first.min(this), last.max(this)]);
-    }
-
-    fn refuse(&mut self, change: &Change, why: &Refusal) {
-        let table = &change.table;
-        let text = format!("{}.{}: {why}", table.schema, table.table);
-        let (count, _) = self.refusals.entry(text).or_insert((0, change.change_id));
-        *count = count.saturating_add(1);
-    }
-
-    /// The error when not all of it can be done exactly.
-    fn check(&self) -> Result<(), Error> {
-        if !self.refusals.is_empty() {
-            let count: u64 = self.refusals.values().map(|(count, _)| count).sum();
-            let mut reasons: Vec<String> = self
-                .refusals
-                .iter()
-                .take(NAMED)
-                .map(|(why, (count, first))| format!("{why} (change {first}, {count} in all)"))
-                .collect();
-            if self.refusals.len() > NAMED {
-                reasons.push(format!("and {} more reasons", self.refusals.len() - NAMED));
-            }
-            return Err(Error::Refused(format!(
-                "{count} row changes cannot be written exactly; leave them out with --table, --pk or --changed-column: {}",
-                reasons.join("; ")
-            )));
-        }
-        if self.sources.len() > 1 {
-            let sources: Vec<String> = self.sources.iter().map(ToString::to_string).collect();
-            return Err(Error::Refused(format!(
-                "the row changes are of sources {}: name one with --source-id",
-                sources.join(" and ")
-            )));
-        }
-        Ok(())
-    }
-
-    /// As people read it: a line a table, and what to know.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        let mut out = String::new();
-        for ((schema, table), kinds) in &self.tables {
-            let rows: Vec<String> = kinds
-                .iter()
-                .zip(["insert", "update", "delete"])
-                .filter(|(count, _)| **count > 0)
-                .map(|(count, what)| format!("{what} {count}"))
-                .collect();
-            let _ = writeln!(
-                out,
-                "{}: {}",
-                one_line(&format!("{schema}.{table}")),
-                rows.join(", ")
-            );
-        }
-        if let Some([first, last]) = self.span {
-            for (which, (id, at)) in [("first", first), ("last", last)] {
-                let _ = writeln!(out, "{which} change: {id}, committed {}", rfc3339(at));
-            }
-        }
-        for (schema, table) in &self.maybe_generated {
-            let name = one_line(&format!("{schema}.{table}"));
-            let _ = writeln!(
-                out,
-                "{name}: the index does not tell which columns are generated; if one is, the server refuses the statements"
-            );
-        }
-        out
-    }
-}
-
-/// SQL under way.
+/// Statements under way.
 #[derive(Debug)]
 struct Sql {
     writer: Writer,
@@ -165,32 +79,37 @@ struct Sql {
 }
 
 impl Sql {
-    fn new(options: Options) -> Self {
+    fn new(options: Options, plans: HashMap<u32, Plan>) -> Self {
         Self {
             writer: Writer {
                 literals: Literals::default(),
                 on_conflict: options.on_conflict,
                 redo: options.redo,
             },
-            plans: HashMap::new(),
+            plans,
         }
     }
 
-    fn write(&mut self, out: &mut String, change: &Change) -> Result<(), Refusal> {
+    fn write(&mut self, out: &mut String, change: &Change) -> Result<Option<Action>, Refusal> {
         let plan = self
             .plans
-            .entry(change.table_id)
-            .or_insert_with(|| Plan::of(&change.table));
+            .get(&change.table_id)
+            .ok_or(Refusal::from("its table was not gone through"))?;
         self.writer.write(out, plan, change)
     }
 }
 
-/// Goes through the row changes and writes nothing.
+/// Goes through the row changes and writes nothing. Where a target is given, the statements are for its tables as
+/// they are, else for the newest definition that the index has.
 ///
 /// # Errors
 ///
-/// [`Error::Refused`] when not all of them can be written exactly, and the index's.
-pub async fn check(answer: &mut Answer<'_>, options: Options) -> Result<Summary, Error> {
+/// [`Error::Refused`] when not all of them can be written exactly, and the index's and the target's.
+pub async fn check(
+    answer: &mut Answer<'_>,
+    options: Options,
+    mut target: Option<&mut Target>,
+) -> Result<Checked, Error> {
     if answer.nameless() > 0 {
         return Err(Error::Refused(format!(
             "{} row changes of a table whose column names are not known are among those asked about, and cannot be found \
@@ -200,9 +119,11 @@ pub async fn check(answer: &mut Answer<'_>, options: Options) -> Result<Summary,
         )));
     }
     let mut summary = Summary::default();
-    let mut sql = Sql::new(options);
+    let mut sql = Sql::new(options, HashMap::new());
     let mut text = String::new();
-    let mut outdated: HashMap<u32, Option<Refusal>> = HashMap::new();
+    let longest = target
+        .as_deref()
+        .map_or(usize::MAX, |target| target.longest);
     answer.rewind(!options.redo);
     loop {
         let page = answer.next_page().await?;
@@ -211,23 +132,84 @@ pub async fn check(answer: &mut Answer<'_>, options: Options) -> Result<Summary,
         }
         for change in &page {
             text.clear();
-            summary.add(change, options.redo);
-            let misfit = match outdated.entry(change.table_id) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => {
-                    let later = answer.later_columns(change).await?;
-                    new.insert(misfit(&change.table.columns, &later))
-                }
-            };
-            if let Some(refusal) = misfit {
-                summary.refuse(change, refusal);
-            } else if let Err(refusal) = sql.write(&mut text, change) {
-                summary.refuse(change, &refusal);
+            if let Entry::Vacant(place) = sql.plans.entry(change.table_id) {
+                let fit = fit(answer, change, target.as_deref_mut()).await?;
+                place.insert(Plan::of(&change.table, &fit));
+            }
+            match sql.write(&mut text, change) {
+                // A packet has some bytes of its own.
+                Ok(_) if text.len().saturating_add(1024) > longest => summary.refuse(
+                    change,
+                    &format!(
+                        "its statement of {} bytes is longer than the target's max_allowed_packet of {longest}",
+                        text.len()
+                    )
+                    .into(),
+                ),
+                Ok(action) => summary.add(change, action),
+                Err(refusal) => summary.refuse(change, &refusal),
             }
         }
     }
     summary.check()?;
-    Ok(summary)
+    Ok(Checked {
+        summary,
+        options,
+        plans: sql.plans,
+    })
+}
+
+/// Where the values of a change's table have their place now.
+async fn fit(
+    answer: &Answer<'_>,
+    change: &Change,
+    target: Option<&mut Target>,
+) -> Result<Fit, Error> {
+    let table = &change.table;
+    let mut fit = Fit::new(&table.schema, &table.table, &table.columns);
+    let mut was = table.columns.clone();
+    for now in answer.later_columns(change).await? {
+        if now.iter().all(|column| column.name.starts_with('@')) {
+            if target.is_none() {
+                let text = "the names of its columns by now are not known; --target-dsn has the target asked for them";
+                fit.refusal.get_or_insert(text.into());
+            }
+            continue;
+        }
+        fit.lead(&was, &now, &[]);
+        was = now;
+    }
+    if let Some(target) = target {
+        let now = target.columns(&fit.schema, &fit.table).await?;
+        if now.is_empty() {
+            let text = "the target has no such table, or its user may not see it";
+            fit.refusal.get_or_insert(text.into());
+        } else {
+            fit.lead(&was, &now, &[]);
+        }
+    }
+    Ok(fit)
+}
+
+/// Looks which rows of the target are not as they should be, and changes nothing.
+///
+/// # Errors
+///
+/// The index's and the target's.
+pub async fn examine(
+    answer: &mut Answer<'_>,
+    checked: &Checked,
+    target: &mut Target,
+) -> Result<Conflicts, Error> {
+    let mut scene = Scene::new(checked.options);
+    answer.rewind(!checked.options.redo);
+    loop {
+        let page = answer.next_page().await?;
+        if page.is_empty() {
+            return Ok(scene.conflicts);
+        }
+        scene.page(&page, &checked.plans, target).await?;
+    }
 }
 
 /// Writes the SQL of row changes that [`check`] has gone through.
@@ -237,12 +219,16 @@ pub async fn check(answer: &mut Answer<'_>, options: Options) -> Result<Summary,
 /// The index's and the output's.
 pub async fn write(
     answer: &mut Answer<'_>,
-    options: Options,
-    summary: &Summary,
+    checked: Checked,
     out: &mut impl Write,
 ) -> Result<(), Error> {
-    let mut sql = Sql::new(options);
-    let mut text = header(options, summary);
+    let Checked {
+        summary,
+        options,
+        plans,
+    } = checked;
+    let mut sql = Sql::new(options, plans);
+    let mut text = header(options, &summary);
     let mut count = 0_u64;
     answer.rewind(!options.redo);
     loop {
@@ -269,49 +255,6 @@ pub async fn write(
     out.flush().map_err(Error::Output)
 }
 
-/// Why values of `columns` may not be what they were under a later definition of the table. Columns may have come and
-/// may have moved.
-fn misfit(columns: &[Column], later: &[Vec<Column>]) -> Option<Refusal> {
-    for now in later {
-        for column in columns
-            .iter()
-            .filter(|column| column.generated != Some(true))
-        {
-            let Some(found) = now.iter().find(|now| now.name == column.name) else {
-                return Some(
-                    format!("it had a column {} that is no longer there", column.name).into(),
-                );
-            };
-            if type_of(found) != type_of(column) || found.generated == Some(true) {
-                let text = format!(
-                    "its column {} was {} and is {} by now",
-                    column.name, column.column_type, found.column_type
-                );
-                return Some(text.into());
-            }
-        }
-    }
-    None
-}
-
-/// A type, whichever way it is known: row metadata tells no display widths, and members apart from the type.
-fn type_of(column: &Column) -> (String, Option<&str>, Option<&[String]>) {
-    let name = plain_type(&column.column_type);
-    let base = name.split(['(', ' ']).next().unwrap_or_default();
-    let name = match base {
-        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => {
-            format!("{base} {}", name.contains("unsigned"))
-        }
-        "enum" | "set" | "year" => base.to_owned(),
-        _ => name.to_owned(),
-    };
-    let charset = column
-        .charset
-        .as_deref()
-        .map(|name| if name == "utf8" { "utf8mb3" } else { name });
-    (name, charset, column.members.as_deref())
-}
-
 /// Strict, so that nothing is stored but what is written; and every value that a column may hold may be written.
 const SQL_MODE: &str =
     "STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION";
@@ -321,7 +264,7 @@ fn header(options: Options, summary: &Summary) -> String {
     let mut out = format!(
         "-- bintrail {} recover: {what} {} row changes.\n",
         env!("CARGO_PKG_VERSION"),
-        summary.count()
+        summary.changes
     );
     for line in summary.describe().lines() {
         let _ = writeln!(out, "--   {line}");
@@ -345,51 +288,4 @@ fn header(options: Options, summary: &Summary) -> String {
 /// Fit for a comment.
 fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn column(name: &str, column_type: &str) -> Column {
-        Column {
-            name: name.into(),
-            column_type: column_type.into(),
-            charset: None,
-            nullable: true,
-            pk: None,
-            members: None,
-            generated: Some(false),
-            invisible: false,
-        }
-    }
-
-    #[test]
-    fn a_later_definition_fits_when_every_value_stays_what_it_was() {
-        let was = [column("id", "int(11)"), column("a", "datetime(6)")];
-        let fits = |now: &[Column]| misfit(&was, &[now.to_vec()]).map(Refusal::into_owned);
-        assert_eq!(fits(&was), None);
-        let moved = [
-            column("b", "json"),
-            column("a", "datetime(6)"),
-            column("id", "int"),
-        ];
-        assert_eq!(fits(&moved), None);
-        assert!(
-            fits(&[column("id", "int")])
-                .unwrap()
-                .contains("column a that is no longer")
-        );
-        for other in ["datetime", "varchar(26)", "datetime(3)"] {
-            let why = fits(&[column("id", "int"), column("a", other)]).unwrap();
-            assert!(
-                why.contains(&format!("was datetime(6) and is {other}")),
-                "{why}"
-            );
-        }
-        assert!(fits(&[column("id", "int unsigned"), was[1].clone()]).is_some());
-        let mut computed = was.clone();
-        computed[1].generated = Some(true);
-        assert!(fits(&computed).is_some());
-    }
 }

@@ -19,6 +19,11 @@ pub(super) struct History<'a> {
 }
 
 impl<'a> History<'a> {
+    /// Where it is kept.
+    pub(super) const fn index(&self) -> &'a Index {
+        self.index
+    }
+
     /// What holds behind `checkpoint`, where the stream goes on. Without one it begins there, and what is known
     /// may be of another course of things.
     pub(super) async fn load(

@@ -20,6 +20,7 @@ mod reader;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bintrail_proto::binlog::decoder::Event;
 use bintrail_proto::binlog::query::Query;
@@ -40,6 +41,9 @@ pub(crate) use concern::Concern;
 use concern::Folded;
 use history::History;
 
+/// How often it is looked whether the index has answered, when told to stop.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// Names the columns of one stream's tables.
 #[derive(Debug)]
 pub(crate) struct Names<'a> {
@@ -50,6 +54,8 @@ pub(crate) struct Names<'a> {
     reads_changes: bool,
     /// Definitions of the index that the source was asked about.
     checked: HashSet<u32>,
+    /// What is said of each table was said in sessions before.
+    pub(crate) quiet: bool,
 }
 
 /// Does a definition of the index hold?
@@ -77,6 +83,7 @@ impl Names<'static> {
             filter: Filter::default(),
             reads_changes: false,
             checked: HashSet::new(),
+            quiet: false,
         }
     }
 }
@@ -99,6 +106,7 @@ impl<'a> Names<'a> {
             // definition behind it.
             reads_changes: flavor == Flavor::MySql,
             checked: HashSet::new(),
+            quiet: false,
         })
     }
 
@@ -146,12 +154,25 @@ impl<'a> Names<'a> {
         stop: &watch::Receiver<bool>,
     ) -> Result<Option<Named>, Error> {
         let mut stop = stop.clone();
+        let index = self.history.as_ref().map(History::index);
+        let named = self.name(map, place, server);
+        tokio::pin!(named);
         tokio::select! {
             biased;
-            named = self.name(map, place, server) => named.map(Some),
+            named = &mut named => return named.map(Some),
             // An error means that nobody can stop it any more, and the source's answer comes by itself.
-            Ok(_) = stop.wait_for(|stop| *stop) => Ok(None),
+            Ok(_) = stop.wait_for(|stop| *stop) => {}
         }
+        // The source may take its time, and is not waited for. A question to the index is: dropped halfway, it would
+        // end the session that is to write what was read.
+        while index.is_some_and(|index| !index.is_idle()) {
+            tokio::select! {
+                biased;
+                named = &mut named => return named.map(Some),
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+        Ok(None)
     }
 
     async fn name(
@@ -301,14 +322,16 @@ impl<'a> Names<'a> {
         why: &str,
         known: Option<(u32, TableVersion)>,
     ) -> Result<Named, Error> {
-        tracing::warn!(
-            schema = &*map.schema,
-            table = &*map.table,
-            file = place.0,
-            position = place.1,
-            "{why}: columns are named @1, @2, …; SET PERSIST binlog_row_metadata = FULL on the source has every event \
-             name its columns"
-        );
+        if !self.quiet {
+            tracing::warn!(
+                schema = &*map.schema,
+                table = &*map.table,
+                file = place.0,
+                position = place.1,
+                "{why}: columns are named @1, @2, …; SET PERSIST binlog_row_metadata = FULL on the source has every \
+                 event name its columns"
+            );
+        }
         self.keep(Table::from_event(Arc::new(map), place), known)
             .await
     }

@@ -235,6 +235,18 @@ impl Connection {
         self.query(statement).await.map(drop)
     }
 
+    /// Runs a statement for its effect, and tells how many rows it changed.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn change(&mut self, statement: &str) -> Result<u64, Error> {
+        match self.answer(statement).await? {
+            Answer::Rows(_) => Ok(0),
+            Answer::Ok { affected_rows } => Ok(affected_rows),
+            Answer::Err(error) => Err(Error::from_server(error)),
+        }
+    }
+
     /// Asks whether the server is there.
     ///
     /// # Errors

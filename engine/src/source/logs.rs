@@ -1,8 +1,12 @@
 //! What a source still has of its binary logs, and whether they are the ones that were read.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bintrail_proto::binlog::decoder::{Decoder, EventData};
 
-use super::server::{Server, dump, parse_set, process_mark, quote, source_error, text};
+use super::server::{
+    Server, address, dump, log_order, parse_set, process_mark, quote, source_error, text,
+};
 use crate::error::Error;
 use crate::gtids::Gtids;
 use crate::index::record::Flavor;
@@ -35,11 +39,15 @@ impl Server {
                 error: super::Error::PrivilegeMissing(error),
                 ..
             }) => {
-                tracing::warn!(
-                    %error,
-                    "cannot see whether the source's binary logs were purged or reset; \
-                     GRANT REPLICATION CLIENT ON *.* to the user"
-                );
+                // Once: it is asked for each time that a stream connects anew.
+                static SAID: AtomicBool = AtomicBool::new(false);
+                if !SAID.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        %error,
+                        "cannot see whether the source's binary logs were purged or reset; \
+                         GRANT REPLICATION CLIENT ON *.* to the user"
+                    );
+                }
                 return Ok(None);
             }
             rows => rows?,
@@ -51,6 +59,21 @@ impl Server {
             })
         });
         Ok(Some(files.collect()))
+    }
+
+    /// Is it known without any event that one begins, or will begin, there? In the middle of a file only the next event
+    /// tells, and the server sends it at once.
+    ///
+    /// # Errors
+    /// When the source has no such place.
+    pub(crate) async fn has_place(&mut self, file: &str, position: u64) -> Result<bool, Error> {
+        let Some(logs) = self.binary_logs().await? else {
+            return Ok(false);
+        };
+        place_among(&logs, file, position).map_err(|problem| Error::NoSuchPlace {
+            address: address(self.options()),
+            problem,
+        })
     }
 
     /// Its GTIDs. `oldest` is its oldest binary log, which MariaDB is asked about.
@@ -122,5 +145,82 @@ impl Server {
             .rows
             .iter()
             .any(|row| text(row, 0).as_ref() == Some(&id) && text(row, 2).as_ref() != Some(&mark)))
+    }
+}
+
+/// Is the place the beginning of a file, or the end of all that is in it? Or why there is no such place.
+fn place_among(logs: &[LogFile], file: &str, position: u64) -> Result<bool, String> {
+    if let Some(log) = logs.iter().find(|log| log.name == file) {
+        return if position <= log.size {
+            Ok(position == 4 || position == log.size)
+        } else {
+            Err(format!(
+                "its {file} ends at {}, before position {position}",
+                log.size
+            ))
+        };
+    }
+    let (Some(first), Some(last)) = (logs.first(), logs.last()) else {
+        return Err(format!("it has no {file}, and no other binary log"));
+    };
+    let there = if logs.len() == 1 {
+        format!("its only binary log is {}", first.name)
+    } else {
+        format!("its binary logs are {} to {}", first.name, last.name)
+    };
+    let purged = base(&first.name) == base(file) && log_order(file, 0) < log_order(&first.name, 0);
+    let why = if purged {
+        "what is older it has purged"
+    } else {
+        "it never had this one, or has it no more"
+    };
+    Err(format!("it has no {file}: {there}; {why}"))
+}
+
+/// What the names of a server's files have in common. Under another one (`log_bin` was changed) they are counted anew.
+pub(crate) fn base(file: &str) -> Option<&str> {
+    Some(file.rsplit_once('.')?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_is_there_and_why_one_is_not() {
+        let logs: Vec<LogFile> = [("log.000007", 1000), ("log.000008", 500)]
+            .map(|(name, size)| LogFile {
+                name: name.to_owned(),
+                size,
+            })
+            .into();
+        let place = |file, position| place_among(&logs, file, position);
+        assert_eq!(place("log.000007", 4), Ok(true));
+        assert_eq!(place("log.000008", 500), Ok(true));
+        assert_eq!(place("log.000008", 300), Ok(false));
+        assert_eq!(
+            place("log.000008", 501).unwrap_err(),
+            "its log.000008 ends at 500, before position 501"
+        );
+        for (file, why) in [
+            ("log.000006", "what is older it has purged"),
+            ("log.000009", "it never had this one, or has it no more"),
+            ("other.000001", "it never had this one, or has it no more"),
+            ("nonsense", "it never had this one, or has it no more"),
+        ] {
+            assert_eq!(
+                place(file, 4).unwrap_err(),
+                format!("it has no {file}: its binary logs are log.000007 to log.000008; {why}")
+            );
+        }
+        let only = place_among(&logs[1..], "x.000001", 4).unwrap_err();
+        assert!(
+            only.contains("its only binary log is log.000008; it never"),
+            "{only}"
+        );
+        assert_eq!(
+            place_among(&[], "x.000001", 4).unwrap_err(),
+            "it has no x.000001, and no other binary log"
+        );
     }
 }

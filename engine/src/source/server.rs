@@ -228,32 +228,8 @@ impl Server {
         schema: &str,
         table: &str,
     ) -> Result<Vec<SchemaColumn>, Error> {
-        let (schema, table) = (quote(schema), quote(table));
-        let rows = self
-            .query(&format!(
-                "SELECT c.COLUMN_NAME, c.COLUMN_TYPE, c.CHARACTER_SET_NAME, c.IS_NULLABLE, c.EXTRA, k.ORDINAL_POSITION \
-                 FROM information_schema.COLUMNS c LEFT JOIN information_schema.KEY_COLUMN_USAGE k \
-                 ON k.TABLE_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME \
-                 AND k.COLUMN_NAME = c.COLUMN_NAME AND k.CONSTRAINT_NAME = 'PRIMARY' \
-                 WHERE c.TABLE_SCHEMA = {schema} AND c.TABLE_NAME = {table} ORDER BY c.ORDINAL_POSITION"
-            ))
-            .await?;
-        Ok(rows
-            .rows
-            .iter()
-            .map(|row| {
-                let extra = text(row, 4).unwrap_or_default();
-                SchemaColumn {
-                    name: text(row, 0).unwrap_or_default(),
-                    column_type: text(row, 1).unwrap_or_default(),
-                    charset: text(row, 2),
-                    nullable: text(row, 3).as_deref() == Some("YES"),
-                    generated: Some(extra.contains(" GENERATED")),
-                    invisible: extra.contains("INVISIBLE"),
-                    pk: text(row, 5).and_then(|place| place.parse().ok()),
-                }
-            })
-            .collect())
+        let rows = self.query(&columns_question(schema, table)).await?;
+        Ok(columns_of(&rows))
     }
 
     /// Waits until what changes a table, and may be seen before it is in the binlog, is in there; `false`
@@ -508,6 +484,35 @@ pub(crate) fn source_error(options: &ConnectOptions, error: super::Error) -> Err
 pub(crate) fn text(row: &[Option<bytes::Bytes>], column: usize) -> Option<String> {
     let bytes = row.get(column)?.as_ref()?;
     Some(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// What a server is asked for a table's columns.
+pub(crate) fn columns_question(schema: &str, table: &str) -> String {
+    let (schema, table) = (quote(schema), quote(table));
+    format!(
+        "SELECT c.COLUMN_NAME, c.COLUMN_TYPE, c.CHARACTER_SET_NAME, c.IS_NULLABLE, c.EXTRA, k.ORDINAL_POSITION \
+         FROM information_schema.COLUMNS c LEFT JOIN information_schema.KEY_COLUMN_USAGE k \
+         ON k.TABLE_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME \
+         AND k.COLUMN_NAME = c.COLUMN_NAME AND k.CONSTRAINT_NAME = 'PRIMARY' \
+         WHERE c.TABLE_SCHEMA = {schema} AND c.TABLE_NAME = {table} ORDER BY c.ORDINAL_POSITION"
+    )
+}
+
+/// What it answers.
+pub(crate) fn columns_of(answer: &ResultSet) -> Vec<SchemaColumn> {
+    let column = |row: &Vec<Option<bytes::Bytes>>| {
+        let extra = text(row, 4).unwrap_or_default();
+        SchemaColumn {
+            name: text(row, 0).unwrap_or_default(),
+            column_type: text(row, 1).unwrap_or_default(),
+            charset: text(row, 2),
+            nullable: text(row, 3).as_deref() == Some("YES"),
+            generated: Some(extra.contains(" GENERATED")),
+            invisible: extra.contains("INVISIBLE"),
+            pk: text(row, 5).and_then(|place| place.parse().ok()),
+        }
+    };
+    answer.rows.iter().map(column).collect()
 }
 
 /// `name` as an SQL string that no `sql_mode` reads otherwise.

@@ -1,9 +1,10 @@
 //! What keeps a stream going: again and again a session, from the checkpoint, until told to stop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::StreamOptions;
 use super::patience::{Backoff, Patience, Told};
@@ -19,6 +20,9 @@ const MAX_DAMAGED: u32 = 5;
 /// Gives up on a place that the source does not have after this many attempts: between the look at what it has
 /// and the dump, it may have purged.
 const MAX_MISPLACED: u32 = 3;
+
+/// How long the index may take to note an error. The log has it in any case.
+const NOTE: Duration = Duration::from_secs(5);
 
 /// What outlives a session.
 pub(super) struct Link<'a> {
@@ -38,6 +42,8 @@ pub(super) struct Link<'a> {
     pub(super) introduced: bool,
     /// The source itself closed the connection, and did not say why.
     pub(super) hung_up: bool,
+    /// What the last session ended with has been said often enough, and so has that another begins.
+    pub(super) quiet: bool,
 }
 
 impl<'a> Link<'a> {
@@ -52,6 +58,7 @@ impl<'a> Link<'a> {
             attached: None,
             introduced: false,
             hung_up: false,
+            quiet: false,
         }
     }
 
@@ -95,7 +102,7 @@ impl Strikes {
         if misplaced {
             self.misplaced < MAX_MISPLACED
         } else {
-            error.is_retriable() && self.damaged < MAX_DAMAGED
+            error.may_pass() && self.damaged < MAX_DAMAGED
         }
     }
 }
@@ -117,6 +124,23 @@ pub(super) async fn keep_streaming(
     stop: &mut watch::Receiver<bool>,
 ) -> Result<(), Error> {
     let mut link = Link::new(options, index);
+    let session = async |link: &mut Link<'_>, host: &_, stop: &mut _, began: &mut _| {
+        link.session(host, stop, began).await
+    };
+    go_on(&mut link, stop, session).await
+}
+
+/// Has `session` run again and again.
+async fn go_on<'a>(
+    link: &mut Link<'a>,
+    stop: &mut watch::Receiver<bool>,
+    mut session: impl AsyncFnMut(
+        &mut Link<'a>,
+        &ConnectOptions,
+        &mut watch::Receiver<bool>,
+        &mut Option<Instant>,
+    ) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut streamed = false;
     let mut backoff = Backoff::new();
     let mut told = Told::default();
@@ -131,10 +155,12 @@ pub(super) async fn keep_streaming(
             ));
         };
         let mut began = None;
-        let Err(error) = link.session(&host, stop, &mut began).await else {
+        let Err(error) = session(link, &host, stop, &mut began).await else {
+            link.options.vitals.stopped();
             return Ok(());
         };
         let error = link.patience.judge(error);
+        link.options.vitals.broke_off(&error);
         if let Some(began) = began {
             streamed = true;
             round = Round::default();
@@ -149,18 +175,21 @@ pub(super) async fn keep_streaming(
             link.patience.rewarded();
             at = hosts.next().unwrap_or(0);
         }
+        // An index that is full or lets nothing be inserted may still take this; one that is away does not.
+        let noted = of_source || error.is_to_be_mended();
         if let Some(source_id) = link.attached
-            && of_source
+            && noted
         {
             let error = error.to_string();
-            // The index may fail too, and the log has the error in any case.
             tokio::select! {
-                _ = index.save_error(source_id, Some(&error)) => {}
+                // It may fail too.
+                _ = timeout(NOTE, link.index.save_error(source_id, Some(&error))) => {}
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
             }
         }
         round.failed = round.failed.saturating_add(1);
         let times = told.again(&error.to_string());
+        link.quiet = times.is_none();
         let may_pass = strikes.allow(&error);
         if of_source && round.failed < link.hosts.len() {
             if let Some(times) = times {
@@ -181,7 +210,7 @@ pub(super) async fn keep_streaming(
         }
         let wait = backoff.wait();
         if let Some(times) = times {
-            let wait_seconds = wait.as_secs_f32();
+            let wait_seconds = (wait.as_secs_f64() * 10.0).round() / 10.0;
             tracing::warn!(
                 %error, times, wait_seconds,
                 "the stream broke off; it goes on from its checkpoint"
@@ -197,5 +226,86 @@ pub(super) async fn keep_streaming(
             () = sleep_until(until) => {}
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::dsn::IndexDsn;
+    use crate::filter::Filter;
+    use crate::secret::Secret;
+    use crate::source::connection::Connection;
+    use crate::source::server::source_error;
+    use crate::telemetry::Vitals;
+
+    /// A source from which nothing comes for three minutes, though its machine takes every connection.
+    #[tokio::test(start_paused = true)]
+    async fn a_black_hole_of_three_minutes_is_outlasted() {
+        let hole = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = hole.local_addr().unwrap().port();
+        let directory = std::env::temp_dir().join(format!("bintrail-hole-{port}"));
+        std::fs::create_dir(&directory).unwrap();
+        let options = StreamOptions {
+            index: IndexDsn::Sqlite(directory.join("index.db")),
+            source: ConnectOptions::new("127.0.0.1", port, "u", Secret::default()),
+            more_hosts: Vec::new(),
+            server_id: None,
+            filter: Filter::new(&[], &[]),
+            batch_size: 1,
+            checkpoint: Duration::from_secs(1),
+            start: None,
+            reset: false,
+            write_timeout: Some(Duration::from_secs(5)),
+            refuse_gaps: false,
+            gap_timeout: Duration::from_secs(5),
+            vitals: Arc::new(Vitals::new("hole", Duration::from_secs(1))),
+        };
+        let index = Index::open(&options.index, true).await.unwrap();
+        let mut link = Link::new(&options, &index);
+        let (stopper, mut stop) = watch::channel(false);
+        let opened = Instant::now();
+        let falls = opened + Duration::from_secs(60);
+        let clears = falls + Duration::from_secs(180);
+        let (mut attempts, mut told, mut back) = (0, 0, None);
+        let session = async |link: &mut Link<'_>,
+                             host: &ConnectOptions,
+                             stop: &mut watch::Receiver<bool>,
+                             began: &mut Option<Instant>| {
+            if Instant::now() < falls {
+                *began = Some(Instant::now());
+                sleep_until(falls).await;
+                let silent = Duration::from_secs(15);
+                sleep(silent).await;
+                let error = crate::source::Error::Silent { after: silent };
+                return Err(source_error(host, error));
+            }
+            if Instant::now() < clears {
+                attempts += 1;
+                told += u32::from(!link.quiet);
+                let error = Connection::connect(host).await.unwrap_err();
+                assert!(
+                    error.to_string().contains("the handshake in 10s"),
+                    "{error}"
+                );
+                return Err(source_error(host, error));
+            }
+            *began = Some(Instant::now());
+            back = Some(Instant::now());
+            stopper.send(true).unwrap();
+            stop.wait_for(|stop| *stop).await.unwrap();
+            Ok(())
+        };
+        go_on(&mut link, &mut stop, session).await.unwrap();
+        // Each attempt lasts ten seconds, and the waits between them grow to thirty.
+        assert!((5..=9).contains(&attempts), "{attempts} attempts");
+        assert!((3..=5).contains(&told), "{told} of {attempts} said");
+        let late = back.unwrap() - clears;
+        assert!(late <= Duration::from_secs(40), "{late:?} late");
+        index.close().await.unwrap();
+        std::fs::remove_dir_all(directory).unwrap();
     }
 }

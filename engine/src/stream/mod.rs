@@ -8,6 +8,7 @@ mod session;
 mod write;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,12 +19,13 @@ use crate::dsn::IndexDsn;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::gtids::Gtids;
-use crate::index::Index;
 use crate::index::record::{Checkpoint, Flavor, Mode};
+use crate::index::{Index, KEEP_ALIVE_SECONDS};
 use crate::source;
 use crate::source::connection::ConnectOptions;
 use crate::source::replication::{Progress, ReplicationStream};
 use crate::source::server;
+use crate::telemetry::Vitals;
 
 /// Bytes of events that a batch keeps in memory at the most, unless a single event is larger. What is
 /// encoded from them takes a few times as much.
@@ -56,6 +58,15 @@ pub struct StreamOptions {
     pub refuse_gaps: bool,
     /// How long the source may take to tell what it still has.
     pub gap_timeout: Duration,
+    /// Where it tells of itself while it runs.
+    pub vitals: Arc<Vitals>,
+}
+
+/// How often a checkpoint is saved when nothing happens, with `--checkpoint` at `wanted`.
+#[must_use]
+pub fn checkpoint_every(wanted: Duration) -> Duration {
+    // An idle index ends the connection of a writer that it does not hear from.
+    wanted.min(Duration::from_secs(KEEP_ALIVE_SECONDS))
 }
 
 /// A place in a source's binlog to start from.

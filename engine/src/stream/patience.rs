@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::Error;
 use crate::index::Result as IndexResult;
+use crate::index::record::Batch;
 
 /// The wait before the first and the longest before any later attempt to go on.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -18,6 +19,9 @@ const REMINDER: Duration = Duration::from_secs(600);
 
 /// What every write gets, however long the index has been away before it.
 const CHANCE: Duration = Duration::from_secs(10);
+
+/// An index that has not failed for this long, and the limit of the patience with it, is well again.
+const WELL: Duration = Duration::from_secs(60);
 
 /// Different failures that are told apart; among more, old ones count as new again.
 const MAX_TOLD: usize = 16;
@@ -85,36 +89,87 @@ impl Told {
 #[derive(Debug)]
 pub(super) struct Patience {
     limit: Option<Duration>,
+    strain: Mutex<Strain>,
+}
+
+#[derive(Debug, Default)]
+struct Strain {
     /// Since when something is to be written and is not.
-    since: Mutex<Option<Instant>>,
+    since: Option<Instant>,
+    /// The last failure behind it.
+    failed: Option<Instant>,
+    /// How far the index has come: behind which change, and to which checkpoint.
+    changes: u64,
+    checkpoint: Option<(String, u64, String)>,
 }
 
 impl Patience {
     pub(super) const fn new(limit: Option<Duration>) -> Self {
         Self {
             limit,
-            since: Mutex::new(None),
+            strain: Mutex::new(Strain {
+                since: None,
+                failed: None,
+                changes: 0,
+                checkpoint: None,
+            }),
         }
     }
 
-    fn since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        // An instant is whole whoever panicked.
-        self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    fn strain(&self) -> std::sync::MutexGuard<'_, Strain> {
+        // Each of its fields is whole whoever panicked.
+        self.strain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something is to be written, if it was not before.
+    fn begin(&self) {
+        let well = self.limit.unwrap_or_default().saturating_add(WELL);
+        let mut strain = self.strain();
+        if strain.failed.is_some_and(|failed| failed.elapsed() > well) {
+            (strain.since, strain.failed) = (None, None);
+        }
+        strain.since.get_or_insert_with(Instant::now);
     }
 
     /// Is something waiting?
     pub(super) fn is_strained(&self) -> bool {
-        self.since().is_some()
+        self.strain().since.is_some()
     }
 
-    /// The index has taken something.
+    /// The index is well.
     pub(super) fn rewarded(&self) {
-        *self.since() = None;
+        let mut strain = self.strain();
+        (strain.since, strain.failed) = (None, None);
+    }
+
+    /// The index has taken a batch. One that has failed before must have come further by it: with little room, it
+    /// may take the beginning of a transaction again and again, and never its end.
+    pub(super) fn took(&self, batch: &Batch) {
+        let mut strain = self.strain();
+        let mut further = strain.failed.is_none();
+        if let Some(last) = batch.rows.last()
+            && last.change_id > strain.changes
+        {
+            strain.changes = last.change_id;
+            further = true;
+        }
+        if let Some(now) = &batch.checkpoint {
+            let now = (
+                now.binlog_file.clone(),
+                now.binlog_position,
+                now.gtid_set.clone(),
+            );
+            further |= strain.checkpoint.as_ref() != Some(&now);
+            strain.checkpoint = Some(now);
+        }
+        if further {
+            (strain.since, strain.failed) = (None, None);
+        }
     }
 
     /// When it ends, if the index is being waited for.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let since = *self.since();
+        let since = self.strain().since;
         since?.checked_add(self.limit?)
     }
 
@@ -123,7 +178,7 @@ impl Patience {
         &self,
         work: impl Future<Output = IndexResult<T>>,
     ) -> Result<T, Error> {
-        self.since().get_or_insert_with(Instant::now);
+        self.begin();
         let (Some(deadline), Some(limit)) = (self.deadline(), self.limit) else {
             return Ok(work.await?);
         };
@@ -138,8 +193,9 @@ impl Patience {
     /// Turns a failure of the index that has lasted too long into the end of the stream.
     pub(super) fn judge(&self, error: Error) -> Error {
         match &error {
-            Error::Index(cause) if cause.is_retriable() => {
-                self.since().get_or_insert_with(Instant::now);
+            Error::Index(cause) if cause.may_pass() => {
+                self.begin();
+                self.strain().failed = Some(Instant::now());
                 match self.deadline() {
                     Some(deadline) if deadline <= Instant::now() => self.over(&cause.to_string()),
                     _ => error,
@@ -160,6 +216,7 @@ impl Patience {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::record::{EventType, RowChange};
     use crate::index::{ErrorKind, IndexError};
 
     #[test]
@@ -217,6 +274,32 @@ mod tests {
         let hangs = patience.bound(std::future::pending::<IndexResult<()>>());
         let error = hangs.await.unwrap_err();
         assert!(matches!(error, Error::WriteTimeout { .. }), "{error}");
+        // What it had before is no success.
+        let batch = |change_id| Batch {
+            rows: vec![RowChange {
+                change_id,
+                committed_at: 0,
+                table_id: 1,
+                transaction_id: 1,
+                event_type: EventType::Insert,
+                pk_hash: [0; 8],
+                pk_values: None,
+                row_before: None,
+                row_after: None,
+                new_key: None,
+            }],
+            ..Batch::default()
+        };
+        let patience = Patience::new(Some(Duration::from_secs(10)));
+        for (takes, ends) in [(5, false), (6, false), (6, false), (6, false), (6, true)] {
+            let error = patience.bound(down()).await.unwrap_err();
+            assert_eq!(matches!(error, Error::WriteTimeout { .. }), ends, "{error}");
+            patience.took(&batch(takes));
+        }
+        // And one that did not fail for long begins anew.
+        tokio::time::advance(Duration::from_secs(71)).await;
+        let error = patience.bound(down()).await.unwrap_err();
+        assert!(matches!(error, Error::Index(_)), "{error}");
         let endless = Patience::new(None);
         for _ in 0..1000 {
             let error = endless.bound(down()).await.unwrap_err();

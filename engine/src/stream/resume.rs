@@ -11,7 +11,8 @@ use crate::error::Error;
 use crate::gtids::Gtids;
 use crate::index::record::{Checkpoint, Flavor, Micros, Mode, SourceStatus};
 use crate::source;
-use crate::source::logs::{Held, LogFile};
+use crate::source::connection::ConnectOptions;
+use crate::source::logs::{Held, LogFile, base};
 use crate::source::server::{self, Server, log_order};
 
 /// A server sends a transaction before it counts it as executed, and waits for its own replicas in between.
@@ -47,16 +48,8 @@ impl Comparison<'_> {
         limit: Duration,
         server: &mut Server,
     ) -> Result<Option<Lost>, Error> {
-        let address = server.options().clone();
-        timeout(limit, self.run(server)).await.unwrap_or_else(|_| {
-            Err(server::source_error(
-                &address,
-                source::Error::NoAnswer {
-                    what: "the questions for a gap (--gap-timeout)",
-                    after: limit,
-                },
-            ))
-        })
+        let host = server.options().clone();
+        bounded(limit, &host, self.run(server)).await
     }
 
     async fn run(&self, server: &mut Server) -> Result<Option<Lost>, Error> {
@@ -147,6 +140,19 @@ impl Comparison<'_> {
     }
 }
 
+/// No longer than `limit`, whatever `host` does.
+async fn bounded<T>(
+    limit: Duration,
+    host: &ConnectOptions,
+    questions: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    timeout(limit, questions).await.unwrap_or_else(|_| {
+        let what = "the questions for a gap (--gap-timeout)";
+        let error = source::Error::NoAnswer { what, after: limit };
+        Err(server::source_error(host, error))
+    })
+}
+
 fn rewound(server: &Server, evidence: String) -> Error {
     Error::Rewound {
         address: server::address(server.options()),
@@ -156,11 +162,6 @@ fn rewound(server: &Server, evidence: String) -> Error {
 
 fn time(seconds: u32) -> String {
     rfc3339(Micros::from(seconds).saturating_mul(1_000_000))
-}
-
-/// Under another name (`log_bin` was changed) files are counted anew.
-fn base(file: &str) -> Option<&str> {
-    Some(file.rsplit_once('.')?.0)
 }
 
 /// The source would count its GTIDs, and name its files, from the first again: once it has passed the checkpoint,
@@ -325,6 +326,7 @@ pub(super) fn predecessor<'a>(
 mod tests {
     use super::*;
     use crate::index::record::CaptureSkips;
+    use crate::secret::Secret;
 
     const A: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
 
@@ -350,6 +352,27 @@ mod tests {
             size: *size,
         };
         names.iter().map(log).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn questions_that_take_too_long_are_given_up_and_asked_again_later() {
+        let host = ConnectOptions::new("db", 3306, "u", Secret::default());
+        let began = Instant::now();
+        let limit = Duration::from_secs(7);
+        let error = bounded(limit, &host, std::future::pending::<Result<(), _>>()).await;
+        let error = error.unwrap_err();
+        assert_eq!(began.elapsed(), limit);
+        assert_eq!(
+            error.to_string(),
+            "source db:3306: the server has not answered the questions for a gap (--gap-timeout) in 7s"
+        );
+        assert!(error.may_pass());
+        assert_eq!(error.exit_code(), 17);
+        let slow = async {
+            sleep(Duration::from_secs(6)).await;
+            Ok(5)
+        };
+        assert!(matches!(bounded(limit, &host, slow).await, Ok(5)));
     }
 
     #[test]

@@ -9,14 +9,14 @@ use bintrail_proto::binlog::decoder::Decoder;
 use bintrail_proto::binlog::transaction_payload::Unpacker;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::far::{self, Passed};
 use super::link::Link;
 use super::patience::Patience;
 use super::resume::{Comparison, Lost, predecessor, with_earlier};
 use super::write::{InFlight, Job, MAX_BYTES_IN_FLIGHT, Pool, write_all};
-use super::{Start, StreamOptions, derived_server_id, place_of, read};
+use super::{Start, StreamOptions, checkpoint_every, derived_server_id, place_of, read};
 use crate::clock;
 use crate::doctor;
 use crate::error::Error;
@@ -24,7 +24,7 @@ use crate::gtids::Gtids;
 use crate::index::record::{
     Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, SourceStatus, StreamState,
 };
-use crate::index::{ErrorKind, Index, IndexError, KEEP_ALIVE_SECONDS};
+use crate::index::{ErrorKind, Index, IndexError};
 use crate::pipeline::assemble::{Assembler, Work};
 use crate::schema::Names;
 use crate::source;
@@ -34,6 +34,9 @@ use crate::source::server::{self, Server, log_order};
 
 /// Batches between the reader and the index: enough for encoding and writing to overlap.
 const BATCHES_IN_FLIGHT: usize = 4;
+
+/// After this time without an event, the source has none at hand: it sends what it has without a pause.
+const QUIET: Duration = Duration::from_millis(50);
 
 /// How long the index may take for what is under way when the stream is told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(30);
@@ -84,7 +87,8 @@ impl<'a> Session<'a> {
         server.check()?;
         let first = !std::mem::replace(&mut link.introduced, true);
         if first {
-            doctor::warn_before_stream(&mut server, &link.options.filter).await;
+            let options = link.options;
+            doctor::warn_before_stream(&mut server, &options.filter, &options.index).await;
         }
         let server_id = server_id(link, &server)?;
         if link.hung_up && server.serves_another(server_id).await? {
@@ -120,7 +124,12 @@ impl<'a> Session<'a> {
         let checkpoint = from.checkpoint;
         let flavor = server.flavor();
         let start = Start::of(&checkpoint, flavor)?;
-        tracing::info!(from = %start, source = server::address(host), server_id, "streaming");
+        let address = server::address(host);
+        if link.quiet {
+            tracing::debug!(from = %start, source = address, server_id, "streaming");
+        } else {
+            tracing::info!(from = %start, source = address, server_id, "streaming");
+        }
         let (asked, passed) = far::ask_for(&start);
         let (mut events, checksum) = server::dump(host, server_id, &asked, flavor).await?;
         // The server refuses a start it cannot serve in its first answer.
@@ -133,7 +142,7 @@ impl<'a> Session<'a> {
         let filter = options.filter.clone().without_schema(own_schema);
         let ahead = format!("{}, ahead", place_of(&options.index));
         let ahead = derived_server_id(&options.source, &ahead);
-        let names = Names::with_index(
+        let mut names = Names::with_index(
             index,
             source_id,
             &place,
@@ -142,10 +151,15 @@ impl<'a> Session<'a> {
             (ahead, flavor),
         )
         .await?;
+        names.quiet = link.quiet;
         let earlier = state.gap_lost.as_ref();
+        if let Some((found, _)) = earlier {
+            options.vitals.gap(*found);
+        }
         if let Some(lost) = from.lost {
             let detail = with_earlier(earlier, &lost.detail);
             index.save_gap(source_id, clock::now(), &detail).await?;
+            options.vitals.gap(clock::now());
         }
         let mut left_out = None;
         if link.reset {
@@ -158,6 +172,7 @@ impl<'a> Session<'a> {
         if !from.doubtful {
             if let Some(detail) = left_out.take() {
                 index.save_gap(source_id, clock::now(), &detail).await?;
+                options.vitals.gap(clock::now());
             }
             // A crash before the first event must not move the start.
             let checkpoint = Some(checkpoint.clone());
@@ -169,9 +184,12 @@ impl<'a> Session<'a> {
                 .bound(index.write(source_id, Arc::new(batch)))
                 .await?;
         }
+        let seconds =
+            u32::try_from(checkpoint_every(options.checkpoint).as_secs()).unwrap_or(u32::MAX);
         link.patience
-            .bound(index.save_error(source_id, None))
+            .bound(index.streaming(source_id, clock::now(), seconds))
             .await?;
+        options.vitals.session_began(&checkpoint);
 
         let set = match &start {
             Start::Gtids(set) => set.clone(),
@@ -218,6 +236,7 @@ impl<'a> Session<'a> {
             &in_flight,
             &pool,
             &patience,
+            &self.options.vitals,
         );
         let mut stop_again = stop.clone();
         let overdue = async move {
@@ -260,9 +279,7 @@ impl<'a> Session<'a> {
         queue: mpsc::Sender<Job>,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), Error> {
-        // An idle index ends the connection of a writer that it does not hear from.
-        let keep_alive = Duration::from_secs(KEEP_ALIVE_SECONDS);
-        let mut tick = tokio::time::interval(self.options.checkpoint.min(keep_alive));
+        let mut tick = tokio::time::interval(checkpoint_every(self.options.checkpoint));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let result = loop {
             if let Err(error) = self.take(&mut frames, &queue, stop).await {
@@ -270,18 +287,20 @@ impl<'a> Session<'a> {
             }
             let in_flight = &self.in_flight;
             let pending = !self.assembler.pending().is_empty();
+            let waiting = Instant::now();
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break Ok(()),
                 () = in_flight.idle(), if pending => self.hand_on(&queue).await?,
                 _ = tick.tick() => {
-                    self.assembler.want_checkpoint();
+                    self.assembler.want_checkpoint(waiting.elapsed() >= QUIET);
                     self.hand_on(&queue).await?;
                 }
                 result = read(&mut self.events, &mut frames, &self.host, &self.start) => {
                     if result.is_err() {
                         break result;
                     }
+                    self.options.vitals.received(&frames);
                 }
             }
         };
@@ -299,6 +318,7 @@ impl<'a> Session<'a> {
             self.index
                 .save_gap(self.source_id, clock::now(), &detail)
                 .await?;
+            self.options.vitals.gap(clock::now());
         }
         self.encode(work, queue).await;
         Ok(())
@@ -319,6 +339,7 @@ impl<'a> Session<'a> {
             return;
         };
         self.in_flight.add();
+        self.options.vitals.queued(bytes);
         let pool = Arc::clone(&self.pool);
         let job = tokio::task::spawn_blocking(move || pool.encode(work, room));
         // A closed queue means that the index side has failed, and its error is the one to report.
@@ -445,7 +466,7 @@ async fn start_from(
     let Some(kept) = kept else {
         let start = server.start(options.start.as_ref()).await?;
         let doubtful = match &options.start {
-            Some(Start::Position(file, position)) => !is_place(server, file, *position).await?,
+            Some(Start::Position(file, position)) => !server.has_place(file, *position).await?,
             _ => false,
         };
         let first = first_checkpoint(start, server_id, state.next_change_id);
@@ -472,7 +493,12 @@ async fn start_from(
         took_over,
     };
     let lost = comparison.within(options.gap_timeout, server).await?;
-    let mut checkpoint = Checkpoint { server_id, ..kept };
+    let mut checkpoint = Checkpoint {
+        server_id,
+        // It was true then.
+        lag_seconds: None,
+        ..kept
+    };
     if let Some(lost) = &lost {
         if options.refuse_gaps {
             return Err(Error::Gap {
@@ -497,38 +523,6 @@ async fn start_from(
         doubtful: false,
         forgotten: None,
         lost,
-    })
-}
-
-/// Is it known without any event that one begins, or will begin, there? In the middle of a file only the next event
-/// tells, and the server sends it at once.
-///
-/// # Errors
-/// When the source has no such place.
-async fn is_place(server: &mut Server, file: &str, position: u64) -> Result<bool, Error> {
-    let Some(logs) = server.binary_logs().await? else {
-        return Ok(false);
-    };
-    let problem = match (logs.iter().find(|log| log.name == file), &logs[..]) {
-        (Some(log), _) if position <= log.size => {
-            return Ok(position == 4 || position == log.size);
-        }
-        (Some(log), _) => format!(
-            "its {file} ends at {}, before position {position}",
-            log.size
-        ),
-        (None, [first, .., last]) => {
-            format!(
-                "it has no {file}: its binary logs are {} to {}",
-                first.name, last.name
-            )
-        }
-        (None, [only]) => format!("it has no {file}: its only binary log is {}", only.name),
-        (None, []) => format!("it has no {file}, and no other binary log"),
-    };
-    Err(Error::NoSuchPlace {
-        address: server::address(server.options()),
-        problem,
     })
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::MAX_BATCH_BYTES;
 use super::patience::Patience;
@@ -13,6 +14,7 @@ use crate::index::Index;
 use crate::index::record::Batch;
 use crate::pipeline::assemble::Work;
 use crate::pipeline::encode::Encoder;
+use crate::telemetry::Vitals;
 
 /// Bytes of events in all the batches between the reader and the index. A batch that is larger by itself
 /// goes alone.
@@ -39,6 +41,7 @@ pub(super) async fn write_all(
     in_flight: &InFlight,
     pool: &Pool,
     patience: &Patience,
+    vitals: &Vitals,
 ) -> Result<(), Error> {
     let mut skipped = [("undecodable_value", 0_u64), ("partial_json_update", 0)];
     while let Some(job) = jobs.recv().await {
@@ -63,10 +66,12 @@ pub(super) async fn write_all(
             }
         }
         let batch = Arc::new(batch);
+        let begun = Instant::now();
         patience
             .bound(index.write(source_id, Arc::clone(&batch)))
             .await?;
-        patience.rewarded();
+        patience.took(&batch);
+        vitals.committed(&batch, begun.elapsed(), room.num_permits());
         if let Ok(batch) = Arc::try_unwrap(batch) {
             pool.give_back(batch);
         }

@@ -1,7 +1,11 @@
 //! What every index backend must do, told once. Looked at from outside, by plain SQL.
 
-use std::sync::Arc;
+mod questions;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use bintrail_engine::clock;
 use bintrail_engine::dsn::IndexDsn;
 use bintrail_engine::index::record::{
     Batch, CaptureSkips, Checkpoint, Column, EventType, Flavor, KnownBy, Mode, Place, RowChange,
@@ -9,7 +13,10 @@ use bintrail_engine::index::record::{
 };
 use bintrail_engine::index::{ErrorKind, Index};
 use bintrail_engine::query::Question;
+use bintrail_engine::status::{Limits, Report, StreamState, Verdict};
 use sha2::{Digest, Sha256};
+
+pub(crate) use questions::answers_far_apart;
 
 /// 2026-11-22 08:30:00.123456 UTC.
 pub(crate) const T0: i64 = 1_795_336_200_123_456;
@@ -62,6 +69,8 @@ pub(crate) fn table(name: &str, columns: &[&str]) -> TableVersion {
 /// Builds batches as the pipeline does.
 pub(crate) struct Builder {
     next: u64,
+    /// When what comes next is committed.
+    at: i64,
     batch: Batch,
     open: Option<(u64, u64)>,
 }
@@ -70,6 +79,7 @@ impl Builder {
     pub(crate) fn new(next: u64) -> Self {
         Self {
             next,
+            at: T0,
             batch: Batch::default(),
             open: None,
         }
@@ -93,7 +103,7 @@ impl Builder {
         *rows += 1;
         let row = RowChange {
             change_id: self.next,
-            committed_at: T0,
+            committed_at: self.at,
             table_id,
             transaction_id,
             event_type: match (before, after) {
@@ -108,6 +118,7 @@ impl Builder {
             pk_values: self.text(key),
             row_before: self.text(before),
             row_after: self.text(after),
+            new_key: None,
         };
         self.next += 1;
         self.batch.rows.push(row);
@@ -141,7 +152,7 @@ impl Builder {
             binlog_file: "mysql-bin.000001".into(),
             start_position: transaction_id * 1000,
             end_position: transaction_id * 1000 + 500,
-            committed_at: T0,
+            committed_at: self.at,
             connection_id: Some(u32::MAX),
             row_count,
             xa: xa.map(|(xid, state)| (xid.into(), state)),
@@ -729,6 +740,83 @@ pub(crate) async fn reports(backend: &impl Backend) {
     assert_eq!(reader.statuses().await.unwrap().len(), 1);
     reader.close().await.unwrap();
     index.close().await.unwrap();
+}
+
+/// Commits transactions of one row, the last of them now, so many milliseconds apart.
+pub(crate) async fn fill(
+    index: &Index,
+    source_id: u32,
+    builder: &mut Builder,
+    count: i64,
+    gap: i64,
+) {
+    let now = clock::now();
+    for at in (0..count).rev() {
+        let image = Some(r#"{"id":1}"#);
+        builder
+            .row(1, None, None, image)
+            .end_at(now - at * gap * 1000);
+        // A batch looks through its rows for each transaction.
+        if at % 250 == 0 {
+            index.write(source_id, builder.covered()).await.unwrap();
+        }
+    }
+}
+
+/// What `status` makes of what it reads, with a writer and without.
+pub(crate) async fn tells(backend: &impl Backend) {
+    let index = Index::open(backend.dsn(), true).await.unwrap();
+    let reader = Index::open(backend.dsn(), false).await.unwrap();
+    let read = async || Report::read(&reader, Limits::default()).await.unwrap();
+    assert_eq!(read().await.verdict.verdict, Verdict::Stopped);
+    let one = index.attach(&source("one")).await.unwrap().source_id;
+    index.streaming(one, clock::now(), 10).await.unwrap();
+    let report = read().await;
+    assert_eq!(report.verdict.verdict, Verdict::Ok, "{report:?}");
+    let stream = &report.sources[0].stream;
+    assert_eq!((stream.mode, stream.lag_seconds), (None, None));
+
+    // Two a second for 10 minutes.
+    fill(&index, one, &mut Builder::new(1), 1200, 500).await;
+    let report = read().await;
+    let it = &report.sources[0];
+    assert_eq!(it.stream.state, StreamState::Streaming);
+    assert!(it.stream.writer.is_some(), "{it:?}");
+    assert_eq!(it.stream.lag_seconds, Some(0.25));
+    assert!((1.5..2.5).contains(&it.stream.rows_per_second), "{it:?}");
+    assert_eq!(it.coverage.row_changes, 1200);
+    let each = report.disk.bytes_per_row_change.unwrap();
+    let growth = report.disk.growth_bytes_per_day.unwrap();
+    assert!(report.disk.bytes > 10_000 && each > 10.0, "{report:?}");
+    assert!((growth / each / 172_800.0 - 1.0).abs() < 0.2, "{report:?}");
+    // Long ago, so that nobody need do anything about them now.
+    assert_eq!(it.capture_skips["decode"].count, 2);
+    assert_eq!(it.findings[0].verdict, Verdict::Ok, "{it:?}");
+
+    index.save_error(one, Some("it is away")).await.unwrap();
+    let it = read().await.sources.remove(0);
+    assert_eq!(it.stream.state, StreamState::Waiting);
+    assert_eq!(it.findings[0].verdict, Verdict::Stalled);
+    assert!(it.findings[0].detail.contains("it is away"), "{it:?}");
+
+    index.streaming(one, clock::now(), 10).await.unwrap();
+    index.save_gap(one, T0, "purged: 1-5").await.unwrap();
+    assert_eq!(read().await.sources[0].verdict, Verdict::Gap);
+    let late = Limits { lag_seconds: 0.1 };
+    let report = Report::read(&reader, late).await.unwrap();
+    assert_eq!(report.verdict.verdict, Verdict::Behind, "{report:?}");
+
+    index.close().await.unwrap();
+    let before = read().await.sources.remove(0);
+    assert_eq!(before.stream.state, StreamState::Stopped);
+    assert_eq!(before.verdict, Verdict::Stopped);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let after = read().await.sources.remove(0);
+    assert!(
+        after.stream.lag_seconds > before.stream.lag_seconds,
+        "{after:?}"
+    );
+    reader.close().await.unwrap();
 }
 
 async fn ids(index: &Index, question: Question) -> Vec<u64> {

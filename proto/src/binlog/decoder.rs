@@ -455,6 +455,61 @@ fn verify_format_description(event: &[u8]) -> Result<(), Error> {
 mod tests {
     use super::*;
 
+    /// An event with its checksum.
+    fn sealed(mut event: Vec<u8>) -> Vec<u8> {
+        let checksum = crc32fast::hash(&event);
+        event.extend(checksum.to_le_bytes());
+        event
+    }
+
+    /// A dump from the middle of a file begins with a rotation and a description that stand nowhere in it.
+    #[test]
+    fn events_that_a_server_makes_up_do_not_move_the_position() {
+        let file = include_bytes!("../../tests/data/control/mysql-bin.000001");
+        let size = u32::from_le_bytes([file[13], file[14], file[15], file[16]]) as usize;
+        let description = &file[4..4 + size];
+        let mut made_up = description[..size - 4].to_vec();
+        // Its position and the time of the file's beginning.
+        made_up[13..17].fill(0);
+        let rotate = |log_pos: u32, position: u64| {
+            let name = b"mysql-bin.000007";
+            let mut event = vec![0; 4];
+            event.push(EventType::ROTATE_EVENT.0);
+            event.extend([1, 0, 0, 0]);
+            event.extend(u32::to_le_bytes(
+                19 + 8 + u32::try_from(name.len()).unwrap() + 4,
+            ));
+            event.extend(log_pos.to_le_bytes());
+            event.extend([0, 0]);
+            event.extend(position.to_le_bytes());
+            event.extend(name);
+            sealed(event)
+        };
+        let place = |decoder: &mut Decoder, event: &[u8]| {
+            let event = decoder.decode(event).unwrap();
+            let place = (event.start, event.end);
+            (place, decoder.position())
+        };
+        let mut decoder = Decoder::for_dump(Checksum::Crc32);
+        let start = 0x1_2345_6789;
+        assert_eq!(
+            place(&mut decoder, &rotate(0, start)),
+            ((start, start), start)
+        );
+        assert_eq!(
+            place(&mut decoder, &sealed(made_up)),
+            ((start, start), start)
+        );
+        // A real rotation ends the file, and leads to the next one's beginning.
+        assert_eq!(
+            place(&mut decoder, &rotate(0x2345_6789 + 47, 4)),
+            ((start, start + 47), 4)
+        );
+        // As it stands at the beginning of a file.
+        let end = 4 + size as u64;
+        assert_eq!(place(&mut decoder, description), ((4, end), end));
+    }
+
     #[test]
     fn positions_widen_past_4_gib() {
         assert_eq!(widen(200, 100), 200);

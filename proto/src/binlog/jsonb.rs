@@ -31,12 +31,13 @@ mod scalar;
 mod temporal;
 
 pub use container::{Array, Object};
-pub use escape::{push_escaped, write_string};
+pub use escape::{push_escaped, write_string, write_utf8};
 pub use opaque::Opaque;
 pub(crate) use part::{Part, is_container, is_inlined, is_object, parts, take_part};
 pub use print::Style;
 
 use crate::error::{Error, Kind, Parsed};
+use crate::primitive::bytes;
 
 const WHAT: &str = "JSON";
 
@@ -121,11 +122,28 @@ impl<'a> Span<'a> {
             0x01 => Object::new(self, true).map(Node::Object),
             0x02 => Array::new(self, false).map(Node::Array),
             0x03 => Array::new(self, true).map(Node::Array),
+            0x0C => {
+                let (start, text) = self.string()?;
+                let text = str::from_utf8(text).map_err(|_| not_utf8(start))?;
+                Ok(Node::String(text))
+            }
             _ => self.read_at(self.start, scalar::scalar(kind)),
         }
     }
 
+    /// The bytes of the string at the start, and where in the document they are.
+    #[inline]
+    fn string(&self) -> Result<(usize, &'a [u8]), Error> {
+        self.read_at(self.start, |input| {
+            let (text, len) = scalar::length(input)?;
+            let start = self.end.saturating_sub(text.len());
+            let (rest, text) = bytes(len)(text)?;
+            Ok((rest, (start, text)))
+        })
+    }
+
     /// Runs `parser` over the bytes from `offset` to the end.
+    #[inline(always)]
     fn read_at<T>(
         &self,
         offset: usize,
@@ -140,6 +158,11 @@ impl<'a> Span<'a> {
             Err(error) => Err(fault(offset.saturating_add(error.offset), error.kind)),
         }
     }
+}
+
+#[cold]
+const fn not_utf8(offset: usize) -> Error {
+    fault(offset, Kind::Invalid("string is not UTF-8"))
 }
 
 const fn fault(offset: usize, kind: Kind) -> Error {

@@ -204,9 +204,6 @@ impl<'a> RowsEvent<'a> {
         'a: 'b,
     {
         self.check(table)?;
-        if table.widths_uncertain {
-            self.add_up(table)?;
-        }
         buf.before.resize(self.columns, Span::ABSENT);
         buf.after.resize(self.columns, Span::ABSENT);
         Ok(Rows {
@@ -272,14 +269,16 @@ impl<'a> RowsEvent<'a> {
     }
 
     fn check(&self, table: &TableMap) -> Result<(), Error> {
-        if self.columns == table.columns.len() {
-            Ok(())
-        } else {
-            Err(Error::new(
+        if self.columns != table.columns.len() {
+            return Err(Error::new(
                 WHAT,
                 Kind::Invalid("its column count is not that of its TABLE_MAP_EVENT"),
-            ))
+            ));
         }
+        if table.widths_uncertain {
+            self.add_up(table)?;
+        }
+        Ok(())
     }
 
     /// Finds the values of the row at `start`; returns where the next one starts, and which of the JSON columns

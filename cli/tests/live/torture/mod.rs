@@ -29,6 +29,8 @@ struct Tally {
     faults: BTreeMap<String, u64>,
     /// Exits of streams by code, each of them excused by a fault.
     exits: BTreeMap<i32, u64>,
+    /// The longest time, in seconds, that the streams took to have all once the faults were over.
+    settled: u64,
     /// Row events compared, and how many of them were new in their round.
     compared: u64,
     fresh: u64,
@@ -44,9 +46,11 @@ impl Tally {
     fn print(&self, started: Instant) {
         let faults: u64 = self.faults.values().sum();
         println!(
-            "{} rounds in {} s, {faults} faults, {} row events compared ({} of them new in their round), {} rows rebuilt",
+            "{} rounds in {} s, at most {} s from the last fault until all was there, {faults} faults, {} row events \
+             compared ({} of them new in their round), {} rows rebuilt",
             self.rounds,
             started.elapsed().as_secs(),
+            self.settled,
             self.compared,
             self.fresh,
             self.rows
@@ -113,8 +117,14 @@ fn round(scene: &mut Scene, rng: &mut Rng, tally: &mut Tally) -> Result<()> {
     let ended = faults.end(scene, tally);
     let worked = scene.load.stop(work);
     ran.and(ended).and(worked)?;
+    let peace = Instant::now();
     scene.settle(&faults.excuses, tally)?;
-    scene.check(tally)
+    let settled = peace.elapsed().as_secs();
+    tally.settled = tally.settled.max(settled);
+    scene.check(tally)?;
+    let checked = peace.elapsed().as_secs() - settled;
+    println!("the streams had all {settled} s behind the last fault; compared in {checked} s");
+    Ok(())
 }
 
 fn under_faults(

@@ -135,9 +135,18 @@ async fn writer(conn: &mut Conn, database: &str, source: &str) -> Result<Option<
             (source,),
         )
         .await?;
-    let Some(source_id) = source_id else {
-        return Ok(None);
-    };
+    match source_id {
+        Some(source_id) => writer_of(conn, database, source_id).await,
+        None => Ok(None),
+    }
+}
+
+/// Who holds the lock of a source's one writer.
+pub(super) async fn writer_of(
+    conn: &mut Conn,
+    database: &str,
+    source_id: u32,
+) -> Result<Option<String>, Fault> {
     let row: Option<Row> = conn
         .exec_first(
             "SELECT l.id, CONCAT(p.USER, '@', p.HOST)

@@ -6,6 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
+use bintrail_proto::binlog::value::int::write_uint;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use memchr::{memchr2_iter, memchr3_iter};
@@ -194,10 +195,8 @@ impl<'a, F: Form> Row<'a, F> {
         self.out
     }
 
-    fn number(&mut self, number: impl itoa::Integer) {
-        let mut digits = itoa::Buffer::new();
-        self.next()
-            .extend_from_slice(digits.format(number).as_bytes());
+    fn number(&mut self, number: impl Into<u64>) {
+        write_uint(self.next(), number.into());
     }
 
     fn time(&mut self, time: Micros) {
@@ -368,7 +367,7 @@ mod tests {
     fn every_byte_that_means_something_is_escaped() {
         let mut out = Vec::new();
         let mut row = Row::<Loaded>::new(&mut out);
-        row.number(7);
+        row.number(7_u64);
         row.text(None);
         row.text(Some(b""));
         row.binary(b"\\N\t\n\0");

@@ -3,6 +3,7 @@
 //! Because lock and writes share the connection, a writer that lost its lock cannot write any
 //! more. A broken connection is made anew by the next call; the sources must then be attached again.
 
+mod beside;
 mod connect;
 pub(crate) mod facts;
 mod fault;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::Writer;
 use super::error::{ErrorKind, Result};
 use super::read::{Rows, Select};
 use super::record::{
@@ -98,7 +100,7 @@ impl MySqlIndex {
         result: Result<T, Fault>,
     ) -> Result<T> {
         let result = result.map_err(|fault| fault.at(&self.place, true));
-        if !matches!(&result, Err(error) if error.kind() == ErrorKind::Lost) {
+        if !matches!(&result, Err(error) if needs_another(error.kind())) {
             state.session = Some(session);
         }
         result
@@ -172,6 +174,28 @@ impl MySqlIndex {
         self.done(state, session, result)
     }
 
+    pub(super) async fn streaming(
+        &self,
+        source_id: u32,
+        since: Micros,
+        checkpoint_seconds: u32,
+    ) -> Result<()> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.streaming(source_id, since, checkpoint_seconds)).await;
+        self.done(state, session, result)
+    }
+
+    /// Who holds the lock of a source's one writer.
+    pub(super) async fn writer(&self, source_id: u32) -> Result<Writer> {
+        let database = self.dsn.database.as_deref().unwrap_or_default();
+        let (state, mut session) = self.session().await?;
+        let result = timed(facts::writer_of(&mut session.conn, database, source_id)).await;
+        Ok(match self.done(state, session, result)? {
+            Some(who) => Writer::Is(who),
+            None => Writer::None,
+        })
+    }
+
     pub(super) async fn save_gap(&self, source_id: u32, at: Micros, detail: &str) -> Result<()> {
         let (state, mut session) = self.session().await?;
         let result = timed(session.save_gap(source_id, at, detail)).await;
@@ -182,6 +206,10 @@ impl MySqlIndex {
         let (state, mut session) = self.session().await?;
         let result = timed(session.ping()).await;
         self.done(state, session, result)
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.state.try_lock().is_ok()
     }
 
     pub(super) async fn statuses(&self) -> Result<Vec<SourceStatus>> {
@@ -204,6 +232,15 @@ impl MySqlIndex {
                 .map_err(|fault| fault.at(&self.place, true)),
         }
     }
+}
+
+/// Does it take another connection to get over this? A session keeps the privileges that it began with, and the
+/// name of a server that can only be read may lead to another by now.
+const fn needs_another(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Lost | ErrorKind::AccessDenied | ErrorKind::ReadOnly
+    )
 }
 
 async fn timed<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {

@@ -28,7 +28,11 @@ CREATE TABLE IF NOT EXISTS stream_state (
   last_error LONGTEXT,
   gap_lost_at DATETIME(6),
   gap_lost_detail LONGTEXT,
-  capture_skips LONGTEXT NOT NULL
+  capture_skips LONGTEXT NOT NULL,
+  clock_latest DATETIME(6),
+  clock_back BIGINT NOT NULL DEFAULT 0,
+  streaming_since DATETIME(6),
+  checkpoint_seconds INT UNSIGNED
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INT UNSIGNED NOT NULL,
@@ -83,6 +87,22 @@ CREATE TABLE IF NOT EXISTS row_changes (
   KEY row_changes_key (table_id, pk_hash)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
 PARTITION BY RANGE COLUMNS (committed_at) (PARTITION later VALUES LESS THAN (MAXVALUE));
+-- Updates that gave a row another key, under that one: row_changes has them under the one before.
+CREATE TABLE IF NOT EXISTS key_changes (
+  change_id BIGINT UNSIGNED NOT NULL PRIMARY KEY,
+  committed_at DATETIME(6) NOT NULL,
+  table_id INT UNSIGNED NOT NULL,
+  pk_hash BINARY(8) NOT NULL,
+  pk_values LONGTEXT NOT NULL,
+  KEY key_changes_key (table_id, pk_hash, change_id, committed_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+-- The blocks of ids that have rows of a table (kind 1) or transactions of a session (kind 2).
+CREATE TABLE IF NOT EXISTS places (
+  kind TINYINT UNSIGNED NOT NULL,
+  number INT UNSIGNED NOT NULL,
+  block BIGINT UNSIGNED NOT NULL,
+  PRIMARY KEY (kind, number, block)
+) ENGINE=InnoDB;
 CREATE TABLE IF NOT EXISTS schema_changes (
   schema_change_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
   source_id INT UNSIGNED NOT NULL,

@@ -12,12 +12,14 @@ use super::super::convert::{
     self, flavor_name, known_by_name, mode_name, parse_flavor, parse_known_by, parse_mode, xa_name,
 };
 use super::super::error::{ErrorKind, IndexError};
+use super::super::places::Places;
 use super::super::record::{
     Attached, Batch, Checkpoint, KnownBy, Micros, Place, Source, SourceServer, SourceStatus,
     StreamState, TableVersion, ValidTable, change_ids_of,
 };
 use super::super::time::{now, timestamp};
 use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
+use super::beside;
 use super::connect::connect;
 use super::fault::Fault;
 use super::load::{self, Table};
@@ -34,7 +36,7 @@ const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_i
    events_indexed, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_event_time),
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_checkpoint), server_id, lag_seconds, last_error,
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', gap_lost_at), gap_lost_detail, capture_skips,
-   binlog_created";
+   binlog_created, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', streaming_since), checkpoint_seconds";
 
 /// The columns that [`read_version`] reads.
 const VERSION: &str = "table_id, schema_name, table_name, columns, known_by, valid_from_file,
@@ -63,6 +65,7 @@ pub(super) struct Session {
     loads: bool,
     max_packet: usize,
     partitions: Partitions,
+    places: Places,
 }
 
 impl Session {
@@ -88,6 +91,7 @@ impl Session {
             loads,
             max_packet,
             partitions: Partitions::default(),
+            places: Places::default(),
         })
     }
 
@@ -202,6 +206,7 @@ impl Session {
         let state = read_state(&row, 0)?;
         self.served(source_id, source, state.next_change_id).await?;
         self.discard(source_id, state.next_change_id).await?;
+        self.places.forget();
         self.attached.insert(source_id);
         let on_source = source.server_uuid == self.ghost.server_uuid;
         let own_schema = if on_source {
@@ -390,6 +395,7 @@ impl Session {
         let last = change_ids_of(source_id).end - 1;
         for (table, id) in [
             ("row_changes", "change_id"),
+            ("key_changes", "change_id"),
             ("transactions", "transaction_id"),
         ] {
             let sql = format!(
@@ -583,6 +589,10 @@ impl Session {
                 load::insert(&mut self.conn, table, batch, self.max_packet).await?;
             }
         }
+        beside::key_changes(&mut self.conn, batch).await?;
+        let places = self.places.new_in(batch);
+        beside::places(&mut self.conn, &places).await?;
+        beside::clock(&mut self.conn, source_id, batch).await?;
         for decided in &batch.xa_decided {
             // None is found when filters dropped all of its rows.
             self.conn
@@ -663,6 +673,20 @@ impl Session {
         self.update(
             "UPDATE stream_state SET last_error = ? WHERE source_id = ?",
             (error, source_id).into(),
+        )
+        .await
+    }
+
+    pub(super) async fn streaming(
+        &mut self,
+        source_id: u32,
+        since: Micros,
+        checkpoint_seconds: u32,
+    ) -> Result<(), Fault> {
+        self.update(
+            "UPDATE stream_state SET last_error = NULL, streaming_since = ?, checkpoint_seconds = ?
+             WHERE source_id = ?",
+            (text(since), checkpoint_seconds, source_id).into(),
         )
         .await
     }
@@ -824,6 +848,8 @@ fn read_state(row: &Row, at: usize) -> Result<StreamState, Fault> {
         next_change_id,
         last_error: get(row, at + 10)?,
         gap_lost: get::<Option<Micros>>(row, at + 11)?.zip(get(row, at + 12)?),
+        streaming_since: get(row, at + 15)?,
+        checkpoint_seconds: get(row, at + 16)?,
     })
 }
 

@@ -10,6 +10,7 @@ use rustix::fs::{Access, access, statvfs};
 
 use super::fault::Fault;
 use super::store::{Store, lock_path};
+use crate::index::Writer;
 use crate::index::error::{ErrorKind, IndexError, Result};
 
 /// An index's file and the place where it is, or will be.
@@ -49,12 +50,9 @@ fn look(path: &Path, source: Option<&str>) -> Result<Facts> {
     let writable = |at: &Path| access(at, Access::WRITE_OK | Access::READ_OK).err();
     let exists = path.exists();
     let unwritable = writable(&directory).or_else(|| writable(path).filter(|_| exists));
-    let free = statvfs(&directory)
-        .ok()
-        .map(|system| system.f_bavail.saturating_mul(system.f_frsize));
     let mut facts = Facts {
         unwritable: unwritable.map(io::Error::from),
-        free,
+        free: free(&directory),
         size: None,
         has_index: false,
         writer: None,
@@ -62,10 +60,7 @@ fn look(path: &Path, source: Option<&str>) -> Result<Facts> {
     if !exists {
         return Ok(facts);
     }
-    let mut log = OsString::from(path);
-    log.push("-wal");
-    let size = |path: &Path| path.metadata().map_or(0, |file| file.len());
-    facts.size = Some(size(path).saturating_add(size(Path::new(&log))));
+    facts.size = Some(size(path));
     let store = match Store::open(path, false) {
         Ok(store) => store,
         Err(fault) => {
@@ -92,23 +87,47 @@ fn writer(store: &Store, source: &str) -> Result<Option<String>, Fault> {
             |row| row.get(0),
         )
         .optional()?;
-    let Some(source_id) = source_id else {
-        return Ok(None);
+    Ok(
+        match source_id.map(|source_id| writer_of(store.path(), source_id)) {
+            Some(Writer::Is(who)) => Some(who),
+            _ => None,
+        },
+    )
+}
+
+/// Bytes of an index's file, with what waits in the write-ahead log.
+pub(super) fn size(path: &Path) -> u64 {
+    let mut log = OsString::from(path);
+    log.push("-wal");
+    let size = |path: &Path| path.metadata().map_or(0, |file| file.len());
+    size(path).saturating_add(size(Path::new(&log)))
+}
+
+/// Bytes that are free in a directory; `None` when that is not known.
+pub(super) fn free(directory: &Path) -> Option<u64> {
+    let system = statvfs(directory).ok()?;
+    Some(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+/// Who holds the lock of a source's one writer.
+pub(super) fn writer_of(path: &Path, source_id: u32) -> Writer {
+    let mut file = match File::open(lock_path(path, source_id)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Writer::None,
+        Err(_) => return Writer::Unknown,
     };
-    let Ok(mut file) = File::open(lock_path(store.path(), source_id)) else {
-        return Ok(None);
-    };
-    // Shared, and for an instant: whoever asks likewise is not in the way.
+    // Shared, and for an instant: whoever asks likewise is not in the way, and a writer tries again.
     match file.try_lock_shared() {
+        Ok(()) => Writer::None,
+        Err(TryLockError::Error(_)) => Writer::Unknown,
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             // Only to name it.
             let _ = Read::by_ref(&mut file).take(20).read_to_string(&mut holder);
-            Ok(Some(match holder.trim() {
+            Writer::Is(match holder.trim() {
                 "" => "another process".to_owned(),
                 pid => format!("process {pid}"),
-            }))
+            })
         }
-        _ => Ok(None),
     }
 }

@@ -19,6 +19,7 @@ use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::Writer;
 use super::error::{ErrorKind, IndexError, Result};
 use super::read::{Rows, Select};
 use super::record::{
@@ -150,6 +151,33 @@ impl SqliteIndex {
         let error = error.map(str::to_owned);
         self.call(move |store| store.save_error(source_id, error.as_deref()))
             .await
+    }
+
+    pub(super) async fn streaming(
+        &self,
+        source_id: u32,
+        since: Micros,
+        checkpoint_seconds: u32,
+    ) -> Result<()> {
+        self.call(move |store| store.streaming(source_id, since, checkpoint_seconds))
+            .await
+    }
+
+    /// Who holds the lock of a source's one writer.
+    pub(super) async fn writer(&self, source_id: u32) -> Result<Writer> {
+        self.call(move |store| Ok(facts::writer_of(store.path(), source_id)))
+            .await
+    }
+
+    /// Bytes of the index, and bytes that are free where it is.
+    pub(crate) async fn room(&self) -> Result<(u64, Option<u64>)> {
+        self.call(|store| {
+            Ok((
+                facts::size(store.path()),
+                facts::free(&facts::directory(store.path())),
+            ))
+        })
+        .await
     }
 
     pub(super) async fn save_gap(&self, source_id: u32, at: Micros, detail: &str) -> Result<()> {

@@ -28,7 +28,11 @@ CREATE TABLE IF NOT EXISTS stream_state (
   last_error TEXT,
   gap_lost_at INTEGER,
   gap_lost_detail TEXT,
-  capture_skips TEXT NOT NULL DEFAULT '{}'
+  capture_skips TEXT NOT NULL DEFAULT '{}',
+  clock_latest INTEGER,
+  clock_back INTEGER NOT NULL DEFAULT 0,
+  streaming_since INTEGER,
+  checkpoint_seconds INTEGER
 );
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INTEGER NOT NULL,
@@ -87,6 +91,22 @@ CREATE TABLE IF NOT EXISTS row_changes (
   row_after TEXT
 );
 CREATE INDEX IF NOT EXISTS row_changes_key ON row_changes (table_id, pk_hash);
+-- Updates that gave a row another key, under that one: row_changes has them under the one before.
+CREATE TABLE IF NOT EXISTS key_changes (
+  change_id INTEGER PRIMARY KEY,
+  committed_at INTEGER NOT NULL,
+  table_id INTEGER NOT NULL,
+  pk_hash INTEGER NOT NULL,
+  pk_values TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS key_changes_key ON key_changes (table_id, pk_hash);
+-- The blocks of ids that have rows of a table (kind 1) or transactions of a session (kind 2).
+CREATE TABLE IF NOT EXISTS places (
+  kind INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  block INTEGER NOT NULL,
+  PRIMARY KEY (kind, number, block)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS schema_changes (
   schema_change_id INTEGER PRIMARY KEY,
   source_id INTEGER NOT NULL,

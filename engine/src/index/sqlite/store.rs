@@ -13,6 +13,7 @@ use super::super::convert::{
     self, flavor_name, known_by_name, parse_flavor, parse_known_by, parse_mode, signed, unsigned,
 };
 use super::super::error::{ErrorKind, IndexError};
+use super::super::places::Places;
 use super::super::record::{
     Attached, Batch, Checkpoint, KnownBy, Micros, Place, Source, SourceServer, SourceStatus,
     StreamState, TableVersion, ValidTable, change_ids_of,
@@ -27,10 +28,14 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// How long to wait for another process that writes to the file.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// How often and for how long to wait for a lock that somebody may only be looking at.
+const LOOKS: u32 = 5;
+const LOOK: Duration = Duration::from_millis(20);
+
 /// The columns that [`read_state`] reads.
 const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_id,
    events_indexed, last_event_time, last_checkpoint, server_id, lag_seconds, last_error,
-   gap_lost_at, gap_lost_detail, capture_skips, binlog_created";
+   gap_lost_at, gap_lost_detail, capture_skips, binlog_created, streaming_since, checkpoint_seconds";
 
 /// The columns that [`read_version`] reads, behind the id.
 const VERSION: &str = "table_id, schema_name, table_name, columns, known_by, valid_from_file,
@@ -46,6 +51,7 @@ pub(super) struct Store {
     locks: HashMap<u32, File>,
     /// The sources whose rows are what the checkpoint says.
     attached: HashSet<u32>,
+    places: Places,
 }
 
 impl Store {
@@ -68,6 +74,7 @@ impl Store {
             path: path.to_owned(),
             locks: HashMap::new(),
             attached: HashSet::new(),
+            places: Places::default(),
         };
         store.refuse_newer()?;
         if create {
@@ -144,6 +151,7 @@ impl Store {
             .query_row([source_id], |row| Ok(read_state(row, 0)))??;
         self.served(source_id, source, state.next_change_id)?;
         self.discard(source_id, state.next_change_id)?;
+        self.places.forget();
         self.attached.insert(source_id);
         Ok(Attached {
             source_id,
@@ -256,6 +264,8 @@ impl Store {
         let to = signed(change_ids_of(source_id).end - 1)?;
         for sql in [
             "DELETE FROM row_changes WHERE change_id IN (SELECT change_id FROM row_changes
+             WHERE change_id BETWEEN ?1 AND ?2 ORDER BY change_id LIMIT ?3)",
+            "DELETE FROM key_changes WHERE change_id IN (SELECT change_id FROM key_changes
              WHERE change_id BETWEEN ?1 AND ?2 ORDER BY change_id LIMIT ?3)",
             "DELETE FROM transactions WHERE transaction_id IN (SELECT transaction_id
              FROM transactions WHERE transaction_id BETWEEN ?1 AND ?2
@@ -395,7 +405,8 @@ impl Store {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        write::batch(&transaction, source_id, batch)?;
+        let places = self.places.new_in(batch);
+        write::batch(&transaction, source_id, batch, &places)?;
         transaction.commit()?;
         self.attached.insert(source_id);
         Ok(())
@@ -405,6 +416,19 @@ impl Store {
         self.update(
             "UPDATE stream_state SET last_error = ?2 WHERE source_id = ?1",
             params![source_id, error],
+        )
+    }
+
+    pub(super) fn streaming(
+        &self,
+        source_id: u32,
+        since: Micros,
+        checkpoint_seconds: u32,
+    ) -> Result<(), Fault> {
+        self.update(
+            "UPDATE stream_state SET last_error = NULL, streaming_since = ?2, checkpoint_seconds = ?3
+             WHERE source_id = ?1",
+            params![source_id, since, checkpoint_seconds],
         )
     }
 
@@ -550,6 +574,8 @@ fn read_state(row: &Row<'_>, at: usize) -> Result<StreamState, Fault> {
         gap_lost: row
             .get::<_, Option<Micros>>(at + 11)?
             .zip(row.get(at + 12)?),
+        streaming_since: row.get(at + 15)?,
+        checkpoint_seconds: row.get(at + 16)?,
     })
 }
 
@@ -610,7 +636,15 @@ fn take_lock(path: &Path) -> io::Result<Result<File, String>> {
         .create(true)
         .truncate(false)
         .open(path)?;
-    match file.try_lock() {
+    let mut locked = file.try_lock();
+    // Whoever only looks has it for an instant.
+    for _ in 0..LOOKS {
+        if matches!(locked, Err(TryLockError::WouldBlock)) {
+            std::thread::sleep(LOOK);
+            locked = file.try_lock();
+        }
+    }
+    match locked {
         Ok(()) => {}
         Err(TryLockError::Error(error)) => return Err(error),
         Err(TryLockError::WouldBlock) => {

@@ -4,6 +4,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params};
 
 use super::super::convert::{self, event_type_number, mode_name, signed, skips_json, xa_name};
+use super::super::places::{Clock, Place};
 use super::super::record::{Batch, Checkpoint};
 use super::super::time::now;
 use super::fault::Fault;
@@ -19,10 +20,18 @@ impl ToSql for Text<'_> {
     }
 }
 
-/// Writes a checked batch; the transaction is the caller's.
-pub(super) fn batch(connection: &Connection, source_id: u32, batch: &Batch) -> Result<(), Fault> {
+/// Writes a checked batch and the places that are new in it; the transaction is the caller's.
+pub(super) fn batch(
+    connection: &Connection,
+    source_id: u32,
+    batch: &Batch,
+    new_places: &[Place],
+) -> Result<(), Fault> {
     rows(connection, batch)?;
+    key_changes(connection, batch)?;
+    places(connection, new_places)?;
     transactions(connection, batch)?;
+    clock(connection, source_id, batch)?;
     xa_decided(connection, source_id, batch)?;
     schema_changes(connection, source_id, batch)?;
     match &batch.checkpoint {
@@ -50,6 +59,51 @@ fn rows(connection: &Connection, batch: &Batch) -> Result<(), Fault> {
             text(&row.row_before),
             text(&row.row_after),
         ])?;
+    }
+    Ok(())
+}
+
+fn key_changes(connection: &Connection, batch: &Batch) -> Result<(), Fault> {
+    for row in &batch.rows {
+        let Some((hash, key)) = &row.new_key else {
+            continue;
+        };
+        connection
+            .prepare_cached("INSERT INTO key_changes VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![
+                signed(row.change_id)?,
+                row.committed_at,
+                row.table_id,
+                i64::from_be_bytes(*hash),
+                Text(Some(batch.text(key)))
+            ])?;
+    }
+    Ok(())
+}
+
+fn places(connection: &Connection, places: &[Place]) -> Result<(), Fault> {
+    for place in places {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO places VALUES (?1, ?2, ?3)")?
+            .execute(params![
+                place.kind as u8,
+                place.number,
+                signed(place.block)?
+            ])?;
+    }
+    Ok(())
+}
+
+fn clock(connection: &Connection, source_id: u32, batch: &Batch) -> Result<(), Fault> {
+    if let Some(clock) = Clock::of(batch) {
+        connection
+            .prepare_cached(
+                "UPDATE stream_state SET
+                   clock_back = max(clock_back, ?2, coalesce(clock_latest - ?3, 0)),
+                   clock_latest = max(coalesce(clock_latest, ?4), ?4)
+                 WHERE source_id = ?1",
+            )?
+            .execute(params![source_id, clock.back, clock.least, clock.latest])?;
     }
     Ok(())
 }

@@ -103,10 +103,9 @@ impl Session<'_> {
         if let Need::Table(map) = self.assembler.handle(event, frame) {
             let place = (self.assembler.file().to_owned(), event.start);
             let server_table_id = map.table_id;
-            let server = &mut self.server;
-            let Some(Named { table, table_id }) =
-                self.names.resolve(map, place, server, stop).await?
-            else {
+            let resolve = self.names.resolve(map, place, &mut self.server, stop);
+            let vitals = &self.options.vitals;
+            let Some(Named { table, table_id }) = vitals.busy(resolve).await? else {
                 return Ok(false);
             };
             let table = Arc::new(table);

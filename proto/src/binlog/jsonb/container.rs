@@ -125,6 +125,16 @@ impl<'a> Object<'a> {
 
     /// The key, and where it stands in the document.
     fn key_at(&self, index: usize) -> Result<(usize, &'a str), Error> {
+        let (start, key) = self.key_bytes(index)?;
+        match str::from_utf8(key) {
+            Ok(key) => Ok((start, key)),
+            Err(_) => Err(key_not_utf8(start)),
+        }
+    }
+
+    /// The bytes of the key of the member at `index`, which is below the count, and where they stand in the document.
+    #[inline]
+    pub(super) fn key_bytes(&self, index: usize) -> Result<(usize, &'a [u8]), Error> {
         let Container {
             span,
             large,
@@ -145,10 +155,13 @@ impl<'a> Object<'a> {
             .get(start..end)
             .filter(|_| offset >= header && end <= span.end)
             .ok_or_else(|| fault(entry, Kind::Invalid("key outside of its object")))?;
-        match str::from_utf8(key) {
-            Ok(key) => Ok((start, key)),
-            Err(_) => Err(fault(start, Kind::Invalid("key is not UTF-8"))),
-        }
+        Ok((start, key))
+    }
+
+    /// Type and place of the value of the member at `index`, which is below the count.
+    #[inline]
+    pub(super) fn locate_value(&self, index: usize) -> Result<(u8, Span<'a>), Error> {
+        self.0.locate(index)
     }
 
     /// Where the object begins in its document, and how many bytes its header takes.
@@ -203,6 +216,7 @@ impl<'a> Container<'a> {
     }
 
     /// Type and place of the value of the entry at `index`, which is below the count.
+    #[inline]
     fn locate(&self, index: usize) -> Result<(u8, Span<'a>), Error> {
         let Self { span, large, .. } = *self;
         let entry = span.start + self.values_at + index * (offset_width(large) + 1);
@@ -223,10 +237,16 @@ impl<'a> Container<'a> {
     }
 }
 
+#[cold]
+pub(super) const fn key_not_utf8(start: usize) -> Error {
+    fault(start, Kind::Invalid("key is not UTF-8"))
+}
+
 const fn offset_width(large: bool) -> usize {
     if large { 4 } else { 2 }
 }
 
+#[inline(always)]
 fn offset_or_size(large: bool) -> impl for<'a> Fn(&'a [u8]) -> Parsed<'a, usize> {
     move |input| {
         if !large {

@@ -1,5 +1,7 @@
 //! Floating-point numbers as the server prints them.
 
+use crate::binlog::value::int::write_int;
+
 /// Up to this many digits before the point, and below as many zeros behind it, the server prints
 /// a number without an exponent: `MAX_DECPT_FOR_F_FORMAT`.
 const MAX_PLAIN: i32 = 15;
@@ -38,14 +40,14 @@ pub(super) fn write_double(value: f64, out: &mut Vec<u8>) {
             out.extend_from_slice(more);
         }
         out.push(b'e');
-        out.extend_from_slice(itoa::Buffer::new().format(point - 1).as_bytes());
+        write_int(out, i64::from(point - 1));
     }
 }
 
 /// The significant digits of a positive number, and how many of them (or, below 0, how many zeros
 /// more) lie before the point.
 fn digits(value: f64, buffer: &mut [u8; 32]) -> (&[u8], i32) {
-    let mut shortest = ryu::Buffer::new();
+    let mut shortest = zmij::Buffer::new();
     let text = shortest.format_finite(value);
     let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

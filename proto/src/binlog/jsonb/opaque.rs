@@ -1,6 +1,7 @@
 //! Values of types that JSON does not have.
 
 use crate::binlog::value::Decimal;
+use crate::binlog::value::int::write_uint;
 use crate::error::{Error, Kind};
 
 use super::{escape, temporal};
@@ -59,7 +60,7 @@ impl Opaque<'_> {
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         const BYTES_A_LINE: usize = 76 / 4 * 3;
         out.extend_from_slice(b"\"base64:type");
-        out.extend_from_slice(itoa::Buffer::new().format(self.column_type).as_bytes());
+        write_uint(out, self.column_type.into());
         out.push(b':');
         for (line, data) in self.data.chunks(BYTES_A_LINE).enumerate() {
             if line > 0 {

@@ -2,8 +2,11 @@
 
 use crate::error::{Error, Kind};
 
+use crate::binlog::value::int::{write_int, write_uint};
+
+use super::container::key_not_utf8;
 use super::number::write_double;
-use super::{Jsonb, Node, escape, fault};
+use super::{Jsonb, Node, Span, escape, fault, not_utf8};
 
 /// How much white space the text has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +16,9 @@ pub enum Style {
     /// As the server prints it: `{"a": [1, 2]}`.
     MySql,
 }
+
+/// The type of a string.
+const STRING: u8 = 0x0C;
 
 /// The server's own limit, `JSON_DOCUMENT_MAX_DEPTH`.
 const MAX_DEPTH: usize = 100;
@@ -32,37 +38,59 @@ impl Jsonb<'_> {
     /// then as it was.
     pub fn write_json(&self, style: Style, out: &mut Vec<u8>) -> Result<(), Error> {
         let start = out.len();
-        let mut printer = Printer {
-            separators: match style {
-                Style::Compact => (",", ":"),
-                Style::MySql => (", ", ": "),
-            },
-            unread: self.as_bytes().len(),
-            out,
+        let printed = match style {
+            Style::Compact => Printer::<false>::new(self, out).document(self.as_bytes()),
+            Style::MySql => Printer::<true>::new(self, out).document(self.as_bytes()),
         };
-        let printed = self.root().and_then(|root| printer.node(root, 0, 0));
         printed.inspect_err(|_| out.truncate(start))
     }
 }
 
-struct Printer<'o> {
-    /// Between members, and between a key and its value.
-    separators: (&'static str, &'static str),
+/// `SPACED`: there is a space behind each comma and colon.
+struct Printer<'o, const SPACED: bool> {
     /// How many of the document's bytes no value has taken so far.
     unread: usize,
     out: &'o mut Vec<u8>,
 }
 
-impl Printer<'_> {
+impl<'o, const SPACED: bool> Printer<'o, SPACED> {
+    const fn new(document: &Jsonb<'_>, out: &'o mut Vec<u8>) -> Self {
+        Self {
+            unread: document.as_bytes().len(),
+            out,
+        }
+    }
+
+    fn document(&mut self, document: &[u8]) -> Result<(), Error> {
+        let Some(&kind) = document.first() else {
+            self.out.extend_from_slice(b"null");
+            return Ok(());
+        };
+        let value = Span {
+            document,
+            start: 1,
+            end: document.len(),
+        };
+        self.value(kind, &value, 0, 0)
+    }
+
     /// Prints a value that stands in an object or array at byte `at`, `depth` levels deep.
-    fn node(&mut self, node: Node<'_>, at: usize, depth: usize) -> Result<(), Error> {
-        let (between, behind_key) = self.separators;
-        match node {
-            Node::Null => self.push("null"),
-            Node::Bool(true) => self.push("true"),
-            Node::Bool(false) => self.push("false"),
-            Node::Int(number) => self.push(itoa::Buffer::new().format(number)),
-            Node::Uint(number) => self.push(itoa::Buffer::new().format(number)),
+    fn value(&mut self, kind: u8, value: &Span<'_>, at: usize, depth: usize) -> Result<(), Error> {
+        // The text of a string is copied while it is checked, and so looked at only once.
+        if kind == STRING {
+            let (start, text) = value.string()?;
+            self.take(at, text.len())?;
+            return match escape::write_utf8(self.out, text) {
+                true => Ok(()),
+                false => Err(not_utf8(start)),
+            };
+        }
+        match value.node(kind)? {
+            Node::Null => self.out.extend_from_slice(b"null"),
+            Node::Bool(true) => self.out.extend_from_slice(b"true"),
+            Node::Bool(false) => self.out.extend_from_slice(b"false"),
+            Node::Int(number) => write_int(self.out, number),
+            Node::Uint(number) => write_uint(self.out, number),
             Node::Double(number) => write_double(number, self.out),
             Node::String(text) => {
                 self.take(at, text.len())?;
@@ -75,33 +103,34 @@ impl Printer<'_> {
             Node::Array(array) => {
                 let (at, header) = array.header();
                 self.enter(at, header, depth)?;
-                self.push("[");
-                let mut index = 0;
-                while let Some(value) = array.get(index)? {
+                self.out.push(b'[');
+                for index in 0..array.len() {
                     if index > 0 {
-                        self.push(between);
+                        self.separate(b',');
                     }
-                    self.node(value, at, depth + 1)?;
-                    index += 1;
+                    let (kind, value) = array.locate(index)?;
+                    self.value(kind, &value, at, depth + 1)?;
                 }
-                self.push("]");
+                self.out.push(b']');
             }
             Node::Object(object) => {
                 let (at, header) = object.header();
                 self.enter(at, header, depth)?;
-                self.push("{");
-                let mut index = 0;
-                while let Some((key, value)) = object.member(index)? {
+                self.out.push(b'{');
+                for index in 0..object.len() {
                     if index > 0 {
-                        self.push(between);
+                        self.separate(b',');
                     }
+                    let (start, key) = object.key_bytes(index)?;
                     self.take(at, key.len())?;
-                    escape::write_string(self.out, key);
-                    self.push(behind_key);
-                    self.node(value, at, depth + 1)?;
-                    index += 1;
+                    if !escape::write_utf8(self.out, key) {
+                        return Err(key_not_utf8(start));
+                    }
+                    self.separate(b':');
+                    let (kind, value) = object.locate_value(index)?;
+                    self.value(kind, &value, at, depth + 1)?;
                 }
-                self.push("}");
+                self.out.push(b'}');
             }
         }
         Ok(())
@@ -116,6 +145,7 @@ impl Printer<'_> {
     }
 
     /// Counts the bytes of a value. A document whose values do not overlap has enough of them.
+    #[inline]
     fn take(&mut self, at: usize, bytes: usize) -> Result<(), Error> {
         self.unread = self
             .unread
@@ -124,7 +154,11 @@ impl Printer<'_> {
         Ok(())
     }
 
-    fn push(&mut self, text: &str) {
-        self.out.extend_from_slice(text.as_bytes());
+    #[inline]
+    fn separate(&mut self, by: u8) {
+        self.out.push(by);
+        if SPACED {
+            self.out.push(b' ');
+        }
     }
 }

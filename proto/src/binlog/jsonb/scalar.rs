@@ -5,7 +5,8 @@ use crate::primitive::{array, bytes, int1, int2, int4, int8, length as usize_len
 
 use super::{Node, Opaque};
 
-/// A value of type `kind`, which is neither an object nor an array.
+/// A value of type `kind`, which is neither an object nor an array nor a string.
+#[inline(always)]
 pub(super) fn scalar(kind: u8) -> impl for<'a> Fn(&'a [u8]) -> Parsed<'a, Node<'a>> {
     move |input| match kind {
         0x04 => literal(input),
@@ -16,7 +17,6 @@ pub(super) fn scalar(kind: u8) -> impl for<'a> Fn(&'a [u8]) -> Parsed<'a, Node<'
         0x09 => map(array(input), |n| Node::Int(i64::from_le_bytes(n))),
         0x0A => map(int8(input), Node::Uint),
         0x0B => double(input),
-        0x0C => string(input),
         0x0F => opaque(input),
         _ => Err(Fault::invalid(input, "unknown value type")),
     }
@@ -51,15 +51,6 @@ fn double(input: &[u8]) -> Parsed<'_, Node<'_>> {
     Ok((rest, Node::Double(value)))
 }
 
-fn string(input: &[u8]) -> Parsed<'_, Node<'_>> {
-    let (text, length) = length(input)?;
-    let (rest, bytes) = bytes(length)(text)?;
-    match str::from_utf8(bytes) {
-        Ok(string) => Ok((rest, Node::String(string))),
-        Err(_) => Err(Fault::invalid(text, "string is not UTF-8")),
-    }
-}
-
 fn opaque(input: &[u8]) -> Parsed<'_, Node<'_>> {
     let (rest, column_type) = int1(input)?;
     let (rest, length) = length(rest)?;
@@ -68,7 +59,16 @@ fn opaque(input: &[u8]) -> Parsed<'_, Node<'_>> {
 }
 
 /// A length of 1 to 5 bytes, below 2^32.
+#[inline]
 pub(super) fn length(input: &[u8]) -> Parsed<'_, usize> {
+    // Most strings are short.
+    if let [len @ 0..0x80, rest @ ..] = input {
+        return Ok((rest, usize::from(*len)));
+    }
+    long_length(input)
+}
+
+fn long_length(input: &[u8]) -> Parsed<'_, usize> {
     let (mut rest, mut value) = (input, 0_u64);
     for shift in [0, 7, 14, 21, 28] {
         let (after, byte) = int1(rest)?;

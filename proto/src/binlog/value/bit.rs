@@ -3,6 +3,8 @@
 use crate::error::{Error, Fault, Kind, read};
 use crate::primitive::int_be;
 
+use super::int::write_uint;
+
 /// A bit field: 1–64 bits, big-endian, in as many bytes as they need.
 ///
 /// Source: `Field_bit` and `Field_bit_as_char` in MySQL's `sql/field.cc`.
@@ -52,7 +54,7 @@ impl Bit {
 
     /// Appends the field as a decimal number.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(itoa::Buffer::new().format(self.value).as_bytes());
+        write_uint(out, self.value);
     }
 }
 

@@ -137,6 +137,21 @@ impl Charset {
         }
     }
 
+    /// Are `bytes`, if they are text of this character set, the same in UTF-8? Then they are text of it if they are
+    /// UTF-8.
+    #[must_use]
+    #[inline]
+    pub fn is_utf8(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Utf8mb4 => true,
+            Self::Utf8mb3 => !bytes.iter().any(|&byte| byte >= 0xF0),
+            Self::Binary | Self::Swe7 | Self::Ucs2 | Self::Utf16 | Self::Utf16le | Self::Utf32 => {
+                false
+            }
+            _ => bytes.is_ascii(),
+        }
+    }
+
     /// The text of `bytes`, which are of this character set, as UTF-8.
     ///
     /// Text that is already UTF-8 is handed back as it is; other text is put into `scratch`, in
@@ -150,15 +165,11 @@ impl Charset {
         bytes: &'s [u8],
         scratch: &'s mut String,
     ) -> Result<&'s str, Undecodable> {
-        match self {
-            Self::Utf8mb4 => return str::from_utf8(bytes).map_err(|_| Undecodable),
-            Self::Utf8mb3 if !bytes.iter().any(|&byte| byte >= 0xF0) => {
-                return str::from_utf8(bytes).map_err(|_| Undecodable);
-            }
-            Self::Binary | Self::Utf8mb3 => return Err(Undecodable),
-            Self::Swe7 | Self::Ucs2 | Self::Utf16 | Self::Utf16le | Self::Utf32 => {}
-            _ if bytes.is_ascii() => return str::from_utf8(bytes).map_err(|_| Undecodable),
-            _ => {}
+        if self.is_utf8(bytes) {
+            return str::from_utf8(bytes).map_err(|_| Undecodable);
+        }
+        if matches!(self, Self::Binary | Self::Utf8mb3) {
+            return Err(Undecodable);
         }
         scratch.clear();
         match self {

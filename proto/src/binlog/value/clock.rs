@@ -55,12 +55,14 @@ impl Clock {
             let [_, hundreds] = two(u32::from(self.hour) / 100);
             out.push(hundreds);
         }
-        out.extend_from_slice(&clock(
-            self.hour.into(),
-            self.minute.into(),
-            self.second.into(),
-        ));
+        out.extend_from_slice(&self.text());
         fraction::write(out, self.micros, self.fsp);
+    }
+
+    /// `hh:mm:ss`, of an hour's last two digits.
+    #[inline]
+    pub(super) fn text(&self) -> [u8; 8] {
+        clock(self.hour.into(), self.minute.into(), self.second.into())
     }
 }
 
@@ -79,4 +81,14 @@ pub(super) const fn split_decimal(digits: u64) -> [u64; 3] {
 pub(super) const fn clock(hour: u32, minute: u32, second: u32) -> [u8; 8] {
     let ([h1, h2], [m1, m2], [s1, s2]) = (two(hour), two(minute), two(second));
     [h1, h2, b':', m1, m2, b':', s1, s2]
+}
+
+/// `YYYY-MM-DD hh:mm:ss`
+#[inline]
+pub(super) const fn moment(date: [u8; 10], clock: [u8; 8]) -> [u8; 19] {
+    let [y1, y2, y3, y4, _, m1, m2, _, d1, d2] = date;
+    let [a, b, c, d, e, f, g, h] = clock;
+    [
+        y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b' ', a, b, c, d, e, f, g, h,
+    ]
 }

@@ -65,6 +65,24 @@ pub enum Value<'a> {
     Inet4(Inet4),
 }
 
+/// What is done with a value: a function, or what has one that has to be inlined.
+pub trait Take<'a> {
+    /// What comes of it.
+    type Output;
+
+    /// Takes the value.
+    fn take(self, value: Value<'a>) -> Self::Output;
+}
+
+impl<'a, T, F: FnOnce(Value<'a>) -> T> Take<'a> for F {
+    type Output = T;
+
+    #[inline(always)]
+    fn take(self, value: Value<'a>) -> T {
+        self(value)
+    }
+}
+
 #[cold]
 const fn wrong_width() -> Error {
     Error::new("column value", Kind::Invalid("not as wide as its type"))
@@ -123,65 +141,67 @@ impl<'a> Value<'a> {
     /// Bytes that no value of the column's type has.
     #[inline]
     pub fn decode(column: &Column, bytes: &'a [u8]) -> Result<Self, Error> {
-        Self::visit(column, bytes, |value| value)
+        Self::visit(column, bytes, |value: Self| value)
     }
 
-    /// Hands the value that `bytes` are in `column` to `take`, and returns what that returns.
+    /// Hands the value that `bytes` are in `column` to `taker`, and returns what that returns.
     ///
-    /// As [`decode`](Self::decode), and faster for every value of every row: `take` is compiled into the place where
+    /// As [`decode`](Self::decode), and faster for every value of every row: `taker` is compiled into the place where
     /// each type is read, so that the value need not be put together and taken apart again.
     ///
     /// # Errors
-    /// Bytes that no value of the column's type has; `take` is not called then.
+    /// Bytes that no value of the column's type has; `taker` is not called then.
     #[inline(always)]
-    pub fn visit<T>(
+    pub fn visit<T: Take<'a>>(
         column: &Column,
         bytes: &'a [u8],
-        take: impl FnOnce(Self) -> T,
-    ) -> Result<T, Error> {
+        taker: T,
+    ) -> Result<T::Output, Error> {
         Ok(match column.column_type {
-            ColumnType::Tiny => take(Self::integer(column, exact::<1>(bytes)?)),
-            ColumnType::Short => take(Self::integer(column, exact::<2>(bytes)?)),
-            ColumnType::Int24 => take(Self::integer(column, exact::<3>(bytes)?)),
-            ColumnType::Long => take(Self::integer(column, exact::<4>(bytes)?)),
-            ColumnType::LongLong => take(Self::integer(column, exact::<8>(bytes)?)),
-            ColumnType::Float => take(Self::Float(f32::from_le_bytes(exact(bytes)?))),
-            ColumnType::Double => take(Self::Double(f64::from_le_bytes(exact(bytes)?))),
+            ColumnType::Tiny => taker.take(Self::integer(column, exact::<1>(bytes)?)),
+            ColumnType::Short => taker.take(Self::integer(column, exact::<2>(bytes)?)),
+            ColumnType::Int24 => taker.take(Self::integer(column, exact::<3>(bytes)?)),
+            ColumnType::Long => taker.take(Self::integer(column, exact::<4>(bytes)?)),
+            ColumnType::LongLong => taker.take(Self::integer(column, exact::<8>(bytes)?)),
+            ColumnType::Float => taker.take(Self::Float(f32::from_le_bytes(exact(bytes)?))),
+            ColumnType::Double => taker.take(Self::Double(f64::from_le_bytes(exact(bytes)?))),
             ColumnType::NewDecimal { precision, scale } => {
-                take(Self::Decimal(Decimal::new(bytes, precision, scale)?))
+                taker.take(Self::Decimal(Decimal::new(bytes, precision, scale)?))
             }
-            ColumnType::Bit { bits } => take(Self::Bit(Bit::new(bytes, bits)?)),
-            ColumnType::Year => take(Self::Year(Year::new(bytes)?)),
-            ColumnType::Date => take(Self::Date(Date::new(bytes)?)),
-            ColumnType::Time { fsp } => take(Self::Time(Time::new(bytes, fsp)?)),
-            ColumnType::TimeOld => take(Self::Time(Time::new_old(bytes)?)),
-            ColumnType::DateTime { fsp } => take(Self::DateTime(DateTime::new(bytes, fsp)?)),
-            ColumnType::DateTimeOld => take(Self::DateTime(DateTime::new_old(bytes)?)),
-            ColumnType::Timestamp { fsp } => take(Self::Timestamp(Timestamp::new(bytes, fsp)?)),
-            ColumnType::TimestampOld => take(Self::Timestamp(Timestamp::new_old(bytes)?)),
-            ColumnType::Enum { .. } => take(Self::Enum(
+            ColumnType::Bit { bits } => taker.take(Self::Bit(Bit::new(bytes, bits)?)),
+            ColumnType::Year => taker.take(Self::Year(Year::new(bytes)?)),
+            ColumnType::Date => taker.take(Self::Date(Date::new(bytes)?)),
+            ColumnType::Time { fsp } => taker.take(Self::Time(Time::new(bytes, fsp)?)),
+            ColumnType::TimeOld => taker.take(Self::Time(Time::new_old(bytes)?)),
+            ColumnType::DateTime { fsp } => taker.take(Self::DateTime(DateTime::new(bytes, fsp)?)),
+            ColumnType::DateTimeOld => taker.take(Self::DateTime(DateTime::new_old(bytes)?)),
+            ColumnType::Timestamp { fsp } => {
+                taker.take(Self::Timestamp(Timestamp::new(bytes, fsp)?))
+            }
+            ColumnType::TimestampOld => taker.take(Self::Timestamp(Timestamp::new_old(bytes)?)),
+            ColumnType::Enum { .. } => taker.take(Self::Enum(
                 u16::try_from(unsigned(bytes)?).map_err(|_| wrong_width())?,
             )),
-            ColumnType::Set { .. } => take(Self::Set(unsigned(bytes)?)),
+            ColumnType::Set { .. } => taker.take(Self::Set(unsigned(bytes)?)),
             ColumnType::String { max_len } if column.charset() == Some(Charset::Binary) => {
-                take(Self::FixedBinary(bytes, max_len))
+                taker.take(Self::FixedBinary(bytes, max_len))
             }
             ColumnType::String { .. } | ColumnType::VarChar { .. } | ColumnType::Blob { .. } => {
                 match column.charset() {
-                    None | Some(Charset::Binary) => take(Self::Binary(bytes)),
-                    Some(charset) => take(Self::Text(bytes, charset)),
+                    None | Some(Charset::Binary) => taker.take(Self::Binary(bytes)),
+                    Some(charset) => taker.take(Self::Text(bytes, charset)),
                 }
             }
-            ColumnType::Json { .. } => take(Self::Json(Jsonb::new(bytes))),
-            ColumnType::Geometry { .. } => take(Self::Geometry(bytes)),
-            ColumnType::Vector { .. } => take(Self::Vector(bytes)),
-            ColumnType::VarCharCompressed { .. } | ColumnType::BlobCompressed { .. } => take(
+            ColumnType::Json { .. } => taker.take(Self::Json(Jsonb::new(bytes))),
+            ColumnType::Geometry { .. } => taker.take(Self::Geometry(bytes)),
+            ColumnType::Vector { .. } => taker.take(Self::Vector(bytes)),
+            ColumnType::VarCharCompressed { .. } | ColumnType::BlobCompressed { .. } => taker.take(
                 Self::Compressed(CompressedString::new(bytes, column.charset())?),
             ),
-            ColumnType::Uuid => take(Self::Uuid(Uuid(padded(bytes)?))),
-            ColumnType::Inet6 => take(Self::Inet6(Inet6(padded(bytes)?))),
-            ColumnType::Inet4 => take(Self::Inet4(Inet4(padded(bytes)?))),
-            ColumnType::Null => take(Self::Null),
+            ColumnType::Uuid => taker.take(Self::Uuid(Uuid(padded(bytes)?))),
+            ColumnType::Inet6 => taker.take(Self::Inet6(Inet6(padded(bytes)?))),
+            ColumnType::Inet4 => taker.take(Self::Inet4(Inet4(padded(bytes)?))),
+            ColumnType::Null => taker.take(Self::Null),
         })
     }
 }

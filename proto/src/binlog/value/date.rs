@@ -82,10 +82,16 @@ impl Date {
     /// `YYYY-MM-DD`
     #[inline]
     pub(super) fn text(&self) -> [u8; 10] {
-        let [y1, y2, y3, y4] = four(self.year.into());
-        let ([m1, m2], [d1, d2]) = (two(self.month.into()), two(self.day.into()));
-        [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2]
+        text(self.year.into(), self.month.into(), self.day.into())
     }
+}
+
+/// `YYYY-MM-DD`
+#[inline]
+pub(super) const fn text(year: u32, month: u32, day: u32) -> [u8; 10] {
+    let [y1, y2, y3, y4] = four(year);
+    let ([m1, m2], [d1, d2]) = (two(month), two(day));
+    [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2]
 }
 
 #[cfg(test)]

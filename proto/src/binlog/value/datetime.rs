@@ -3,7 +3,7 @@
 use crate::error::{Error, Fault, read};
 use crate::primitive::{int_be, int8};
 
-use super::clock::{Clock, split_decimal, unpack};
+use super::clock::{Clock, moment, split_decimal, unpack};
 use super::date::Date;
 use super::fraction::{self, fraction};
 
@@ -81,9 +81,8 @@ impl DateTime {
 
     /// Appends `YYYY-MM-DD hh:mm:ss[.f…]`.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.date.text());
-        out.push(b' ');
-        self.clock.write_to(out);
+        out.extend_from_slice(&moment(self.date.text(), self.clock.text()));
+        fraction::write(out, self.clock.micros, self.clock.fsp);
     }
 }
 

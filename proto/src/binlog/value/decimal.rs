@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Fault, Kind, Parsed, read};
 
-use super::digits::{POWERS, push_padded};
+use super::digits::{POWERS, push_nine, push_padded};
+use super::int::write_uint;
 
 const WHAT: &str = "NEWDECIMAL";
 const DIGITS_PER_GROUP: u8 = 9;
@@ -112,26 +113,31 @@ impl<'a> Decimal<'a> {
         };
 
         let integer_digits = self.precision.saturating_sub(self.scale);
-        let mut significant = false;
-        for digits in leading_first(integer_digits) {
-            let value = group(digits)?;
-            if significant {
-                push_padded(out, value, usize::from(digits));
-            } else if value != 0 {
-                out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-                significant = true;
-            }
+        // Zeros in front are not printed.
+        let mut leading = 0;
+        let mut groups = integer_digits / DIGITS_PER_GROUP;
+        match integer_digits % DIGITS_PER_GROUP {
+            0 => {}
+            short => leading = group(short)?,
         }
-        if !significant {
-            out.push(b'0');
+        while leading == 0 && groups > 0 {
+            leading = group(DIGITS_PER_GROUP)?;
+            groups -= 1;
+        }
+        write_uint(out, leading.into());
+        for _ in 0..groups {
+            push_nine(out, group(DIGITS_PER_GROUP)?);
         }
 
         if self.scale > 0 {
             out.push(b'.');
         }
-        for digits in trailing_last(self.scale) {
-            let value = group(digits)?;
-            push_padded(out, value, usize::from(digits));
+        for _ in 0..self.scale / DIGITS_PER_GROUP {
+            push_nine(out, group(DIGITS_PER_GROUP)?);
+        }
+        match self.scale % DIGITS_PER_GROUP {
+            0 => {}
+            short => push_padded(out, group(short)?, short.into()),
         }
         Ok((rest, ()))
     }
@@ -139,7 +145,7 @@ impl<'a> Decimal<'a> {
 
 /// The group of `digits` digits at the front of `input`, and what is behind it; `None` when it holds more than
 /// they can. `flip` are the bits to invert, as if every group had 4 bytes.
-#[inline]
+#[inline(always)]
 fn group(input: &[u8], digits: u8, flip: u32) -> Option<(&[u8], u32)> {
     let (rest, bits, unused) = match group_width(digits) {
         1 => {
@@ -186,23 +192,6 @@ const fn part_width(digits: usize) -> u8 {
         width += 1;
     }
     width
-}
-
-/// The digits of each group of an integer part.
-fn leading_first(digits: u8) -> impl Iterator<Item = u8> {
-    let short = digits % DIGITS_PER_GROUP;
-    (short > 0)
-        .then_some(short)
-        .into_iter()
-        .chain((0..digits / DIGITS_PER_GROUP).map(|_| DIGITS_PER_GROUP))
-}
-
-/// The digits of each group of a fraction.
-fn trailing_last(digits: u8) -> impl Iterator<Item = u8> {
-    let short = digits % DIGITS_PER_GROUP;
-    (0..digits / DIGITS_PER_GROUP)
-        .map(|_| DIGITS_PER_GROUP)
-        .chain((short > 0).then_some(short))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ macro_rules! floats {
             if !value.is_finite() {
                 return Err(Error::new($what, Kind::Invalid("not a finite number")));
             }
-            push(out, ryu::Buffer::new().format_finite(value));
+            push(out, zmij::Buffer::new().format_finite(value));
             Ok(())
         }
     )*};
@@ -28,14 +28,23 @@ floats! {
     write_double: f64, "DOUBLE";
 }
 
-/// Appends `text`, a whole number without its `.0`; negative zero keeps it, because readers take
-/// `-0` for the integer 0 and drop the sign.
+/// Appends `text`, a whole number without its `.0`, and an exponent without its `+`; negative zero keeps it,
+/// because readers take `-0` for the integer 0 and drop the sign.
+#[inline(always)]
 fn push(out: &mut Vec<u8>, text: &str) {
-    let text = match text.strip_suffix(".0") {
-        Some(whole) if whole != "-0" => whole,
-        _ => text,
-    };
-    out.extend_from_slice(text.as_bytes());
+    match text.as_bytes() {
+        b"-0.0" => out.extend_from_slice(b"-0.0"),
+        [whole @ .., b'.', b'0'] => out.extend_from_slice(whole),
+        [digits @ .., b'+', a, b] => {
+            out.extend_from_slice(digits);
+            out.extend_from_slice(&[*a, *b]);
+        }
+        [digits @ .., b'+', a, b, c] => {
+            out.extend_from_slice(digits);
+            out.extend_from_slice(&[*a, *b, *c]);
+        }
+        text => out.extend_from_slice(text),
+    }
 }
 
 #[cfg(test)]

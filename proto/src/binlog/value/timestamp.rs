@@ -3,9 +3,10 @@
 use crate::error::{Error, Fault, read};
 use crate::primitive::{int_be, int4};
 
-use super::clock::clock;
-use super::digits::{four, two};
+use super::clock::{clock, moment};
+use super::date;
 use super::fraction::{self, fraction};
+use super::int::write_uint;
 
 /// A moment, with up to 6 fractional digits, or the zero date.
 ///
@@ -89,7 +90,7 @@ impl Timestamp {
 
     /// Appends the seconds since the Unix epoch and their fraction: `1709210096.50`.
     pub fn write_epoch_to(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(itoa::Buffer::new().format(self.seconds).as_bytes());
+        write_uint(out, self.seconds.into());
         fraction::write(out, self.micros, self.fsp);
     }
 
@@ -101,32 +102,44 @@ impl Timestamp {
             civil(self.seconds / 86_400)
         };
         let second_of_day = self.seconds % 86_400;
-        let [y1, y2, y3, y4] = four(year);
-        let ([m1, m2], [d1, d2]) = (two(month), two(day));
-        out.extend_from_slice(&[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b' ']);
         let (hour, minute) = (second_of_day / 3600, second_of_day / 60 % 60);
-        out.extend_from_slice(&clock(hour, minute, second_of_day % 60));
+        let clock = clock(hour, minute, second_of_day % 60);
+        out.extend_from_slice(&moment(date::text(year, month, day), clock));
         fraction::write(out, self.micros, self.fsp);
     }
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
+///
+/// Counted from 0000-03-01, so that the leap day is the last of its year, and the leap years last of their
+/// century. Each step divides four times what is left, and 3, by four times the mean length of what is counted;
+/// those below the century by multiplying, which is exact for numbers this small.
+///
+/// Source: C. Neri and L. Schneider, "Euclidean affine functions and their application to calendar
+/// algorithms" (2022).
 const fn civil(days: u32) -> (u32, u32, u32) {
-    // Counted from 0000-03-01, so that the leap day is the last of its year and of its 400 years.
-    let days = days + 719_468;
-    let era = days / 146_097;
-    let day_of_era = days % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let (month, year_ended) = if month_from_march < 10 {
-        (month_from_march + 3, 0)
+    const DAYS_TO_1970: u32 = 719_468;
+    const DAYS_OF_400_YEARS: u32 = 146_097;
+    let quarters = 4 * (days + DAYS_TO_1970) + 3;
+    let (century, day_of_century) = (
+        quarters / DAYS_OF_400_YEARS,
+        quarters % DAYS_OF_400_YEARS / 4,
+    );
+    // 2^32 / 1461, above which the low half says how far into the year it is.
+    const YEARS: u64 = 2_939_745;
+    let product = YEARS * (4 * day_of_century as u64 + 3);
+    let [y1, y2, y3, y4, c1, c2, c3, c4] = product.to_be_bytes();
+    let year_of_century = u32::from_be_bytes([y1, y2, y3, y4]);
+    let day_of_year = u32::from_be_bytes([c1, c2, c3, c4]) / 2_939_745 / 4;
+    // In 2^16ths of a month; March is 3, and January 13.
+    let months = 2141 * day_of_year + 197_913;
+    let (month, day) = (months >> 16, (months & 0xFFFF) / 2141 + 1);
+    let year = 100 * century + year_of_century;
+    if month > 12 {
+        (year + 1, month - 12, day)
     } else {
-        (month_from_march - 9, 1)
-    };
-    (era * 400 + year_of_era + year_ended, month, day)
+        (year, month, day)
+    }
 }
 
 #[cfg(test)]
@@ -195,6 +208,27 @@ mod tests {
         assert_eq!(old(4_107_542_399).as_deref(), Ok("2100-02-28 23:59:59"));
         assert_eq!(old(4_107_542_400).as_deref(), Ok("2100-03-01 00:00:00"));
         assert_eq!(old(u32::MAX).as_deref(), Ok("2106-02-07 06:28:15"));
+    }
+
+    /// Every day that there is, by going from one to the next.
+    #[test]
+    fn every_day() {
+        let (mut year, mut month, mut day) = (1970, 1, 1);
+        for days in 0..=u32::MAX / 86_400 {
+            assert_eq!(civil(days), (year, month, day), "{days}");
+            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let last = match month {
+                2 => 28 + u32::from(leap),
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            (year, month, day) = match (month, day) {
+                (12, 31) => (year + 1, 1, 1),
+                _ if day == last => (year, month + 1, 1),
+                _ => (year, month, day + 1),
+            };
+        }
+        assert_eq!((year, month, day), (2106, 2, 8));
     }
 
     #[test]

@@ -1,0 +1,368 @@
+//! An index that somebody has to mend: a stream that is under way waits, and goes on when that is done; one that starts
+//! says so and ends.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bintrail_testkit::check::same_events;
+use bintrail_testkit::oracle::Oracle;
+use bintrail_testkit::schema::Catalog;
+use bintrail_testkit::server::Server;
+use bintrail_testkit::value::Charsets;
+
+use crate::support::{PASSWORD, Scratch, Stream, index_server, run, source};
+
+/// The index holds the binlog's row events one for one.
+fn check(stream: &Stream, source: &Server, rows: u64) {
+    let mut catalog = Catalog::default();
+    let mut client = source.client().unwrap();
+    catalog.refresh(&mut client, &["d".to_owned()]).unwrap();
+    let mut charsets = Charsets::new(client).unwrap();
+    let oracle = Oracle::of(source).unwrap();
+    let index = stream.index.open().unwrap();
+    assert_eq!(
+        same_events(index, oracle, &catalog, &mut charsets).unwrap(),
+        rows
+    );
+}
+
+/// Ends all connections of an account.
+fn end_sessions(server: &Server, user: &str) {
+    let mut client = server.client().unwrap();
+    for row in client.strings("SHOW PROCESSLIST").unwrap() {
+        if row[1] == user {
+            // It may have ended by itself.
+            client.run(&format!("KILL {}", row[0])).ok();
+        }
+    }
+}
+
+fn last_error(stream: &Stream) -> String {
+    let status = stream.output(&["status"]);
+    let line = status.lines().find(|line| line.starts_with("Last error"));
+    line.unwrap()
+        .split_once("error")
+        .unwrap()
+        .1
+        .trim()
+        .to_owned()
+}
+
+/// What is done to the index, and what undoes it; whether its connections end; what the log says of it; and the code
+/// that a stream which starts meanwhile ends with.
+struct Trouble {
+    take: &'static str,
+    give: String,
+    kill: bool,
+    says: &'static str,
+    code: i32,
+}
+
+fn troubles() -> [Trouble; 6] {
+    [
+        Trouble {
+            take: "SET GLOBAL read_only = ON",
+            give: "SET GLOBAL read_only = OFF".to_owned(),
+            kill: false,
+            says: "takes no writes: clear its read_only",
+            code: 26,
+        },
+        Trouble {
+            take: "SET GLOBAL super_read_only = ON",
+            give: "SET GLOBAL super_read_only = OFF, GLOBAL read_only = OFF".to_owned(),
+            kill: true,
+            says: "takes no writes: clear its read_only",
+            code: 26,
+        },
+        Trouble {
+            take: "REVOKE INSERT ON kept.* FROM keeper",
+            give: "GRANT INSERT ON kept.* TO keeper".to_owned(),
+            kill: true,
+            says: "refuses the user: check user and password, and GRANT",
+            code: 21,
+        },
+        Trouble {
+            take: "REVOKE ALL PRIVILEGES ON kept.* FROM keeper",
+            give: format!("GRANT {PRIVILEGES} ON kept.* TO keeper"),
+            kill: true,
+            says: "refuses the user: check user and password, and GRANT",
+            code: 21,
+        },
+        Trouble {
+            take: "ALTER USER keeper ACCOUNT LOCK",
+            give: "ALTER USER keeper ACCOUNT UNLOCK".to_owned(),
+            kill: true,
+            says: "whose account is locked: ALTER USER",
+            code: 21,
+        },
+        Trouble {
+            take: "ALTER USER keeper PASSWORD EXPIRE",
+            give: format!("ALTER USER keeper IDENTIFIED BY '{PASSWORD}'"),
+            kill: true,
+            says: "before its expired password is renewed: ALTER USER",
+            code: 21,
+        },
+    ]
+}
+
+/// What the error for one that is missing names.
+const PRIVILEGES: &str = "SELECT, INSERT, UPDATE, DELETE, CREATE, CREATE VIEW, ALTER, DROP";
+
+const TABLE: [&str; 2] = [
+    "CREATE DATABASE d",
+    "CREATE TABLE d.t (id INT AUTO_INCREMENT PRIMARY KEY, x INT, pad TEXT)",
+];
+
+const ROW: &str = "INSERT INTO d.t (x) VALUES (1)";
+
+#[test]
+fn an_index_that_takes_no_writes_for_a_while_is_waited_for() {
+    let source = source(&[]);
+    let keeper = index_server(&[]);
+    let scratch = Scratch::new();
+    run(&source, &TABLE);
+    let start = ["--start-file", "mysql-bin.000001"];
+    let mut stream = Stream::new("kept", &source, Some(&keeper), &scratch, &start);
+    run(
+        &keeper,
+        &[
+            "REVOKE ALL PRIVILEGES, GRANT OPTION FROM keeper",
+            &format!("GRANT {PRIVILEGES} ON kept.* TO keeper"),
+        ],
+    );
+    let mut rows = 0;
+    for trouble in troubles() {
+        stream.start();
+        run(&source, &[ROW]);
+        stream.catch_up(&source);
+        run(&keeper, &[trouble.take]);
+        if trouble.kill {
+            end_sessions(&keeper, "keeper");
+        }
+        run(&source, &[ROW]);
+        // The first and the second failure, at least.
+        stream.says(trouble.says, 2);
+        run(&keeper, &[&trouble.give]);
+        run(&source, &[ROW]);
+        stream.catch_up(&source);
+        rows += 3;
+        check(&stream, &source, rows);
+        assert_eq!(last_error(&stream), "none", "{}", trouble.take);
+
+        // Nobody has to be waited for by one that starts.
+        stream.terminate();
+        run(&keeper, &[trouble.take]);
+        stream.start();
+        let (code, last) = stream.end();
+        assert_eq!(code, Some(trouble.code), "{}: {last}", trouble.take);
+        assert!(last.contains(trouble.says), "{last}");
+        run(&keeper, &[&trouble.give]);
+    }
+
+    // What it waits for is in the index where that is still possible; and it does not wait for ever.
+    let mut stream = stream.with(&["--write-timeout", "20"]);
+    stream.start();
+    run(&source, &[ROW]);
+    stream.catch_up(&source);
+    // A session keeps the privileges that it began with.
+    run(&keeper, &["REVOKE INSERT ON kept.* FROM keeper"]);
+    end_sessions(&keeper, "keeper");
+    run(&source, &[ROW]);
+    stream.says("refuses the user", 1);
+    let noted = crate::support::until(|| Some(last_error(&stream)).filter(|error| error != "none"));
+    assert!(noted.contains("INSERT command denied"), "{noted}");
+    let (code, last) = stream.end();
+    assert_eq!(code, Some(29), "{last}");
+    assert!(
+        last.contains("nothing was written for 20s (--write-timeout)")
+            && last.contains("INSERT command denied"),
+        "{last}"
+    );
+    run(&keeper, &["GRANT INSERT ON kept.* TO keeper"]);
+    stream.start();
+    stream.catch_up(&source);
+    stream.terminate();
+    check(&stream, &source, rows + 2);
+}
+
+/// A small disk of a test's own, in its own view of the file systems.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: &Path, size: &str) -> Disk {
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(at)
+            .status()
+            .unwrap();
+        assert!(mounted.success());
+        Disk(at.to_owned())
+    }
+
+    /// Takes all of its room but about `leave` bytes.
+    fn fill(&self, leave: u64) {
+        let file = self.0.join("fill");
+        let filled = Command::new("dd")
+            .args(["if=/dev/zero", "bs=64k", "status=none"])
+            .arg(format!("of={}", file.display()))
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert!(!filled.success(), "the disk is not full");
+        let file = std::fs::File::options().write(true).open(file).unwrap();
+        let size = file.metadata().unwrap().len();
+        file.set_len(size - leave).unwrap();
+    }
+
+    fn empty(&self) {
+        std::fs::remove_file(self.0.join("fill")).unwrap();
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: what still uses it is about to end.
+        Command::new("umount").arg("-l").arg(&self.0).status().ok();
+    }
+}
+
+/// Has one of the tests below run where it may mount a disk: as root in a mount namespace, or in a user namespace.
+fn in_a_namespace(test: &str) {
+    let allowed = [vec!["-m"], vec!["-r", "-m"]].into_iter().find(|way| {
+        Command::new("unshare")
+            .args(way)
+            .args(["mount", "-t", "tmpfs", "tmpfs", "/mnt"])
+            .stderr(std::process::Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    });
+    let Some(way) = allowed else {
+        println!("SKIPPED {test}: no disk can be mounted here (unshare -m mount -t tmpfs)");
+        return;
+    };
+    let status = Command::new("unshare")
+        .args(way)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "--nocapture", test])
+        .status()
+        .unwrap();
+    assert!(status.success(), "{test}: {status}");
+}
+
+#[test]
+fn an_index_without_room_is_waited_for() {
+    in_a_namespace("index_trouble::a_full_disk_under_an_sqlite_index");
+    in_a_namespace("index_trouble::a_full_disk_under_an_index_server");
+}
+
+/// Rows of 2 kB.
+fn bulk(source: &Server, rows: u32) {
+    run(
+        source,
+        &[&format!(
+            "INSERT INTO d.t (x, pad) WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {rows}) \
+             SELECT n, REPEAT('x', 2000) FROM s"
+        )],
+    );
+}
+
+/// A stream whose index has no room for what comes, has some again, and at last none with a limit to its patience.
+/// MySQL may crash for want of room while it rolls back what found none: then `keeper` has to be started again.
+fn fill_and_empty(
+    mut stream: Stream,
+    source: &Server,
+    disk: &Disk,
+    keeper: Option<&Server>,
+    says: &str,
+) {
+    let empty = || {
+        disk.empty();
+        // An error says that it runs.
+        keeper.map(Server::restart).transpose().ok();
+    };
+    let mut rows = 0;
+    stream.start();
+    run(source, &[ROW]);
+    stream.catch_up(source);
+    for _ in 0..2 {
+        disk.fill(128 << 10);
+        for _ in 0..4 {
+            bulk(source, 1_000);
+        }
+        stream.says(says, if keeper.is_some() { 1 } else { 2 });
+        empty();
+        run(source, &[ROW]);
+        stream.catch_up(source);
+        rows += 4_001;
+        check(&stream, source, rows + 1);
+        assert_eq!(last_error(&stream), "none");
+    }
+    stream.terminate();
+    let mut stream = stream.with(&["--write-timeout", "5"]);
+    stream.start();
+    run(source, &[ROW]);
+    stream.catch_up(source);
+    disk.fill(128 << 10);
+    for _ in 0..4 {
+        bulk(source, 1_000);
+    }
+    let (code, last) = stream.end();
+    assert_eq!(code, Some(29), "{last}");
+    assert!(last.contains("(--write-timeout)"), "{last}");
+    assert!(keeper.is_some() || last.contains("room"), "{last}");
+    empty();
+    stream.start();
+    stream.catch_up(source);
+    stream.terminate();
+    check(&stream, source, rows + 4_002);
+}
+
+#[test]
+#[ignore = "an_index_without_room_is_waited_for runs it where disks can be mounted"]
+fn a_full_disk_under_an_sqlite_index() {
+    let source = source(&[]);
+    let scratch = Scratch::new();
+    run(&source, &TABLE);
+    let start = ["--start-file", "mysql-bin.000001"];
+    let stream = Stream::new("full", &source, None, &scratch, &start);
+    // The log stays where there is room.
+    let (small, index) = (scratch.0.join("disk"), scratch.0.join("full/index.db"));
+    std::fs::create_dir(&small).unwrap();
+    let disk = Disk::mount(&small, "64m");
+    std::os::unix::fs::symlink(small.join("index.db"), index).unwrap();
+    fill_and_empty(
+        stream,
+        &source,
+        &disk,
+        None,
+        "there is no room for the index",
+    );
+}
+
+#[test]
+#[ignore = "an_index_without_room_is_waited_for runs it where disks can be mounted"]
+fn a_full_disk_under_an_index_server() {
+    let source = source(&[]);
+    let keeper = index_server(&["--innodb-redo-log-capacity=8M", "--local-infile=ON"]);
+    let scratch = Scratch::new();
+    run(&source, &TABLE);
+    // Its data moves to the small disk.
+    keeper.stop().unwrap();
+    let (data, aside) = (&keeper.datadir, keeper.datadir.with_file_name("aside"));
+    std::fs::rename(data, &aside).unwrap();
+    std::fs::create_dir(data).unwrap();
+    let disk = Disk::mount(data, "400m");
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(aside.join("."))
+        .arg(data)
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    keeper.restart().unwrap();
+    let start = ["--start-file", "mysql-bin.000001"];
+    let stream = Stream::new("full", &source, Some(&keeper), &scratch, &start);
+    fill_and_empty(stream, &source, &disk, Some(&keeper), "has no room");
+    keeper.stop().unwrap();
+    drop(disk);
+}

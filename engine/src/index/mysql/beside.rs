@@ -1,0 +1,77 @@
+//! What is written beside the rows: keys that changed, places, and the clock.
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Params, Value, params};
+
+use super::super::places::{Clock, Place};
+use super::super::record::{Batch, Micros};
+use super::super::time::timestamp;
+use super::fault::Fault;
+
+/// Rows a statement: the longest keys still fit into the smallest packet.
+const KEYS: usize = 100;
+const PLACES: usize = 1_000;
+
+pub(super) async fn key_changes(conn: &mut Conn, batch: &Batch) -> Result<(), Fault> {
+    let changed = batch
+        .rows
+        .iter()
+        .filter_map(|row| Some((row, row.new_key.as_ref()?)));
+    let changed: Vec<_> = changed.collect();
+    for chunk in changed.chunks(KEYS) {
+        let rows = vec!["(?, ?, ?, ?, ?)"; chunk.len()].join(", ");
+        let values = chunk.iter().flat_map(|(row, (hash, key))| {
+            [
+                Value::from(row.change_id),
+                Value::Bytes(timestamp(row.committed_at).to_vec()),
+                Value::from(row.table_id),
+                Value::Bytes(hash.to_vec()),
+                Value::Bytes(batch.text(key).to_vec()),
+            ]
+        });
+        conn.exec_drop(
+            format!("INSERT INTO key_changes VALUES {rows}"),
+            Params::Positional(values.collect()),
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn places(conn: &mut Conn, places: &[Place]) -> Result<(), Fault> {
+    for chunk in places.chunks(PLACES) {
+        let rows = chunk
+            .iter()
+            .map(|place| format!("({}, {}, {})", place.kind as u8, place.number, place.block));
+        let rows: Vec<String> = rows.collect();
+        conn.query_drop(format!(
+            "INSERT IGNORE INTO places VALUES {}",
+            rows.join(", ")
+        ))
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn clock(conn: &mut Conn, source_id: u32, batch: &Batch) -> Result<(), Fault> {
+    let Some(clock) = Clock::of(batch) else {
+        return Ok(());
+    };
+    let text = |time: Micros| timestamp(time).to_vec();
+    // Assignments take place from left to right: the first sees the latest time before this batch.
+    conn.exec_drop(
+        "UPDATE stream_state SET
+           clock_back = GREATEST(clock_back, :back,
+             COALESCE(TIMESTAMPDIFF(MICROSECOND, :least, clock_latest), 0)),
+           clock_latest = IF(clock_latest > :latest, clock_latest, :latest)
+         WHERE source_id = :source_id",
+        params! {
+            "source_id" => source_id,
+            "back" => clock.back,
+            "least" => text(clock.least),
+            "latest" => text(clock.latest),
+        },
+    )
+    .await?;
+    Ok(())
+}
