@@ -8,7 +8,7 @@ use bintrail_proto::binlog::gtid::GtidEvent;
 use bintrail_proto::binlog::header::{EventHeader, EventType};
 use bintrail_proto::binlog::mariadb::MariadbGtidEvent;
 use bintrail_proto::binlog::query::Query;
-use bintrail_proto::binlog::rows::RowsEvent;
+use bintrail_proto::binlog::rows::{RowsEvent, RowsKind};
 use bintrail_proto::binlog::table_map::TableMap;
 use bytes::Bytes;
 
@@ -16,7 +16,8 @@ use crate::clock;
 use crate::filter::Filter;
 use crate::gtids::{AnyGtid, Gtids};
 use crate::index::record::{
-    Batch, CaptureSkips, Checkpoint, Micros, Mode, SchemaChange, Transaction, XaDecided, XaState,
+    Batch, CaptureSkips, Checkpoint, Micros, Mode, RowChange, SchemaChange, Transaction, XaDecided,
+    XaState,
 };
 use crate::pipeline::encode::RawRows;
 use crate::pipeline::statement::{Statement, classify, fills_its_table};
@@ -24,6 +25,9 @@ use crate::table::Table;
 
 /// The most of a transaction's statements that is kept, in bytes.
 const MAX_STATEMENT: usize = 64 * 1024;
+
+/// About as many bytes as a transaction takes in a batch, without its rows and statements.
+const TRANSACTION: u64 = 400;
 
 /// Tables remembered. Between transactions none has to be.
 const MAX_TABLES: usize = 4096;
@@ -34,11 +38,9 @@ pub(crate) struct Work {
     pub(crate) rows: Vec<RawRows>,
     /// Rows in `rows`.
     pub(crate) row_count: u64,
-    /// Bytes of the events that `rows` keeps in memory.
-    pub(crate) bytes: usize,
-    /// About as many bytes as the columns' names take in the images of `rows`: far more than the events
-    /// where a wide table holds little.
-    pub(crate) names: u64,
+    /// About as many bytes as this takes in memory on its way to the index: what is encoded from `rows`, and all that
+    /// was read since the first of them, of which they may keep the whole.
+    pub(crate) weight: u64,
     /// All but the rows themselves.
     pub(crate) batch: Batch,
 }
@@ -189,6 +191,18 @@ impl Assembler {
     /// Has no checkpoint be made until events have shown that the start is a place in the binlog.
     pub(crate) fn doubt_start(&mut self) {
         self.unproven = true;
+    }
+
+    /// So many bytes were read, and are in one block of memory with what may be kept of them.
+    pub(crate) fn read(&mut self, bytes: usize) {
+        if self.work.is_empty() {
+            self.work.weight = 0;
+        }
+        self.add_weight(bytes as u64);
+    }
+
+    fn add_weight(&mut self, bytes: u64) {
+        self.work.weight = self.work.weight.saturating_add(bytes);
     }
 
     /// Takes in one event. `frame` holds its bytes where they may be kept; else what is kept of them is copied.
@@ -479,7 +493,7 @@ impl Assembler {
                 return self.skip("unreadable_rows", &name, at);
             }
         };
-        let names = count.saturating_mul(table.names_len);
+        let weight = weight(at.body.len(), count, rows.kind, &table);
         let first_change_id = self.next_change_id;
         let open = match &mut self.open {
             Some(open) => open,
@@ -501,8 +515,7 @@ impl Assembler {
             first_change_id,
         });
         self.work.row_count = self.work.row_count.saturating_add(count);
-        self.work.bytes = self.work.bytes.saturating_add(at.body.len());
-        self.work.names = self.work.names.saturating_add(names);
+        self.add_weight(weight);
         self.next_change_id = self.next_change_id.saturating_add(count);
     }
 
@@ -565,6 +578,7 @@ impl Assembler {
                 let schema_changes = &mut self.work.batch.schema_changes;
                 schema_changes.append(&mut open.schema_changes);
                 if open.row_count > 0 {
+                    self.add_weight(TRANSACTION.saturating_add(open.statements.len() as u64));
                     self.work.batch.transactions.push(Transaction {
                         transaction_id: open.transaction_id,
                         gtid: open.gtid.map(|gtid| gtid.to_string()),
@@ -612,7 +626,6 @@ impl Assembler {
     }
 
     fn recount(&mut self) {
-        self.work.bytes = self.work.rows.iter().map(|rows| rows.body.len()).sum();
         let first_kept = self.work.rows.first().map(|rows| rows.first_change_id);
         let end = self
             .open
@@ -678,6 +691,20 @@ impl Assembler {
             capture_skips: self.skips.clone(),
         }
     }
+}
+
+/// About as many bytes as a rows event and what is encoded from it take in memory.
+fn weight(body: usize, rows: u64, kind: RowsKind, table: &Table) -> u64 {
+    let images = match kind {
+        RowsKind::Update => 2,
+        RowsKind::Write | RowsKind::Delete => 1,
+    };
+    let fixed = images * table.fixed_len + size_of::<RowChange>() as u64;
+    // Bytes may be twice as long in base64 or in UTF-8.
+    let body = (body as u64).saturating_mul(3);
+    rows.saturating_mul(fixed)
+        .saturating_add(body)
+        .saturating_add(size_of::<RawRows>() as u64)
 }
 
 fn seconds(header: &EventHeader) -> Micros {
