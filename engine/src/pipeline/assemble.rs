@@ -1,6 +1,5 @@
 //! Events to transactions, and transactions to batches of raw rows.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bintrail_proto::binlog::decoder::{Event, EventData, TableMapEvent};
@@ -16,11 +15,12 @@ use crate::clock;
 use crate::filter::Filter;
 use crate::gtids::{AnyGtid, Gtids};
 use crate::index::record::{
-    Batch, CaptureSkips, Checkpoint, Micros, Mode, RowChange, SchemaChange, Transaction, XaDecided,
-    XaState,
+    Batch, CaptureSkips, Checkpoint, KnownBy, Micros, Mode, RowChange, SchemaChange, Transaction,
+    XaDecided, XaState,
 };
 use crate::pipeline::encode::RawRows;
 use crate::pipeline::statement::{Statement, classify, fills_its_table};
+use crate::pipeline::tables::Tables;
 use crate::table::Table;
 
 /// The most of a transaction's statements that is kept, in bytes.
@@ -28,9 +28,6 @@ const MAX_STATEMENT: usize = 64 * 1024;
 
 /// About as many bytes as a transaction takes in a batch, without its rows and statements.
 const TRANSACTION: u64 = 400;
-
-/// Tables remembered. Between transactions none has to be.
-const MAX_TABLES: usize = 4096;
 
 /// Rows on their way to the encoder, and what goes to the index with them.
 #[derive(Debug, Default)]
@@ -79,6 +76,16 @@ pub(crate) enum Entry {
     Unreadable,
 }
 
+impl Entry {
+    /// Would it be the same if it were asked for again? Names that are not known may have come to be.
+    fn is_certain(&self) -> bool {
+        match self {
+            Self::Kept { table, .. } => table.version.known_by != KnownBy::Position,
+            Self::Filtered | Self::Unreadable => true,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Open {
     gtid: Option<AnyGtid>,
@@ -122,7 +129,7 @@ pub(crate) struct Assembler {
     quiet: bool,
     open: Option<Open>,
     next_change_id: u64,
-    tables: HashMap<u64, (Box<[u8]>, Entry)>,
+    tables: Tables<Entry>,
     skips: CaptureSkips,
     work: Work,
 }
@@ -161,7 +168,7 @@ impl Assembler {
             quiet: false,
             open: None,
             next_change_id: checkpoint.next_change_id,
-            tables: HashMap::new(),
+            tables: Tables::default(),
             skips: checkpoint.capture_skips.clone(),
             work: Work::default(),
         }
@@ -293,7 +300,7 @@ impl Assembler {
 
     /// Has these tables be asked for again, by schema and name: what is known of them may hold no longer.
     pub(crate) fn forget_tables(&mut self, which: impl Fn(&str, &str) -> bool) {
-        self.tables.retain(|_, (_, entry)| match entry {
+        self.tables.retain(|entry| match entry {
             Entry::Kept { table, .. } => !which(&table.map.schema, &table.map.table),
             Entry::Filtered | Entry::Unreadable => true,
         });
@@ -301,15 +308,12 @@ impl Assembler {
 
     /// Answers [`Need::Table`].
     pub(crate) fn define(&mut self, body: &[u8], server_table_id: u64, entry: Entry) {
-        self.tables.insert(server_table_id, (body.into(), entry));
+        self.tables.define(server_table_id, body, entry);
     }
 
     fn begin(&mut self, event: &GtidEvent, at: &Event<'_>) {
         self.abandon_open();
-        // The server gives a table a new number each time it opens it anew, and tells of none that is gone.
-        if self.tables.len() > MAX_TABLES {
-            self.tables.clear();
-        }
+        self.tables.tidy();
         let committed_at = event
             .committed
             .map(|times| {
@@ -456,11 +460,7 @@ impl Assembler {
     }
 
     fn table_map(&mut self, map: &TableMapEvent<'_>, at: &Event<'_>) -> Need {
-        if self
-            .tables
-            .get(&map.table_id)
-            .is_some_and(|(body, _)| **body == *map.body)
-        {
+        if self.tables.knows(map, Entry::is_certain) {
             return Need::Nothing;
         }
         if !self.filter.keeps(map.schema, map.table) {
@@ -479,10 +479,10 @@ impl Assembler {
     }
 
     fn rows(&mut self, rows: &RowsEvent<'_>, at: &Event<'_>, frame: Option<&Bytes>) {
-        let (table, table_id) = match self.tables.get(&rows.table_id) {
-            Some((_, Entry::Kept { table, table_id })) => (Arc::clone(table), *table_id),
-            Some((_, Entry::Filtered)) => return,
-            Some((_, Entry::Unreadable)) => return self.skip("unreadable_table", "", at),
+        let (table, table_id) = match self.tables.get(rows.table_id) {
+            Some(Entry::Kept { table, table_id }) => (Arc::clone(table), *table_id),
+            Some(Entry::Filtered) => return,
+            Some(Entry::Unreadable) => return self.skip("unreadable_table", "", at),
             None => return self.skip("rows_without_table_map", "", at),
         };
         let count = match rows.count(&table.map) {
