@@ -83,6 +83,7 @@ fn index(server: &Server, tls: &TlsOptions) -> Result<(), (ErrorKind, String)> {
         more_hosts: Vec::new(),
         database: Some("kept".to_owned()),
         tls: tls.clone(),
+        unlogged: false,
     };
     block_on(async {
         match Index::open(&IndexDsn::MySql(dsn), true).await {
