@@ -145,6 +145,21 @@ fn each_mode_by_each_way_of_asking_for_it() {
     }
 }
 
+/// One file for several servers is made of theirs as they are.
+#[test]
+fn the_authorities_of_several_servers_in_one_file() {
+    let (source, keeper) = (source(&[]), index_server(&[]));
+    let scratch = Scratch::new();
+    let both = scratch.0.join("both.pem");
+    let read = |server: &Server| fs::read(server.datadir.join("ca.pem")).unwrap();
+    fs::write(&both, [read(&source), read(&keeper)].concat()).unwrap();
+    let options = [("mode", "verify-ca"), ("ca", both.to_str().unwrap())];
+    let ends = Link::both(&source, &keeper);
+    for (tls, connection) in links(&ends, Way::Flags, [&options, &options], &[]) {
+        assert!(tls.contains("is verified"), "{tls}; {connection}");
+    }
+}
+
 /// Without `ssl-ca`, the system's authorities are believed; a system that has none leaves those of the browsers, none of
 /// which knows these servers.
 #[test]
@@ -154,7 +169,11 @@ fn the_authorities_of_the_system() {
     let scratch = Scratch::new();
     let file = |name: &str, servers: &[&Server]| {
         let path = scratch.0.join(name);
-        let read = |server: &&Server| fs::read_to_string(server.datadir.join("ca.pem")).unwrap();
+        // MySQL ends its files with a NUL.
+        let read = |server: &&Server| {
+            let pem = fs::read_to_string(server.datadir.join("ca.pem")).unwrap();
+            pem.trim_end_matches('\0').to_owned()
+        };
         fs::write(&path, servers.iter().map(read).collect::<String>()).unwrap();
         path
     };
