@@ -60,7 +60,7 @@ const WORK: [&str; 16] = [
     "XA END 'x'",
     "XA PREPARE 'x'",
     "XA COMMIT 'x'",
-    "CREATE TABLE d.passing (id INT PRIMARY KEY) SELECT 6 AS id",
+    "CREATE TABLE d.passing (id INT PRIMARY KEY)",
     "DROP TABLE d.passing",
     "INSERT INTO d.t (x, pad) WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 300) \
      SELECT n, REPEAT('f', n) FROM s",
