@@ -208,6 +208,15 @@ pub(crate) struct StreamArgs {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub(crate) batch_size: u64,
+    /// Memory to get by with: no more is read while what was read takes its share of it
+    #[arg(
+        long,
+        env = "BINTRAIL_MEMORY",
+        value_name = "MB",
+        default_value_t = 64,
+        value_parser = clap::value_parser!(u32).range(48..=8192)
+    )]
+    pub(crate) memory: u32,
     /// Longest time between two checkpoints
     #[arg(
         long,

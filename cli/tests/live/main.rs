@@ -23,6 +23,7 @@ mod gaps;
 mod huge;
 mod index_trouble;
 mod link;
+mod memory;
 mod operation;
 mod other_servers;
 mod query;

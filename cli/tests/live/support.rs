@@ -275,6 +275,16 @@ impl Stream {
         self.log().split_off(self.logged)
     }
 
+    /// The most memory that it has had, in bytes.
+    pub(crate) fn peak(&mut self) -> u64 {
+        self.assert_runs();
+        let pid = self.child.as_ref().unwrap().id();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kilobytes.unwrap().parse::<u64>().unwrap() << 10
+    }
+
     /// `kill -9`
     pub(crate) fn kill(&mut self) {
         self.assert_runs();

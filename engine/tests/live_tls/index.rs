@@ -24,6 +24,7 @@ pub(crate) fn open(
         more_hosts: Vec::new(),
         database: Some("kept".to_owned()),
         tls: tls.clone(),
+        unlogged: false,
     };
     block_on(async {
         match Index::open(&IndexDsn::MySql(dsn), true).await {
