@@ -2,6 +2,8 @@
 //!
 //! They are printed as the shortest number that reads back the same, in JSON's syntax, whose
 //! numbers have no infinity and no NaN; MySQL stores neither.
+//!
+//! Source: `Field_float` and `Field_double` in MySQL's `sql/field.cc`.
 
 use crate::error::{Error, Kind};
 
