@@ -97,6 +97,13 @@ impl<'a> Jsonb<'a> {
         self.document
     }
 
+    /// Whether the value is the literal `null`, of which nothing else is looked at.
+    #[must_use]
+    #[inline]
+    pub const fn is_null(&self) -> bool {
+        matches!(self.document, [] | [0x04, 0x00, ..])
+    }
+
     /// The outermost value.
     ///
     /// # Errors
