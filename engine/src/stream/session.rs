@@ -133,7 +133,7 @@ impl<'a> Session<'a> {
             tracing::info!(from = %start, source = address, server_id, "streaming");
         }
         let (asked, passed) = far::ask_for(&start);
-        let (mut events, checksum) = server::dump(host, server_id, &asked, flavor).await?;
+        let (mut events, checksum) = server.dump(server_id, &asked).await?;
         // The server refuses a start it cannot serve in its first answer.
         let mut frames = Vec::new();
         read(&mut events, &mut frames, host, &start).await?;
