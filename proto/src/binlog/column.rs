@@ -27,7 +27,7 @@ pub enum ColumnType {
     NewDecimal {
         /// Digits in all, 1 to 65.
         precision: u8,
-        /// Digits behind the point, 0 to 30.
+        /// Digits behind the point, 0 to 30; in MariaDB to 38.
         scale: u8,
     },
     /// `YEAR`: 1 byte.
@@ -210,7 +210,7 @@ impl ColumnType {
             code::TIMESTAMP2 => fsp(input).map(|(rest, fsp)| (rest, Self::Timestamp { fsp })),
             code::NEWDECIMAL => {
                 let (rest, [precision, scale]) = array::<2>(input)?;
-                if precision == 0 || precision > 65 || scale > 30 || scale > precision {
+                if precision == 0 || precision > 65 || scale > 38 || scale > precision {
                     return Err(Fault::invalid(
                         input,
                         "no DECIMAL has this precision and scale",

@@ -61,6 +61,16 @@ impl<'a> FormatDescription<'a> {
         read("Format_description_event", body, event)
     }
 
+    /// Whose server wrote the file. MariaDB may be told to give any version, but has types of event that MySQL has not.
+    #[must_use]
+    pub fn flavor(&self) -> Flavor {
+        if self.post_header_length(GTID_LIST_EVENT).is_some() {
+            Flavor::MariaDb
+        } else {
+            self.server_version.flavor()
+        }
+    }
+
     /// The length of the post-header of events of `event_type`; `None` when the server has no
     /// such type.
     #[must_use]

@@ -42,8 +42,15 @@ pub struct TableMap {
     pub(super) widths: Box<[Width]>,
     /// The numbers of the columns of the type JSON, from 0.
     pub(super) json_columns: Box<[u16]>,
-    /// It has columns of which only the rows show whether `widths` are theirs.
-    pub(super) widths_uncertain: bool,
+    pub(super) old_fractions: OldFractions,
+}
+
+/// Do columns in the temporal format of MariaDB before 10.1 have fractions?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OldFractions {
+    None,
+    Unknown,
+    Present,
 }
 
 /// A column of a [`TableMap`]. What the event does not say is `None`.
@@ -168,10 +175,12 @@ impl TableMap {
             .filter(|(_, column)| column.type_code == JSON)
             .map(|(number, _)| number)
             .collect();
-        let widths_uncertain = flavor == Flavor::MariaDb
-            && columns
-                .iter()
-                .any(|column| column.column_type.is_old_temporal());
+        let is_old = |column: &Column| column.column_type.is_old_temporal();
+        let old_fractions = if flavor == Flavor::MariaDb && columns.iter().any(is_old) {
+            OldFractions::Unknown
+        } else {
+            OldFractions::None
+        };
         Ok((
             input,
             Self {
@@ -182,9 +191,28 @@ impl TableMap {
                 primary_key: primary_key.map(Vec::into_boxed_slice),
                 widths,
                 json_columns,
-                widths_uncertain,
+                old_fractions,
             },
         ))
+    }
+
+    /// Has it columns in the temporal format of MariaDB before 10.1, of which the event does not tell whether they have
+    /// fractions, and so how wide they are?
+    #[must_use]
+    pub fn may_have_old_fractions(&self) -> bool {
+        self.old_fractions == OldFractions::Unknown
+    }
+
+    /// Says whether they have, as the table's definition tells. Rows with such fractions are not read. As long as this is
+    /// not known, rows are read where they can have been written without any only.
+    pub fn set_old_fractions(&mut self, present: bool) {
+        if self.may_have_old_fractions() {
+            self.old_fractions = if present {
+                OldFractions::Present
+            } else {
+                OldFractions::None
+            };
+        }
     }
 
     /// Does the event name its columns (`binlog_row_metadata=FULL`)?

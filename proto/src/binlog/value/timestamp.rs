@@ -12,12 +12,12 @@ use super::int::write_uint;
 /// A moment, with up to 6 fractional digits, or the zero date.
 ///
 /// ```text
-/// TIMESTAMP2   4 bytes, big-endian: seconds since the Unix epoch; 0 is the zero date
+/// TIMESTAMP2   4 bytes, big-endian: seconds since the Unix epoch; 0 without a fraction is the zero date
 ///              (fsp + 1) / 2 bytes: fraction
 /// TIMESTAMP    4 bytes, little-endian: the same seconds
 /// ```
 ///
-/// The seconds are unsigned. MySQL stores them up to 2038-01-19 03:14:07, MariaDB 11.5 and later
+/// The seconds are unsigned. MySQL stores no fraction of second 0; MariaDB does. MySQL stores them up to 2038-01-19 03:14:07, MariaDB 11.5 and later
 /// up to 2106-02-07 06:28:15.
 ///
 /// Source: `my_timestamp_to_binary` in MySQL's `sql-common/my_time.cc`, WL#946.
@@ -41,7 +41,7 @@ impl Timestamp {
     /// Reads a TIMESTAMP2 with `fsp` (0–6) fractional digits, of [`Self::width`] bytes.
     ///
     /// # Errors
-    /// When `bytes` are not as many, the fraction is out of range, or the zero date has one.
+    /// When `bytes` are not as many, or the fraction is out of range.
     #[inline(always)]
     pub fn new(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
         const WHAT: &str = "TIMESTAMP2";
@@ -50,7 +50,6 @@ impl Timestamp {
             let (after, seconds) = int_be(4)(input)?;
             let (rest, micros) = fraction(fsp)(after)?;
             match u32::try_from(seconds) {
-                Ok(0) if micros != 0 => Err(Fault::invalid(after, "zero date with a fraction")),
                 Ok(seconds) => Ok((
                     rest,
                     Self {
@@ -77,7 +76,7 @@ impl Timestamp {
         })
     }
 
-    /// Seconds since the Unix epoch; 0 is the zero date.
+    /// Seconds since the Unix epoch; 0 is the zero date, where there are no microseconds.
     #[must_use]
     pub const fn seconds(&self) -> u32 {
         self.seconds
@@ -97,7 +96,7 @@ impl Timestamp {
 
     /// Appends `YYYY-MM-DD hh:mm:ss[.f…]` in UTC, for the zero date all of zeros.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        let (year, month, day) = if self.seconds == 0 {
+        let (year, month, day) = if self.seconds == 0 && self.micros == 0 {
             (0, 0, 0)
         } else {
             civil(self.seconds / 86_400)
