@@ -182,6 +182,7 @@ impl Table {
                 invisible: known.invisible,
             });
         }
+        map.set_old_fractions(false);
         Some(Self::compile(Arc::new(map), columns, known_by, valid_from))
     }
 
@@ -364,6 +365,33 @@ fn type_name(column: &table_map::Column) -> String {
         },
         ColumnType::Null => "null".to_owned(),
     }
+}
+
+/// Have the columns in MariaDB's old temporal format fractions by this definition? `None` when it cannot be that of the
+/// event in any other column.
+pub(crate) fn old_fractions(map: &TableMap, schema: &[SchemaColumn]) -> Option<bool> {
+    if map.columns.len() != schema.len() {
+        return None;
+    }
+    let mut present = false;
+    for (column, known) in map.columns.iter().zip(schema) {
+        let base = match column.column_type {
+            ColumnType::TimeOld => "time(",
+            ColumnType::DateTimeOld => "datetime(",
+            ColumnType::TimestampOld => "timestamp(",
+            _ => "",
+        };
+        if !base.is_empty() && plain_type(&known.column_type).starts_with(base) {
+            present = true;
+        } else {
+            let mut column = column.clone();
+            complete(&mut column, &known.column_type, known.charset.as_deref());
+            if !fits(&column, known) {
+                return None;
+            }
+        }
+    }
+    Some(present)
 }
 
 /// Can `known` be the definition that `column` was written under, as far as the event tells?

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use bintrail_proto::binlog::checksum::Checksum;
 use bintrail_proto::binlog::column::ColumnType;
 use bintrail_proto::binlog::decoder::{Decoder, Event, EventData};
+use bintrail_proto::binlog::format_description::{Flavor, FormatDescription};
 use bintrail_proto::binlog::header::{EventHeader, EventType};
 use bintrail_proto::binlog::mariadb::gtid_set::MariadbGtidSet;
 use bintrail_proto::binlog::rows::{Field, RowBuf};
@@ -237,6 +238,19 @@ fn values_that_only_mariadb_has() {
     assert_eq!(shown, selected);
 }
 
+/// MariaDB takes any text for its option `version`.
+#[test]
+fn a_version_that_does_not_name_it() {
+    let binlog = data("mariadb/types/binlog");
+    let size = EventHeader::parse(&binlog[4..]).unwrap().event_size as usize;
+    let mut body = binlog[4 + 19..4 + size].to_vec();
+    body[2..52].fill(0);
+    body[2..15].copy_from_slice(b"8.0.36-custom");
+    let description = FormatDescription::parse(&body).unwrap();
+    assert_eq!(description.server_version.flavor(), Flavor::MySql);
+    assert_eq!(description.flavor(), Flavor::MariaDb);
+}
+
 /// The events do not tell how wide these are, and some of their bytes could be read as rows.
 #[test]
 fn fractions_of_before_10_1_give_no_row() {
@@ -260,7 +274,7 @@ fn fractions_of_before_10_1_give_no_row() {
             _ => {}
         },
     );
-    assert_eq!(refused, 6);
+    assert_eq!(refused, 8);
 }
 
 #[test]

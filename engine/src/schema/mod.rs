@@ -34,7 +34,7 @@ use crate::filter::Filter;
 use crate::index::Index;
 use crate::index::record::{Column, Flavor, KnownBy, Place, TableVersion};
 use crate::source::server::{Server, log_order};
-use crate::table::{SchemaColumn, Table, members};
+use crate::table::{SchemaColumn, Table, members, old_fractions};
 use ahead::Ahead;
 pub(crate) use column::is_text;
 pub(crate) use concern::Concern;
@@ -177,10 +177,18 @@ impl<'a> Names<'a> {
 
     async fn name(
         &mut self,
-        map: TableMap,
+        mut map: TableMap,
         place: Place,
         server: &mut Server,
     ) -> Result<Named, Error> {
+        if map.may_have_old_fractions() {
+            let now = server.columns(&map.schema, &map.table).await?;
+            if let Some(present) = old_fractions(&map, &now)
+                && !self.changed_since(&map, &place, server).await?
+            {
+                map.set_old_fractions(present);
+            }
+        }
         let known = match &self.history {
             Some(history) => history.at(&map.schema, &map.table, &place).await?,
             None => None,

@@ -2,6 +2,7 @@
 //! read the others.
 
 use super::checksum::Checksum;
+use super::header::EventType;
 use crate::error::{Error, Fault, Kind, Parsed, read};
 use crate::primitive::{array, bytes, int1, int2, int4, rest};
 
@@ -64,7 +65,7 @@ impl<'a> FormatDescription<'a> {
     /// Whose server wrote the file. MariaDB may be told to give any version, but has types of event that MySQL has not.
     #[must_use]
     pub fn flavor(&self) -> Flavor {
-        if self.post_header_length(GTID_LIST_EVENT).is_some() {
+        if self.post_header_length(EventType::GTID_LIST_EVENT.0).is_some() {
             Flavor::MariaDb
         } else {
             self.server_version.flavor()
