@@ -65,7 +65,10 @@ impl<'a> FormatDescription<'a> {
     /// Whose server wrote the file. MariaDB may be told to give any version, but has types of event that MySQL has not.
     #[must_use]
     pub fn flavor(&self) -> Flavor {
-        if self.post_header_length(EventType::GTID_LIST_EVENT.0).is_some() {
+        if self
+            .post_header_length(EventType::GTID_LIST_EVENT.0)
+            .is_some()
+        {
             Flavor::MariaDb
         } else {
             self.server_version.flavor()
