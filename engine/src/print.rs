@@ -150,7 +150,12 @@ impl<W: Write> Printer<W> {
                 }
             }
             EventData::Xid(_) => self.tables.tidy(),
-            EventData::Rows(rows) => self.rows(rows, event)?,
+            EventData::Rows(rows) => {
+                self.rows(rows, event)?;
+                if rows.flags & RowsEvent::FLAG_STMT_END != 0 {
+                    self.tables.tidy();
+                }
+            }
             EventData::Other if may_hold_rows(event.header.event_type) => {
                 self.skip(event, "events of this type are not read yet");
             }

@@ -20,7 +20,7 @@ use crate::index::record::{
 };
 use crate::pipeline::encode::RawRows;
 use crate::pipeline::statement::{Statement, classify, fills_its_table};
-use crate::pipeline::tables::Tables;
+use crate::pipeline::tables::{Columns, Tables};
 use crate::table::Table;
 
 /// The most of a transaction's statements that is kept, in bytes.
@@ -82,6 +82,15 @@ impl Entry {
         match self {
             Self::Kept { table, .. } => table.version.known_by != KnownBy::Position,
             Self::Filtered | Self::Unreadable => true,
+        }
+    }
+}
+
+impl Columns for Entry {
+    fn columns(&self) -> usize {
+        match self {
+            Self::Kept { table, .. } => table.map.columns.len(),
+            Self::Filtered | Self::Unreadable => 0,
         }
     }
 }
@@ -228,7 +237,12 @@ impl Assembler {
                 self.end(event, Some((prepare.xid.to_string(), state)));
             }
             EventData::TableMap(map) => return self.table_map(map, event),
-            EventData::Rows(rows) => self.rows(rows, event, frame),
+            EventData::Rows(rows) => {
+                self.rows(rows, event, frame);
+                if rows.flags & RowsEvent::FLAG_STMT_END != 0 {
+                    self.tables.tidy();
+                }
+            }
             EventData::RowsQuery(query) => {
                 if let Some(open) = &mut self.open {
                     push_statement(&mut open.statements, query.statement);
@@ -313,7 +327,6 @@ impl Assembler {
 
     fn begin(&mut self, event: &GtidEvent, at: &Event<'_>) {
         self.abandon_open();
-        self.tables.tidy();
         let committed_at = event
             .committed
             .map(|times| {
@@ -572,6 +585,7 @@ impl Assembler {
 
     /// The transaction that is open ends with this event; so does a statement that stands alone.
     fn end(&mut self, at: &Event<'_>, xa: Option<(String, XaState)>) {
+        self.tables.tidy();
         let committed_at = match self.open.take() {
             None => seconds(&at.header),
             Some(mut open) => {
@@ -611,6 +625,7 @@ impl Assembler {
     /// The open transaction never ends: the source crashed in the middle of it, and nothing of it
     /// was committed.
     fn abandon_open(&mut self) {
+        self.tables.tidy();
         let Some(open) = self.open.take() else { return };
         if open.row_count == 0 {
             return;

@@ -1,0 +1,117 @@
+//! Binlog files that no server writes, or seldom: what is printed of them, what it costs, and what is said of the rest.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use allocation_counter::measure;
+use bintrail_engine::files::print_file;
+use bintrail_engine::filter::Filter;
+use bintrail_engine::print::{Format, Printer};
+
+const QUERY: u8 = 2;
+const FORMAT_DESCRIPTION: u8 = 15;
+const TABLE_MAP: u8 = 19;
+const WRITE_ROWS: u8 = 30;
+
+/// The statement's last rows event.
+const STMT_END: u16 = 1;
+
+/// A file without checksums, event by event.
+struct Binlog(Vec<u8>);
+
+impl Binlog {
+    fn new(version: &str) -> Self {
+        let mut binlog = Self(b"\xfebin".to_vec());
+        let mut body = vec![4, 0];
+        body.extend(version.bytes());
+        body.resize(2 + 50 + 4, 0);
+        body.push(19);
+        body.resize(body.len() + 171, 0);
+        // No checksums, and room for this event's own.
+        body.extend([0; 5]);
+        binlog.event(FORMAT_DESCRIPTION, &body);
+        binlog
+    }
+
+    fn event(&mut self, event_type: u8, body: &[u8]) {
+        let size = 19 + body.len();
+        let end = self.0.len() + size;
+        self.0.extend(1_u32.to_le_bytes());
+        self.0.push(event_type);
+        self.0.extend(1_u32.to_le_bytes());
+        self.0.extend(u32::try_from(size).unwrap().to_le_bytes());
+        self.0.extend(u32::try_from(end).unwrap().to_le_bytes());
+        self.0.extend([0; 2]);
+        self.0.extend(body);
+    }
+
+    /// Of the table `d.t`. All columns may be NULL.
+    fn table_map(&mut self, id: u64, types: &[u8], metadata: &[u8], optional: &[u8]) {
+        let mut body = id.to_le_bytes()[..6].to_vec();
+        body.extend(b"\x01\0\x01d\0\x01t\0");
+        lenenc(&mut body, types.len());
+        body.extend(types);
+        lenenc(&mut body, metadata.len());
+        body.extend(metadata);
+        body.resize(body.len() + types.len().div_ceil(8), 0xff);
+        body.extend(optional);
+        self.event(TABLE_MAP, &body);
+    }
+
+    fn inserts(&mut self, id: u64, columns: usize, flags: u16, rows: &[u8]) {
+        let mut body = id.to_le_bytes()[..6].to_vec();
+        body.extend(flags.to_le_bytes());
+        body.extend([2, 0]);
+        lenenc(&mut body, columns);
+        body.resize(body.len() + columns.div_ceil(8), 0xff);
+        body.extend(rows);
+        self.event(WRITE_ROWS, &body);
+    }
+
+    fn statement(&mut self, sql: &str) {
+        let mut body = vec![0; 13];
+        body[8] = 1;
+        body.extend(b"d\0");
+        body.extend(sql.bytes());
+        self.event(QUERY, &body);
+    }
+
+    fn write(&self, name: &str) -> PathBuf {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::write(&path, &self.0).unwrap();
+        path
+    }
+}
+
+fn lenenc(out: &mut Vec<u8>, number: usize) {
+    match u8::try_from(number) {
+        Ok(number) if number < 251 => out.push(number),
+        _ => {
+            out.push(0xfd);
+            out.extend(&u32::try_from(number).unwrap().to_le_bytes()[..3]);
+        }
+    }
+}
+
+/// A table of 4096 columns takes a megabyte or more; these are of one file, and of one transaction.
+#[test]
+fn tables_of_statements_that_ended_are_not_kept() {
+    let mut binlog = Binlog::new("9.7.4");
+    binlog.statement("BEGIN");
+    for id in 1..400 {
+        binlog.table_map(id, &[1; 4096], b"", b"");
+        binlog.inserts(id, 4096, STMT_END, &[0xff; 512]);
+    }
+    let path = binlog.write("many-tables");
+    let mut skipped = 0;
+    let cost = measure(|| {
+        let mut printer = Printer::new(io::sink(), Format::Json, Filter::default());
+        print_file(&path, &mut printer).unwrap();
+        skipped = printer.skipped;
+    });
+    assert_eq!(skipped, 0);
+    assert!(cost.bytes_max < 80_000_000, "{}", cost.bytes_max);
+}
