@@ -116,8 +116,12 @@ fn decode(args: DecodeArgs) -> Result<(), Error> {
         let printed = print_file(path, &mut printer);
         // What stands before a fault in the file is good.
         printer.flush().map_err(Error::Output)?;
+        if printed.is_err() {
+            printer.report();
+        }
         printed?;
     }
+    printer.report();
     match printer.skipped {
         0 => Ok(()),
         events => Err(Error::LeftOut { events }),
@@ -135,7 +139,9 @@ async fn run_tail(args: TailArgs, stop: watch::Receiver<bool>) -> Result<(), Err
         format(args.format),
         filter(&args.source.server),
     );
-    tail(&options, &mut printer, stop).await
+    let ended = tail(&options, &mut printer, stop).await;
+    printer.report();
+    ended
 }
 
 /// A reader that has seen enough is no error.

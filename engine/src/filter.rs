@@ -119,7 +119,9 @@ impl Filter {
     #[must_use]
     pub fn keeps_statement_in(&self, schema: &str) -> bool {
         self.excluded.as_deref() != Some(schema)
-            && (!SYSTEM_SCHEMAS.contains(&schema) || self.schemas.iter().any(|kept| kept == schema))
+            && (self.system_schemas
+                || !SYSTEM_SCHEMAS.contains(&schema)
+                || self.schemas.iter().any(|kept| kept == schema))
     }
 
     /// Is this table kept?

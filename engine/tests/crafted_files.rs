@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use allocation_counter::measure;
@@ -14,7 +14,9 @@ use bintrail_engine::print::{Format, Printer};
 const QUERY: u8 = 2;
 const FORMAT_DESCRIPTION: u8 = 15;
 const TABLE_MAP: u8 = 19;
+const INCIDENT: u8 = 26;
 const WRITE_ROWS: u8 = 30;
+const XA_PREPARE: u8 = 38;
 
 /// The statement's last rows event.
 const STMT_END: u16 = 1;
@@ -72,9 +74,8 @@ impl Binlog {
     }
 
     fn statement(&mut self, sql: &str) {
-        let mut body = vec![0; 13];
-        body[8] = 1;
-        body.extend(b"d\0");
+        // In the schema `d`.
+        let mut body = b"\0\0\0\0\0\0\0\0\x01\0\0\0\0d\0".to_vec();
         body.extend(sql.bytes());
         self.event(QUERY, &body);
     }
@@ -114,4 +115,103 @@ fn tables_of_statements_that_ended_are_not_kept() {
     });
     assert_eq!(skipped, 0);
     assert!(cost.bytes_max < 80_000_000, "{}", cost.bytes_max);
+}
+
+/// Prints the file; returns what was printed, and of how many events something is left out.
+fn print(binlog: &Binlog, name: &str, format: Format) -> (String, u64) {
+    let mut out = Vec::new();
+    let mut printer = Printer::new(&mut out, format, Filter::default());
+    print_file(&binlog.write(name), &mut printer).unwrap();
+    let skipped = printer.skipped;
+    drop(printer);
+    (String::from_utf8(out).unwrap(), skipped)
+}
+
+/// A row of one byte takes 200 bytes and more in print.
+#[test]
+fn rows_of_one_event_are_written_as_they_come() {
+    let mut binlog = Binlog::new("9.7.4");
+    binlog.table_map(1, &[1], b"", b"");
+    binlog.inserts(1, 1, STMT_END, &vec![0xff; 1_000_000]);
+    let path = binlog.write("many-rows");
+    for format in [Format::Json, Format::Mysqlbinlog] {
+        let mut lines = Lines(0);
+        let cost = measure(|| {
+            let mut printer = Printer::new(&mut lines, format, Filter::default());
+            print_file(&path, &mut printer).unwrap();
+        });
+        assert!(lines.0 >= 1_000_000);
+        assert!(cost.bytes_max < 8_000_000, "{format:?}: {}", cost.bytes_max);
+    }
+}
+
+struct Lines(usize);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.iter().filter(|&&byte| byte == b'\n').count();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A DATE of month 13 between two that are none.
+#[test]
+fn a_value_that_no_column_has_is_told_and_costs_no_other_row() {
+    let date = |month: u32| {
+        let number = 2024 * 512 + month * 32 + 1;
+        let [a, b, c, _] = number.to_le_bytes();
+        [0, a, b, c]
+    };
+    let mut binlog = Binlog::new("9.7.4");
+    binlog.table_map(1, &[10], b"", b"");
+    binlog.inserts(1, 1, STMT_END, &[date(1), date(13), date(2)].concat());
+    let (text, skipped) = print(&binlog, "undecodable-json", Format::Json);
+    assert_eq!(skipped, 1);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert!(text.contains("2024-01-01") && text.contains("base64:type10:"));
+    assert!(lines.iter().any(|line| line.contains("2024-02-01")));
+
+    let (text, skipped) = print(&binlog, "undecodable", Format::Mysqlbinlog);
+    assert_eq!(skipped, 1);
+    assert_eq!(text.matches("INSERT INTO").count(), 2, "{text}");
+    assert!(text.contains("2024:01:01") && text.contains("2024:02:01"));
+}
+
+#[test]
+fn what_holds_changes_and_no_rows_is_told() {
+    let of = |make: &dyn Fn(&mut Binlog)| {
+        let mut binlog = Binlog::new("9.7.4");
+        make(&mut binlog);
+        print(&binlog, "told", Format::Json).1
+    };
+    assert_eq!(of(&|binlog| binlog.event(INCIDENT, b"\x01\0\x04lost")), 1);
+    assert_eq!(of(&|binlog| binlog.event(200, b"x")), 1);
+    for sql in [
+        "insert into t values (1)",
+        "CREATE TABLE u AS SELECT * FROM t",
+    ] {
+        assert_eq!(of(&|binlog| binlog.statement(sql)), 1, "{sql}");
+    }
+    for sql in [
+        "BEGIN",
+        "COMMIT",
+        "CREATE TABLE u (a INT)",
+        "GRANT ALL ON *.* TO a",
+    ] {
+        assert_eq!(of(&|binlog| binlog.statement(sql)), 0, "{sql}");
+    }
+    // Rows that never came to be are no rows that are missing.
+    let undone = |binlog: &mut Binlog| {
+        binlog.statement("XA START X'61',X'',1");
+        binlog.table_map(1, &[1], b"", b"");
+        binlog.inserts(1, 1, STMT_END, &[0xff]);
+        binlog.event(XA_PREPARE, b"\0\x01\0\0\0\x01\0\0\0\0\0\0\0a");
+        binlog.statement("XA ROLLBACK X'61',X'',1");
+    };
+    assert_eq!(of(&undone), 0);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bintrail_proto::binlog::decoder::{Event, EventData, TableMapEvent};
 use bintrail_proto::binlog::gtid::GtidEvent;
-use bintrail_proto::binlog::header::{EventHeader, EventType};
+use bintrail_proto::binlog::header::EventHeader;
 use bintrail_proto::binlog::mariadb::MariadbGtidEvent;
 use bintrail_proto::binlog::query::Query;
 use bintrail_proto::binlog::rows::{RowsEvent, RowsKind};
@@ -19,8 +19,9 @@ use crate::index::record::{
     XaDecided, XaState,
 };
 use crate::pipeline::encode::RawRows;
-use crate::pipeline::statement::{Statement, classify, fills_its_table};
+use crate::pipeline::statement::{Statement, classify};
 use crate::pipeline::tables::{Columns, Tables};
+use crate::pipeline::unread::Unread;
 use crate::table::Table;
 
 /// The most of a transaction's statements that is kept, in bytes.
@@ -397,15 +398,12 @@ impl Assembler {
             Statement::Inside | Statement::Other if begun => {}
             Statement::XaCommit(xid) => self.decide(xid, XaState::Committed, at),
             Statement::XaRollback(xid) => self.decide(xid, XaState::RolledBack, at),
-            Statement::Ddl(change_type) => {
+            Statement::Ddl(ddl) => {
                 let schema = String::from_utf8_lossy(query.schema);
-                if change_type == "CREATE TABLE"
-                    && fills_its_table(&sql)
-                    && self.filter.keeps_statement_in(&schema)
-                {
+                if ddl.fills_a_table(&sql) && self.filter.keeps_statement_in(&schema) {
                     self.skip("statement_dml", &schema, at);
                 }
-                self.schema_change(query, change_type, &sql, at);
+                self.schema_change(query, ddl.to_string(), &sql, at);
                 if !begun {
                     self.end(at, None);
                 }
@@ -534,30 +532,9 @@ impl Assembler {
 
     /// Events that hold no rows are passed over; those that may are counted.
     fn other(&mut self, at: &Event<'_>) {
-        let reason = match at.header.event_type {
-            EventType::INCIDENT_EVENT => "incident",
-            EventType::EXECUTE_LOAD_QUERY_EVENT | EventType::EXEC_LOAD_EVENT => "statement_dml",
-            EventType::PRE_GA_WRITE_ROWS_EVENT
-            | EventType::PRE_GA_UPDATE_ROWS_EVENT
-            | EventType::PRE_GA_DELETE_ROWS_EVENT => "old_rows_event",
-            EventType::START_EVENT_V3
-            | EventType::INTVAR_EVENT
-            | EventType::RAND_EVENT
-            | EventType::USER_VAR_EVENT
-            | EventType::LOAD_EVENT
-            | EventType::NEW_LOAD_EVENT
-            | EventType::SLAVE_EVENT
-            | EventType::CREATE_FILE_EVENT
-            | EventType::APPEND_BLOCK_EVENT
-            | EventType::DELETE_FILE_EVENT
-            | EventType::BEGIN_LOAD_QUERY_EVENT
-            | EventType::IGNORABLE_LOG_EVENT
-            | EventType::TRANSACTION_CONTEXT_EVENT
-            | EventType::VIEW_CHANGE_EVENT => return,
-            _ if at.header.flags & EventHeader::FLAG_IGNORABLE != 0 => return,
-            _ => "unknown_event",
-        };
-        self.skip(reason, "", at);
+        if let Some(unread) = Unread::of(&at.header) {
+            self.skip(unread.reason(), "", at);
+        }
     }
 
     /// Counts what was seen and cannot be kept, and says so.
