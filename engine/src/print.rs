@@ -2,14 +2,16 @@
 
 mod notes;
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use bintrail_proto::binlog::column::ColumnType;
 use bintrail_proto::binlog::decoder::{Event, EventData};
 use bintrail_proto::binlog::format_description::Flavor;
 use bintrail_proto::binlog::query::Query;
 use bintrail_proto::binlog::rows::{RowBuf, RowsEvent, RowsKind};
-use bintrail_proto::binlog::table_map::TableMap;
+use bintrail_proto::binlog::table_map::{Column, TableMap};
 use bintrail_proto::binlog::value::int::write_uint;
 
 use crate::clock;
@@ -38,6 +40,9 @@ pub enum Format {
 /// Written at once, so that an output needs no buffer of its own, which would be one copy more.
 const CHUNK: usize = 64 * 1024;
 
+/// The most tables of which it is remembered that something was said of them.
+const MOST_TOLD: usize = 1000;
+
 /// Prints the row changes of events that are handed to it in order. What it holds back is written by
 /// [`flush`](Self::flush), or when it is dropped.
 #[derive(Debug)]
@@ -60,6 +65,8 @@ pub struct Printer<W: Write> {
     /// The transaction that is open has rows.
     has_rows: bool,
     notes: Notes,
+    /// Tables of which it was said that the binlog does not describe their types whole.
+    told: HashSet<(Box<str>, Box<str>)>,
     /// Events of which row changes are left out, or parts of them.
     pub skipped: u64,
 }
@@ -81,6 +88,7 @@ impl<W: Write> Printer<W> {
             tables: Tables::default(),
             has_rows: false,
             notes: Notes::default(),
+            told: HashSet::new(),
             skipped: 0,
         }
     }
@@ -186,9 +194,31 @@ impl<W: Write> Printer<W> {
 
     /// Names the table that [`handle`](Self::handle) returned for `event`.
     pub fn define(&mut self, event: &Event<'_>, table: Table) {
+        if self.format == Format::Json {
+            self.tell_what_is_not_known(&table.map, event);
+        }
         let table_id = table.map.table_id;
         self.tables
             .define(table_id, event.body, Some(Arc::new(table)));
+    }
+
+    /// Says, once for each table, that what is printed of it may not be what it holds.
+    fn tell_what_is_not_known(&mut self, map: &TableMap, event: &Event<'_>) {
+        if self.told.len() >= MOST_TOLD || map.columns.iter().all(is_described) {
+            return;
+        }
+        if self.told.insert((map.schema.clone(), map.table.clone())) {
+            tracing::warn!(
+                table = format!("{}.{}", map.schema, map.table),
+                at = format!("{}:{}", self.file, event.start),
+                "the events of this table tell neither which numbers are unsigned nor the character sets: numbers are \
+                 printed as signed, text as bytes, and BINARY without the zero bytes at its end; `tail` and `stream` \
+                 ask the server, and binlog_row_metadata=FULL (MariaDB 10.5, MySQL 8.0) has later events tell"
+            );
+            if self.told.len() == MOST_TOLD {
+                tracing::warn!("there are many such tables: no others are named");
+            }
+        }
     }
 
     fn between_transactions(&mut self) {
@@ -390,5 +420,22 @@ impl<W: Write> Drop for Printer<W> {
     fn drop(&mut self) {
         // What fails here has failed before, or the caller did not ask.
         let _ = self.write_lines();
+    }
+}
+
+/// Is all known that its values depend on?
+fn is_described(column: &Column) -> bool {
+    match column.column_type {
+        ColumnType::String { .. }
+        | ColumnType::VarChar { .. }
+        | ColumnType::Blob { .. }
+        | ColumnType::VarCharCompressed { .. }
+        | ColumnType::BlobCompressed { .. } => column.collation.is_some(),
+        ColumnType::Tiny
+        | ColumnType::Short
+        | ColumnType::Int24
+        | ColumnType::Long
+        | ColumnType::LongLong => column.unsigned.is_some(),
+        _ => true,
     }
 }

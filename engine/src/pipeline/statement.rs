@@ -51,7 +51,7 @@ impl fmt::Display for Ddl {
     }
 }
 
-/// The words that a statement is known by. There is one of them for each row of the binlog or so: no text is made.
+/// The words that a statement is known by.
 const VERBS: [&str; 19] = [
     "BEGIN",
     "COMMIT",
