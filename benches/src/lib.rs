@@ -5,6 +5,7 @@ pub mod engines;
 pub mod events;
 pub mod live;
 pub mod measure;
+pub mod stream;
 
 use std::fmt;
 
