@@ -713,3 +713,6 @@ fn push_statement(statements: &mut String, statement: &[u8]) {
     }
     statements.push_str(&text);
 }
+
+#[cfg(test)]
+mod tests;
