@@ -2,15 +2,14 @@
 
 mod args;
 mod commands;
-mod env_file;
-mod logging;
-mod stop;
 
 use std::process::ExitCode;
 
+use bintrail_cli::logging;
+
 fn main() -> ExitCode {
     let cli = args::Cli::read();
-    logging::start(cli.log_level, cli.log_format);
+    logging::start(&cli.log);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
