@@ -9,7 +9,7 @@ use bintrail_engine::secret::Secret;
 use bintrail_engine::tls::{SslMode, TlsOptions};
 use clap::{Args, CommandFactory, FromArgMatches, ValueEnum};
 
-use crate::env_file;
+use crate::{argv, env_file};
 
 /// Flags of the log.
 #[derive(Debug, Args)]
@@ -156,6 +156,9 @@ pub fn read<C: CommandFactory + FromArgMatches>(known: impl Fn(&str) -> bool) ->
     let cli = command
         .try_get_matches()
         .and_then(|matches| C::from_arg_matches(&matches));
+    if cli.is_ok() {
+        argv::hide_passwords();
+    }
     // Help is what tells the names.
     if !cli.as_ref().is_err_and(|error| error.exit_code() == 0) {
         if let Err(problem) = env_file::check(&file, known) {

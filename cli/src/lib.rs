@@ -1,5 +1,6 @@
 //! What bintrail's programs have in common: flags and how they are read, the log, signals.
 
+mod argv;
 pub mod env_file;
 pub mod flags;
 pub mod logging;

@@ -133,6 +133,24 @@ for (const format of ['JSON', 'CSV']) {
   else assert.equal(text.trim().split('\n').length, 121);
 }
 
+step('pages of the answer');
+const events = async (params) => {
+  const response = await context.request.get(`${url}/api/v1/events?${new URLSearchParams(params)}`);
+  assert.equal(response.status(), 200);
+  return response.json();
+};
+for (const order of ['asc', 'desc']) {
+  const whole = (await events({ order, limit: 1000 })).events.map(({ change_id: id }) => id);
+  assert.equal(whole.length, 124);
+  const paged = [];
+  for (let next = ''; next !== null;) {
+    const part = await events({ order, limit: 7, after: next });
+    paged.push(...part.events.map(({ change_id: id }) => id));
+    next = part.next;
+  }
+  assert.deepEqual(paged, whole, order);
+}
+
 step('schema changes');
 await page.getByRole('link', { name: 'Schema' }).click();
 await page.getByText('CREATE TABLE shop.orders').waitFor();
