@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bintrail_cli::flags::{IndexArgs, LogArgs, ssl_mode};
 use bintrail_engine::clock;
 use bintrail_engine::index::record::Micros;
 use bintrail_engine::query::moment;
@@ -16,41 +17,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "bintrail", version, propagate_version = true)]
 pub(crate) struct Cli {
-    /// Least severity of what is logged, to standard error
-    #[arg(
-        long,
-        global = true,
-        env = "BINTRAIL_LOG_LEVEL",
-        value_name = "LEVEL",
-        default_value = "info"
-    )]
-    pub(crate) log_level: LogLevel,
-    /// Form of the log
-    #[arg(
-        long,
-        global = true,
-        env = "BINTRAIL_LOG_FORMAT",
-        value_name = "FORMAT",
-        default_value = "text"
-    )]
-    pub(crate) log_format: LogFormat,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum LogFormat {
-    Text,
-    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,24 +41,6 @@ pub(crate) enum Command {
     Tail(TailArgs),
     /// Look for what stands in the way of a stream, or puts it at risk, and say what mends it
     Doctor(DoctorArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct IndexArgs {
-    /// Index: sqlite:PATH, user:password@tcp(host:3306)/database or mysql://user:password@host:3306/database
-    #[arg(
-        long,
-        env = "BINTRAIL_INDEX_DSN",
-        value_name = "DSN",
-        default_value = "sqlite:bintrail.db",
-        hide_env_values = true
-    )]
-    pub(crate) index_dsn: String,
-    /// File whose first line is the index's password; beats the one in the DSN
-    #[arg(long, env = "BINTRAIL_INDEX_PASSWORD_FILE", value_name = "FILE")]
-    pub(crate) index_password_file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) tls: IndexTlsArgs,
 }
 
 #[derive(Debug, Args)]
@@ -170,27 +122,6 @@ pub(crate) struct SourceTlsArgs {
     /// PEM file with the client certificate's private key
     #[arg(long, env = "BINTRAIL_SSL_KEY", value_name = "FILE")]
     pub(crate) ssl_key: Option<PathBuf>,
-}
-
-/// TLS to an index on a MySQL server, likewise.
-#[derive(Debug, Args)]
-pub(crate) struct IndexTlsArgs {
-    /// TLS to the index, as --ssl-mode has it for the source
-    #[arg(long, env = "BINTRAIL_INDEX_SSL_MODE", value_name = "MODE", value_parser = ssl_mode)]
-    pub(crate) index_ssl_mode: Option<SslMode>,
-    /// PEM file of the authorities to believe of the index [default: the system's]
-    #[arg(long, env = "BINTRAIL_INDEX_SSL_CA", value_name = "FILE")]
-    pub(crate) index_ssl_ca: Option<PathBuf>,
-    /// PEM file with a client certificate for the index; needs --index-ssl-key
-    #[arg(long, env = "BINTRAIL_INDEX_SSL_CERT", value_name = "FILE")]
-    pub(crate) index_ssl_cert: Option<PathBuf>,
-    /// PEM file with that client certificate's private key
-    #[arg(long, env = "BINTRAIL_INDEX_SSL_KEY", value_name = "FILE")]
-    pub(crate) index_ssl_key: Option<PathBuf>,
-}
-
-fn ssl_mode(name: &str) -> Result<SslMode, String> {
-    SslMode::from_name(name).ok_or_else(|| format!("it is {}", SslMode::NAMES))
 }
 
 #[derive(Debug, Args)]

@@ -7,18 +7,18 @@ mod recover;
 mod status;
 
 use std::io::{self, BufWriter};
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bintrail_cli::flags::{IndexArgs, complete};
+use bintrail_cli::stop;
 use bintrail_engine::Error;
-use bintrail_engine::dsn::{IndexDsn, MySqlDsn};
+use bintrail_engine::dsn::MySqlDsn;
 use bintrail_engine::files::print_file;
 use bintrail_engine::filter::Filter;
 use bintrail_engine::index::Index;
 use bintrail_engine::print::{Format, Printer};
-use bintrail_engine::secret::Secret;
 use bintrail_engine::source::connection::ConnectOptions;
 use bintrail_engine::stream::{Start, StreamOptions, checkpoint_every, stream};
 use bintrail_engine::tail::{TailOptions, tail};
@@ -28,10 +28,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::args::{
-    Command, DecodeArgs, IndexArgs, RowFormat, ServerArgs, SourceArgs, StreamArgs, TailArgs,
-    TargetArgs,
+    Command, DecodeArgs, RowFormat, ServerArgs, SourceArgs, StreamArgs, TailArgs, TargetArgs,
 };
-use crate::stop;
 
 /// Runs a command to its end. An exit code that is not an error's is part of what it says.
 pub(crate) async fn run(command: Command) -> Result<ExitCode, Error> {
@@ -58,7 +56,7 @@ async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(),
     );
     let options = StreamOptions {
         vitals: Arc::new(vitals),
-        index: index_dsn(&args.index)?,
+        index: args.index.dsn()?,
         source,
         more_hosts: source_dsn(&args.source.server)?.more_hosts,
         server_id: args.source.server.server_id,
@@ -102,7 +100,7 @@ async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(),
 }
 
 async fn init(args: &IndexArgs) -> Result<(), Error> {
-    Index::open(&index_dsn(args)?, true).await?.close().await?;
+    Index::open(&args.dsn()?, true).await?.close().await?;
     Ok(())
 }
 
@@ -163,23 +161,6 @@ const fn format(format: RowFormat) -> Format {
     }
 }
 
-fn index_dsn(args: &IndexArgs) -> Result<IndexDsn, Error> {
-    let mut dsn = IndexDsn::parse(&args.index_dsn).map_err(|error| Error::Dsn {
-        what: "--index-dsn",
-        error,
-    })?;
-    if let IndexDsn::MySql(dsn) = &mut dsn {
-        let flags = TlsOptions {
-            mode: args.tls.index_ssl_mode,
-            ca: args.tls.index_ssl_ca.clone(),
-            cert: args.tls.index_ssl_cert.clone(),
-            key: args.tls.index_ssl_key.clone(),
-        };
-        complete(dsn, flags, "index-", args.index_password_file.as_deref())?;
-    }
-    Ok(dsn)
-}
-
 fn source_dsn(args: &ServerArgs) -> Result<MySqlDsn, Error> {
     MySqlDsn::parse(&args.source_dsn).map_err(|error| Error::Dsn {
         what: "--source-dsn",
@@ -231,24 +212,6 @@ fn target_options(args: &TargetArgs) -> Result<Option<ConnectOptions>, Error> {
     let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
     options.tls = dsn.tls;
     Ok(Some(options))
-}
-
-/// Puts what the flags say over what the DSN says.
-fn complete(
-    dsn: &mut MySqlDsn,
-    flags: TlsOptions,
-    prefix: &str,
-    password_file: Option<&Path>,
-) -> Result<(), Error> {
-    dsn.tls = flags.or(std::mem::take(&mut dsn.tls));
-    dsn.tls.check(prefix).map_err(Error::Usage)?;
-    if let Some(path) = password_file {
-        dsn.password = Secret::read_file(path).map_err(|error| Error::File {
-            path: path.to_owned(),
-            error,
-        })?;
-    }
-    Ok(())
 }
 
 fn filter(args: &ServerArgs) -> Filter {
