@@ -16,6 +16,7 @@ mod compressed;
 mod doctor;
 mod failover;
 mod faults;
+mod files;
 mod gaps;
 mod huge;
 mod index_trouble;

@@ -118,6 +118,7 @@ CREATE TABLE IF NOT EXISTS schema_changes (
 CREATE TABLE IF NOT EXISTS index_state (
   source_id INT UNSIGNED NOT NULL,
   binlog_file VARCHAR(512) NOT NULL,
+  binlog_created INT UNSIGNED NOT NULL,
   file_size BIGINT UNSIGNED NOT NULL,
   last_position BIGINT UNSIGNED NOT NULL,
   events_indexed BIGINT UNSIGNED NOT NULL,

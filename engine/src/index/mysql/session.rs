@@ -628,6 +628,7 @@ impl Session {
                 )
                 .await?;
         }
+        beside::files(&mut self.conn, source_id, batch).await?;
         match &batch.checkpoint {
             Some(checkpoint) => self.save_checkpoint(source_id, checkpoint).await,
             None => Ok(()),

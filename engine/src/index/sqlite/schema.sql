@@ -122,6 +122,7 @@ CREATE TABLE IF NOT EXISTS schema_changes (
 CREATE TABLE IF NOT EXISTS index_state (
   source_id INTEGER NOT NULL,
   binlog_file TEXT NOT NULL,
+  binlog_created INTEGER NOT NULL,
   file_size INTEGER NOT NULL,
   last_position INTEGER NOT NULL,
   events_indexed INTEGER NOT NULL,
