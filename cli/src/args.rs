@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Recover(RecoverArgs),
     /// Show every source's stream: where it is, how far behind, what it covers
     Status(StatusArgs),
+    /// Remove row changes that are older than they are to be kept
+    Rotate(RotateArgs),
     /// Make the index's tables where they are missing
     Init(IndexArgs),
     /// Put the row changes in binlog files into the index
@@ -327,6 +329,35 @@ pub(crate) struct FilesArgs {
         value_parser = clap::value_parser!(u64).range(1..=3600)
     )]
     pub(crate) checkpoint: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateArgs {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    /// Keep row changes for this long: 36h, 7d, 90d; at least an hour
+    #[arg(long, env = "BINTRAIL_RETAIN", value_name = "TIME", value_parser = retention)]
+    pub(crate) retain: Duration,
+    /// Hours to come that have a partition of their own, in an index on a MySQL server
+    #[arg(
+        long,
+        env = "BINTRAIL_ADD_FUTURE",
+        value_name = "HOURS",
+        default_value_t = 48,
+        value_parser = clap::value_parser!(u32).range(1..=2000)
+    )]
+    pub(crate) add_future: u32,
+    /// Do it now and then every hour, until told to stop
+    #[arg(long, env = "BINTRAIL_DAEMON")]
+    pub(crate) daemon: bool,
+}
+
+fn retention(text: &str) -> Result<Duration, String> {
+    let retain = duration(text)?;
+    if retain < Duration::from_secs(3600) {
+        return Err("it is an hour at least".to_owned());
+    }
+    Ok(retain)
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ mod files;
 mod filter;
 mod query;
 mod recover;
+mod rotate;
 mod status;
 
 use std::io::{self, BufWriter};
@@ -41,6 +42,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Query(args) => unless_closed(query::run(args).await),
         Command::Recover(args) => unless_closed(recover::run(args).await),
         Command::Status(args) => unless_closed(status::run(&args).await),
+        Command::Rotate(args) => rotate::run(args, stop::listen()?).await,
         Command::Init(args) => init(&args).await,
         Command::Index(args) => files::run(args, stop::listen()?).await,
         Command::Decode(args) => unless_closed(decode(args)),

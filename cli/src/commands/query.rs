@@ -19,6 +19,7 @@ pub(crate) async fn run(args: QueryArgs) -> Result<(), Error> {
         newest_first: args.order == Order::Desc,
         ..super::filter::question(args.filter)
     };
+    let (since, source_id) = (question.since, question.source_id);
     let index = Index::open(&super::index_dsn(&args.index)?, false).await?;
     let mut answer = index.ask(question).await?;
     let mut out = super::output();
@@ -35,6 +36,7 @@ pub(crate) async fn run(args: QueryArgs) -> Result<(), Error> {
     }
     out.flush().map_err(Error::Output)?;
     drop(answer);
+    super::rotate::tell_of_removed(&index, source_id, since).await?;
     index.close().await?;
     Ok(())
 }

@@ -146,6 +146,13 @@ fn files_and_stream_in_turn(gtid_mode: &str) {
         assert!(ask(stream, "SELECT gap_lost_detail FROM stream_state")[0].is_empty());
     }
     let (_, catalog) = workload.run().unwrap();
+    if gtid_mode == "ON" {
+        // Where the place is not known, as behind a failover, the GTIDs alone tell what is there.
+        run(
+            &keeper,
+            &["UPDATE files_mysql.stream_state SET binlog_file = '', binlog_created = NULL"],
+        );
+    }
     for stream in &mut streams {
         killed(|| index(stream, &source.datadir, &["--all"]), &mut rng, 3);
         check(stream, &source, &catalog);
@@ -197,7 +204,7 @@ fn without_row_metadata_the_files_themselves_name_columns() {
         unnamed
     });
     println!("{unnamed:?} of {} rows without names", report.row_changes);
-    assert!(unnamed[0] * 10 < report.row_changes && unnamed[1] <= unnamed[0]);
+    assert!(unnamed[0] * 4 < report.row_changes && unnamed[1] <= unnamed[0]);
 }
 
 fn files_of(kind: &Kind) {
@@ -366,7 +373,8 @@ fn files_that_do_not_fit_are_refused_and_a_file_that_is_cut_off_is_gone_on_with(
             "SELECT status FROM index_state WHERE binlog_file = '{}'",
             name(&files[last])
         );
-        assert_eq!(ask(&index_of_torn, &status), ["cut off"]);
+        let begun: &[&str] = if cut == 20 { &[] } else { &["cut off"] };
+        assert_eq!(ask(&index_of_torn, &status), begun);
         // What follows cannot be without what is missing.
         copy(&files[last + 1..], &torn);
         let (code, said) = outcome(index(&index_of_torn, &torn, &["--all"]));

@@ -25,6 +25,7 @@ mod operation;
 mod other_servers;
 mod query;
 mod recover;
+mod rotate;
 mod schema;
 mod secrets;
 mod stream;

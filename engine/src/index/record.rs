@@ -124,6 +124,8 @@ pub struct StreamState {
     pub streaming_since: Option<Micros>,
     /// A stream that runs saves a checkpoint every so many seconds, also when nothing happens.
     pub checkpoint_seconds: Option<u32>,
+    /// What was committed before this time may have been removed.
+    pub removed_before: Option<Micros>,
 }
 
 /// How the names and keys of a [`TableVersion`] are known.
@@ -311,13 +313,15 @@ pub enum FileStatus {
     Indexed,
     /// It ends inside an event or a transaction: all before that is read.
     CutOff,
+    /// It was read up to some place, and whoever did no longer does.
+    Stopped,
 }
 
 impl FileStatus {
     /// The one of this name; for a name that is none, the one that promises least.
     #[must_use]
     pub fn of(name: &str) -> Self {
-        [Self::Indexed, Self::CutOff]
+        [Self::Indexed, Self::CutOff, Self::Stopped]
             .into_iter()
             .find(|status| status.name() == name)
             .unwrap_or(Self::Indexing)
@@ -330,6 +334,7 @@ impl FileStatus {
             Self::Indexing => "indexing",
             Self::Indexed => "indexed",
             Self::CutOff => "cut off",
+            Self::Stopped => "stopped",
         }
     }
 }

@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS stream_state (
   clock_latest INTEGER,
   clock_back INTEGER NOT NULL DEFAULT 0,
   streaming_since INTEGER,
-  checkpoint_seconds INTEGER
+  checkpoint_seconds INTEGER,
+  removed_before INTEGER
 );
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INTEGER NOT NULL,

@@ -110,7 +110,7 @@ async fn run(
     let files = blocking(move || {
         let paths = find::find(&directory, &which)?;
         let files = paths.iter().map(|path| Survey::of(path, wanted));
-        files.collect::<Result<Arc<[Survey]>, Error>>()
+        begun(files.collect::<Result<_, Error>>()?)
     })
     .await?;
     let statuses = index.statuses().await?;
@@ -181,6 +181,24 @@ async fn run(
         .await?
         .run(Vec::new(), stop)
         .await
+}
+
+/// Without a last file that ends before its first event does.
+fn begun(mut files: Vec<Survey>) -> Result<Arc<[Survey]>, Error> {
+    if let Some(unbegun) = files.iter().position(|file| file.version.is_empty()) {
+        let rest = files.split_off(unbegun);
+        let name = rest.first().map_or("", |file| &file.name);
+        if files.is_empty() || rest.len() > 1 {
+            return Err(Error::Files(format!(
+                "{name}: it ends inside its first event: copy it again from the source"
+            )));
+        }
+        tracing::warn!(
+            file = name,
+            "it ends inside its first event: it was cut off, or the server has just begun it; it is left for the next time"
+        );
+    }
+    Ok(files.into())
 }
 
 async fn blocking<T: Send + 'static>(

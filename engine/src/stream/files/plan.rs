@@ -206,7 +206,7 @@ fn refuse_older(
     }
     // Its beginning, where a stream began in it.
     if let Some(file) = files.get(plan.first)
-        && plan.position > 4
+        && (plan.position > 4 || plan.doubled)
         && is_older(file)?
     {
         older = Some(file);
@@ -226,4 +226,162 @@ fn refuse_older(
          changes come into it in the order of their commits: {rest} into another index (--index-dsn)",
         last.name, checkpoint.binlog_file, checkpoint.binlog_position
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::record::{CaptureSkips, FileStatus};
+
+    const A: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+
+    /// Files by number; of each, the last GTID before it.
+    fn files(numbers: &[(u32, Option<u32>)]) -> Vec<Survey> {
+        let file = |(number, last): &(u32, Option<u32>)| Survey {
+            path: "".into(),
+            name: format!("log.{number:06}"),
+            size: 1000,
+            created: 100 + number,
+            server_id: 1,
+            version: "9.7.0".to_owned(),
+            flavor: Flavor::MySql,
+            in_use: false,
+            before: last.map(|last| {
+                let set = match last {
+                    0 => String::new(),
+                    last => format!("{A}:1-{last}"),
+                };
+                Gtids::parse(&set, Flavor::MySql).unwrap()
+            }),
+            has_gtids: last.map(|_| true).or(Some(false)),
+            own: None,
+        };
+        numbers.iter().map(file).collect()
+    }
+
+    fn known(mode: Mode, file: &str, position: u64, created: Option<u32>, last: u32) -> Known {
+        Known {
+            checkpoint: Some(Checkpoint {
+                mode,
+                binlog_file: file.to_owned(),
+                binlog_position: position,
+                binlog_created: created,
+                gtid_set: match mode {
+                    Mode::Gtid => format!("{A}:1-{last}"),
+                    Mode::Position => String::new(),
+                },
+                next_change_id: 5,
+                events_indexed: 4,
+                last_event_time: None,
+                server_id: 0,
+                lag_seconds: None,
+                capture_skips: CaptureSkips::default(),
+            }),
+            files: Vec::new(),
+            oldest: Some(("log.000001".to_owned(), 200)),
+        }
+    }
+
+    /// The file and position to begin at, where older files have no rows.
+    fn begin(files: &[Survey], known: &Known) -> Result<(usize, u64), String> {
+        plan(files, Flavor::MySql, known, |_, _| Ok(false))
+            .map(|plan| (plan.first, plan.position))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn by_position_it_goes_on_in_the_file_that_was_read() {
+        let files = files(&[(1, None), (2, None), (3, None)]);
+        let at = |file, position, created| known(Mode::Position, file, position, created, 0);
+        assert_eq!(
+            begin(&files, &at("log.000002", 500, Some(102))),
+            Ok((1, 500))
+        );
+        assert_eq!(begin(&files, &at("log.000002", 500, None)), Ok((1, 500)));
+        // All of them lie before.
+        assert_eq!(begin(&files, &at("log.000009", 4, None)), Ok((3, 4)));
+        for (file, position, created, why) in [
+            ("log.000002", 500, Some(7), "begun at another time"),
+            ("log.000002", 2000, Some(102), "ends at 1000, before 2000"),
+            (
+                "log.000000",
+                9,
+                None,
+                "log.000000 is missing in front of log.000001",
+            ),
+        ] {
+            let error = begin(&files, &at(file, position, created)).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn by_gtid_it_goes_on_in_the_last_file_with_nothing_unread_before_it() {
+        let files = files(&[(1, Some(0)), (2, Some(10)), (3, Some(20))]);
+        let read = |last| known(Mode::Gtid, "", 4, None, last);
+        assert_eq!(begin(&files, &read(15)), Ok((1, 4)));
+        assert_eq!(begin(&files, &read(20)), Ok((2, 4)));
+        assert_eq!(begin(&files, &read(99)), Ok((2, 4)));
+        // The place is known as well.
+        let there = known(Mode::Gtid, "log.000002", 700, Some(102), 15);
+        assert_eq!(begin(&files, &there), Ok((1, 700)));
+        let error = begin(&files[2..], &read(15)).unwrap_err();
+        assert!(error.contains(":16-20 lie before log.000003"), "{error}");
+    }
+
+    #[test]
+    fn a_hole_is_seen_unless_it_lies_in_front() {
+        let files = files(&[(1, None), (3, None), (4, None)]);
+        let fresh = Known {
+            checkpoint: None,
+            files: Vec::new(),
+            oldest: None,
+        };
+        let error = begin(&files, &fresh).unwrap_err();
+        assert!(
+            error.contains("1 missing between log.000001 and log.000003"),
+            "{error}"
+        );
+        assert_eq!(
+            begin(&files, &known(Mode::Position, "log.000003", 4, None, 0)),
+            Ok((1, 4))
+        );
+        let plan = plan(&files[1..], Flavor::MySql, &fresh, |_, _| Ok(true)).unwrap();
+        assert_eq!((plan.first, plan.mode), (0, Mode::Position));
+    }
+
+    #[test]
+    fn older_row_changes_are_refused_unless_the_index_has_them() {
+        let files = files(&[(1, None), (2, None), (3, None)]);
+        let mut known = known(Mode::Position, "log.000003", 500, None, 0);
+        known.oldest = Some(("log.000002".to_owned(), 300));
+        let ask = |known: &Known, holds: fn(&Survey, Option<u64>) -> bool| {
+            plan(&files, Flavor::MySql, known, |file, before| {
+                Ok(holds(file, before))
+            })
+            .map(|plan| plan.first)
+            .map_err(|error| error.to_string())
+        };
+        let error = ask(&known, |_, _| true).unwrap_err();
+        assert!(error.contains("up to log.000002"), "{error}");
+        // In front of the oldest row change there is none in its file.
+        let error = ask(&known, |_, before| before.is_none()).unwrap_err();
+        assert!(error.contains("up to log.000001"), "{error}");
+        assert_eq!(ask(&known, |_, _| false), Ok(2));
+        for (name, created) in [("log.000001", 101), ("log.000002", 102)] {
+            known.files.push(IndexedFile {
+                name: name.to_owned(),
+                created,
+                size: 1000,
+                last_position: 1000,
+                events: 3,
+                status: FileStatus::Indexed,
+                error: None,
+            });
+        }
+        assert_eq!(ask(&known, |_, _| true), Ok(2));
+        // One of the same name, begun at another time, is another.
+        known.files[0].created = 7;
+        assert!(ask(&known, |_, _| true).is_err());
+    }
 }
