@@ -39,6 +39,7 @@ pub(super) async fn run(args: FilesArgs, stop: watch::Receiver<bool>) -> Result<
         server_uuid: args.server_uuid,
         filter: Filter::new(&args.schemas, &args.tables),
         batch_size: args.batch_size,
+        memory: args.memory,
         checkpoint: Duration::from_secs(args.checkpoint),
         progress: Arc::clone(&progress),
     };

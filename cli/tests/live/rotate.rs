@@ -249,7 +249,11 @@ fn what_a_running_backfill_brings_stays_until_it_has_ended() {
     let mut client = source.client().unwrap();
     let values = vec!["(NULL, REPEAT('x', 150))"; 2_000].join(", ");
     for _ in 0..25 {
-        ago(&mut client, 20 * DAY, &format!("INSERT INTO d.t VALUES {values}"));
+        ago(
+            &mut client,
+            20 * DAY,
+            &format!("INSERT INTO d.t VALUES {values}"),
+        );
     }
     let mut stream = Stream::new("backfill", &source, None, &scratch, &[]);
     let mut command = stream.command(&["index", "--all", "--binlog-dir"]);

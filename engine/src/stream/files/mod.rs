@@ -55,6 +55,8 @@ pub struct FilesOptions {
     pub filter: Filter,
     /// Row changes after which a batch goes to the index even while it is busy.
     pub batch_size: u64,
+    /// Memory to get by with, in MB.
+    pub memory: u32,
     /// The longest time between two checkpoints.
     pub checkpoint: Duration,
     /// How far it is.

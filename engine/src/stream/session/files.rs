@@ -10,8 +10,9 @@ use tokio::sync::{mpsc, watch};
 use super::super::files::{
     Beginning, FilesOptions, Message, Progress, Survey, missing_before, read,
 };
+use super::super::memory::Budget;
 use super::super::patience::Patience;
-use super::super::write::Job;
+use super::super::write::{InFlight, Job, Pool};
 use super::super::{Start, read as read_dump};
 use super::Session;
 use crate::clock;
@@ -245,6 +246,7 @@ impl<'a> Session<'a> {
             },
             progress: Arc::clone(&options.progress),
         };
+        let budget = Budget::of(options.memory);
         Ok(Self {
             vitals,
             batch_size: options.batch_size,
@@ -260,8 +262,9 @@ impl<'a> Session<'a> {
             assembler: Assembler::new(filter, &checkpoint, set),
             passed: None,
             left_out: None,
-            in_flight: Arc::default(),
-            pool: Arc::default(),
+            budget,
+            in_flight: Arc::new(InFlight::new(budget)),
+            pool: Arc::new(Pool::new(budget)),
         })
     }
 
