@@ -97,12 +97,12 @@ fn tell(standing: &Standing, drawn: bool) {
 fn line(standing: &Standing) -> String {
     let (read, total) = standing.bytes;
     let percent = read.saturating_mul(100).checked_div(total).unwrap_or(100);
-    let rate = standing.rows as f64 / standing.elapsed.as_secs_f64().max(0.001);
+    let rate = u128::from(standing.rows) * 1000 / standing.elapsed.as_millis().max(1);
     let left = standing
         .left
         .map_or_else(String::new, |left| format!(", {} left", time(left)));
     format!(
-        "{} ({} of {}): {percent}%, {rate:.0} row changes/s{left}",
+        "{} ({} of {}): {percent}%, {rate} row changes/s{left}",
         standing.file, standing.files.0, standing.files.1
     )
 }

@@ -95,11 +95,13 @@ mod tests {
     fn a_step_is_bounded() {
         let step = u64::from(STEP);
         let gathered = gather(&[doomed(1, step - 1, true), doomed(5000, 2, true)]);
-        assert_eq!(gathered.ranges, [1..step]);
+        assert_eq!(gathered.ranges.first(), Some(&(1..step)));
+        assert_eq!(gathered.ranges.len(), 1);
         let huge = doomed(1, step + 1, true);
         assert_eq!(gather(&[huge, doomed(9000, 1, true)]).huge, Some(huge));
         // Behind others, it comes with the next step.
         let gathered = gather(&[doomed(9000, 1, true), huge]);
-        assert_eq!((gathered.ranges, gathered.huge), (vec![9000..9001], None));
+        assert_eq!(gathered.ranges.first(), Some(&(9000..9001)));
+        assert_eq!(gathered.huge, None);
     }
 }

@@ -215,7 +215,7 @@ impl<'a> Session<'a> {
             server: Some(server),
             names,
             events: Events::Dump {
-                stream: events,
+                stream: Box::new(events),
                 host: host.clone(),
                 from: start,
             },

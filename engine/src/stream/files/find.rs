@@ -1,5 +1,7 @@
 //! Which files: all of a directory, or those named.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::survey::base;
@@ -48,7 +50,7 @@ pub(super) fn find(directory: &Path, which: &Which) -> Result<Vec<PathBuf>, Erro
     }
 }
 
-/// The names in a directory that end with a dot and a number of six digits or more.
+/// The binlog files in a directory, by name: those that end with a dot and a number of six digits or more.
 fn list(directory: &Path) -> Result<Vec<String>, Error> {
     let failed = |error| Error::File {
         path: directory.to_owned(),
@@ -63,11 +65,18 @@ fn list(directory: &Path) -> Result<Vec<String>, Error> {
                 && number.len() >= 6
                 && number.bytes().all(|byte| byte.is_ascii_digit())
         });
-        if numbered && entry.path().is_file() {
+        if numbered && entry.path().is_file() && is_binlog(&entry.path()).map_err(failed)? {
             names.push(name);
         }
     }
     Ok(names)
+}
+
+/// Does it begin as a binlog file does, encrypted or not? Other files are named like that, too: `aria_log.00000001`.
+fn is_binlog(path: &Path) -> io::Result<bool> {
+    let mut first = Vec::new();
+    File::open(path)?.take(4).read_to_end(&mut first)?;
+    Ok(matches!(first.as_slice(), [0xfe | 0xfd, b'b', b'i', b'n']))
 }
 
 #[cfg(test)]
@@ -88,8 +97,9 @@ mod tests {
             "b.00001x",
             "b.2024",
         ] {
-            std::fs::write(directory.join(name), "").unwrap();
+            std::fs::write(directory.join(name), b"\xfebin").unwrap();
         }
+        std::fs::write(directory.join("aria_log.00000001"), b"\xfe\xfe\x0c\x01").unwrap();
         let names = |which: &Which| {
             find(&directory, which).map(|paths| {
                 let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -106,7 +116,7 @@ mod tests {
         assert_eq!(names(&named).unwrap(), ["b.000001", "b.000002"]);
         let elsewhere = Which::Named(vec!["../b.000001".into()]);
         assert!(matches!(names(&elsewhere), Err(Error::Usage(_))));
-        std::fs::write(directory.join("relay.000001"), "").unwrap();
+        std::fs::write(directory.join("relay.000001"), b"\xfdbin").unwrap();
         let several = names(&Which::All).unwrap_err().to_string();
         assert!(several.contains("(b, relay)"), "{several}");
         std::fs::remove_dir_all(directory).unwrap();

@@ -82,14 +82,14 @@ impl Progress {
         }
         let read = counted.passed.saturating_add(counted.at - counted.from);
         let rest = counted.total.saturating_sub(read);
-        let left = elapsed.as_secs_f64() / read as f64 * rest as f64;
+        let left = (elapsed.as_millis().saturating_mul(rest.into())).checked_div(read.into());
         Some(Standing {
             file: counted.name.clone(),
             files: counted.files,
             bytes: (read, counted.total.max(read)),
             rows: counted.rows,
             elapsed,
-            left: Duration::try_from_secs_f64(left).ok(),
+            left: left.and_then(|left| u64::try_from(left).ok().map(Duration::from_millis)),
         })
     }
 }

@@ -31,7 +31,7 @@ use crate::telemetry::Vitals;
 pub(super) enum Events {
     /// A source, asked for what comes behind `from`.
     Dump {
-        stream: ReplicationStream,
+        stream: Box<ReplicationStream>,
         host: ConnectOptions,
         from: Start,
     },
