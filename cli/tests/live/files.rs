@@ -46,7 +46,7 @@ fn killed(make: impl Fn() -> Command, rng: &mut Rng, kills: u64) -> u64 {
     let mut killed = 0;
     for _ in 0..kills {
         let mut child = make().stderr(std::process::Stdio::null()).spawn().unwrap();
-        sleep(Duration::from_millis(rng.below(1_500)));
+        sleep(Duration::from_millis(40 + rng.below(120)));
         killed += u64::from(child.try_wait().unwrap().is_none());
         child.kill().ok();
         child.wait().unwrap();
@@ -112,6 +112,7 @@ fn files_and_stream_in_turn(gtid_mode: &str) {
             &mut rng,
             kills,
         );
+        assert!(worked >= kills / 4, "killed {worked} times at work");
         let count = check(stream, &source, &catalog);
         println!(
             "{}: {count} events, killed {worked} times at work",
@@ -134,7 +135,14 @@ fn files_and_stream_in_turn(gtid_mode: &str) {
         assert!(!said.contains("WARN"), "{said}");
         assert_eq!(&ask(stream, "SELECT COUNT(*) FROM row_changes")[0], rows);
     }
-    // A stream goes on where the files end, and files where the stream ends.
+    // A stream goes on where the files end, and files where the stream ends: in the middle of a file.
+    run(
+        &source,
+        &[
+            "SET GLOBAL max_binlog_size = 1073741824",
+            "FLUSH BINARY LOGS",
+        ],
+    );
     let (_, catalog) = workload.run().unwrap();
     for stream in &mut streams {
         stream.start();
@@ -230,6 +238,8 @@ fn files_of(kind: &Kind) {
         work.step(&mut client).unwrap();
     }
     work.last(&mut client).unwrap();
+    // MariaDB notes by itself, a second later, which files its recovery no longer needs: the end moves by that.
+    sleep(Duration::from_secs(3));
     stream.start();
     stream.catch_up(&source);
     stream.terminate();

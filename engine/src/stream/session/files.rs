@@ -218,8 +218,18 @@ impl<'a> Session<'a> {
             (ahead, flavor),
         )
         .await?;
-        // A crash before the first event must not move the start.
+        let mut book = Book {
+            known,
+            first: checkpoint.events_indexed,
+            ..Book::default()
+        };
+        if let Some(file) = files.get(plan.first) {
+            book.begin(file, &checkpoint);
+        }
+        // A crash before the first event must not move the start, nor let it be forgotten that all in front of it
+        // is there.
         let batch = Batch {
+            files: book.rows(&checkpoint),
             checkpoint: Some(checkpoint.clone()),
             ..Batch::default()
         };
@@ -239,11 +249,7 @@ impl<'a> Session<'a> {
                 gtids: plan.doubled.then(|| set.clone()),
                 passing: false,
             },
-            book: Book {
-                known,
-                first: checkpoint.events_indexed,
-                ..Book::default()
-            },
+            book,
             progress: Arc::clone(&options.progress),
         };
         let budget = Budget::of(options.memory);
