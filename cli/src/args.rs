@@ -33,8 +33,12 @@ pub(crate) enum Command {
     Recover(RecoverArgs),
     /// Show every source's stream: where it is, how far behind, what it covers
     Status(StatusArgs),
+    /// Remove row changes that are older than they are to be kept
+    Rotate(RotateArgs),
     /// Make the index's tables where they are missing
     Init(IndexArgs),
+    /// Put the row changes in binlog files into the index
+    Index(FilesArgs),
     /// Print the row changes in binlog files
     Decode(DecodeArgs),
     /// Print a live source's row changes as they are committed
@@ -184,6 +188,124 @@ pub(crate) struct StreamArgs {
     /// Address to offer metrics (/metrics) and probes (/healthz, /readyz) on, such as 127.0.0.1:9180
     #[arg(long, env = "BINTRAIL_METRICS_ADDR", value_name = "ADDRESS")]
     pub(crate) metrics_addr: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FilesArgs {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    /// Directory of the binlog files: the server's own, or one with copies of its files under their own names
+    #[arg(long, env = "BINTRAIL_BINLOG_DIR", value_name = "DIRECTORY")]
+    pub(crate) binlog_dir: PathBuf,
+    /// All binlog files in the directory
+    #[arg(
+        long,
+        env = "BINTRAIL_ALL",
+        conflicts_with = "files",
+        required_unless_present = "files"
+    )]
+    pub(crate) all: bool,
+    /// These files in the directory, separated by commas
+    #[arg(
+        long,
+        env = "BINTRAIL_FILES",
+        value_name = "NAMES",
+        value_delimiter = ','
+    )]
+    pub(crate) files: Vec<String>,
+    /// Server that the files come from: it tells which source they are of, and the names that they lack
+    #[arg(
+        long,
+        env = "BINTRAIL_SOURCE_DSN",
+        value_name = "DSN",
+        hide_env_values = true
+    )]
+    pub(crate) source_dsn: Option<String>,
+    /// File whose first line is the source's password; beats the one in the DSN
+    #[arg(long, env = "BINTRAIL_SOURCE_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) source_password_file: Option<PathBuf>,
+    /// The server's server_uuid, where neither it nor its auto.cnf nor GTIDs in the files tell it
+    #[arg(
+        long,
+        env = "BINTRAIL_SERVER_UUID",
+        value_name = "UUID",
+        conflicts_with = "source_dsn"
+    )]
+    pub(crate) server_uuid: Option<String>,
+    /// Schemas to keep, separated by commas [default: all but the server's own]
+    #[arg(
+        long,
+        env = "BINTRAIL_SCHEMAS",
+        value_name = "NAMES",
+        value_delimiter = ','
+    )]
+    pub(crate) schemas: Vec<String>,
+    /// Tables to keep, as table or schema.table, separated by commas [default: all]
+    #[arg(
+        long,
+        env = "BINTRAIL_TABLES",
+        value_name = "NAMES",
+        value_delimiter = ','
+    )]
+    pub(crate) tables: Vec<String>,
+    #[command(flatten)]
+    pub(crate) tls: SourceTlsArgs,
+    /// Row changes that are written at once while the index is busy
+    #[arg(
+        long,
+        env = "BINTRAIL_BATCH_SIZE",
+        value_name = "ROWS",
+        default_value_t = 1000,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) batch_size: u64,
+    /// Memory to get by with: no more is read while what was read takes its share of it
+    #[arg(
+        long,
+        env = "BINTRAIL_MEMORY",
+        value_name = "MB",
+        default_value_t = 64,
+        value_parser = clap::value_parser!(u32).range(48..=8192)
+    )]
+    pub(crate) memory: u32,
+    /// Longest time between two checkpoints
+    #[arg(
+        long,
+        env = "BINTRAIL_CHECKPOINT",
+        value_name = "SECONDS",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=3600)
+    )]
+    pub(crate) checkpoint: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateArgs {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    /// Keep row changes for this long: 36h, 7d, 90d; at least an hour
+    #[arg(long, env = "BINTRAIL_RETAIN", value_name = "TIME", value_parser = retention)]
+    pub(crate) retain: Duration,
+    /// Hours to come that have a partition of their own, in an index on a MySQL server
+    #[arg(
+        long,
+        env = "BINTRAIL_ADD_FUTURE",
+        value_name = "HOURS",
+        default_value_t = 48,
+        value_parser = clap::value_parser!(u32).range(1..=2000)
+    )]
+    pub(crate) add_future: u32,
+    /// Do it now and then every hour, until told to stop
+    #[arg(long, env = "BINTRAIL_DAEMON")]
+    pub(crate) daemon: bool,
+}
+
+fn retention(text: &str) -> Result<Duration, String> {
+    let retain = duration(text)?;
+    if retain < Duration::from_secs(3600) {
+        return Err("it is an hour at least".to_owned());
+    }
+    Ok(retain)
 }
 
 #[derive(Debug, Args)]

@@ -1,12 +1,15 @@
 //! The commands: arguments to engine options, and results to output.
 
 mod doctor;
+mod files;
 mod filter;
 mod query;
 mod recover;
+mod rotate;
 mod status;
 
 use std::io::{self, BufWriter};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +31,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::args::{
-    Command, DecodeArgs, RowFormat, ServerArgs, SourceArgs, StreamArgs, TailArgs, TargetArgs,
+    Command, DecodeArgs, RowFormat, ServerArgs, SourceArgs, SourceTlsArgs, StreamArgs, TailArgs,
+    TargetArgs,
 };
 
 /// Runs a command to its end. An exit code that is not an error's is part of what it says.
@@ -38,7 +42,9 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Query(args) => unless_closed(query::run(args).await),
         Command::Recover(args) => unless_closed(recover::run(args).await),
         Command::Status(args) => unless_closed(status::run(&args).await),
+        Command::Rotate(args) => rotate::run(args, stop::listen()?).await,
         Command::Init(args) => init(&args).await,
+        Command::Index(args) => files::run(args, stop::listen()?).await,
         Command::Decode(args) => unless_closed(decode(args)),
         Command::Tail(args) => unless_closed(run_tail(args, stop::listen()?).await),
         Command::Doctor(args) => return doctor::run(&args).await,
@@ -58,7 +64,7 @@ async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(),
         vitals: Arc::new(vitals),
         index: args.index.dsn()?,
         source,
-        more_hosts: source_dsn(&args.source.server)?.more_hosts,
+        more_hosts: source_dsn(&args.source.server.source_dsn)?.more_hosts,
         server_id: args.source.server.server_id,
         filter: filter(&args.source.server),
         batch_size: args.batch_size,
@@ -161,8 +167,8 @@ const fn format(format: RowFormat) -> Format {
     }
 }
 
-fn source_dsn(args: &ServerArgs) -> Result<MySqlDsn, Error> {
-    MySqlDsn::parse(&args.source_dsn).map_err(|error| Error::Dsn {
+fn source_dsn(text: &str) -> Result<MySqlDsn, Error> {
+    MySqlDsn::parse(text).map_err(|error| Error::Dsn {
         what: "--source-dsn",
         error,
     })
@@ -170,14 +176,26 @@ fn source_dsn(args: &ServerArgs) -> Result<MySqlDsn, Error> {
 
 /// To the source; of several hosts, to the first.
 fn connect_options(args: &ServerArgs) -> Result<ConnectOptions, Error> {
-    let mut dsn = source_dsn(args)?;
+    source_options(
+        &args.source_dsn,
+        args.source_password_file.as_deref(),
+        &args.tls,
+    )
+}
+
+fn source_options(
+    text: &str,
+    password_file: Option<&Path>,
+    tls: &SourceTlsArgs,
+) -> Result<ConnectOptions, Error> {
+    let mut dsn = source_dsn(text)?;
     let flags = TlsOptions {
-        mode: args.tls.ssl_mode,
-        ca: args.tls.ssl_ca.clone(),
-        cert: args.tls.ssl_cert.clone(),
-        key: args.tls.ssl_key.clone(),
+        mode: tls.ssl_mode,
+        ca: tls.ssl_ca.clone(),
+        cert: tls.ssl_cert.clone(),
+        key: tls.ssl_key.clone(),
     };
-    complete(&mut dsn, flags, "", args.source_password_file.as_deref())?;
+    complete(&mut dsn, flags, "", password_file)?;
     let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
     options.tls = dsn.tls;
     Ok(options)

@@ -189,6 +189,22 @@ impl Assembler {
         &self.file
     }
 
+    /// The events from here on are those of `file`, from its beginning or, where it was left, from there.
+    pub(crate) fn start_file(&mut self, file: &str) {
+        self.abandon_open();
+        self.tables.clear();
+        self.created = None;
+        file.clone_into(&mut self.file);
+        if self.mode == Mode::Position && self.boundary.file != file {
+            self.move_to(4);
+        }
+    }
+
+    /// The GTIDs that were read, where they are counted.
+    pub(crate) fn gtids(&self) -> Option<&Gtids> {
+        (self.mode == Mode::Gtid).then_some(&self.boundary.gtid_set)
+    }
+
     /// Is it inside of a transaction?
     pub(crate) fn in_transaction(&self) -> bool {
         self.open.is_some()
