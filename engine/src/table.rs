@@ -1,13 +1,16 @@
 //! A table that rows are read under: TABLE_MAP's types, and the names that belong to them.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use bintrail_proto::binlog::column::ColumnType;
+use bintrail_proto::binlog::rows::RowsEvent;
 use bintrail_proto::binlog::table_map::{self, TableMap};
 use bintrail_proto::binlog::value::charset::Charset;
 use bintrail_proto::binlog::value::push_front;
 
-use crate::described::{complete, plain_type};
+use crate::described::{complete, complete_old_fraction, plain_type};
 use crate::index::record::{Column, KnownBy, TableVersion};
 use crate::json;
 use crate::schema::is_text;
@@ -39,6 +42,8 @@ pub struct Table {
     pub(crate) texts: Box<[ColumnText]>,
     /// The most bytes that an image takes beside the texts and bytes in it.
     pub(crate) fixed_len: u64,
+    /// Its columns are surely as wide as `map` has them: it was said, or its rows have shown it.
+    is_certain: AtomicBool,
 }
 
 /// A column's texts, ready to be copied into an image.
@@ -61,7 +66,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut text = vec![b','];
         json::write_string(&mut text, name);
         text.push(b':');
@@ -149,6 +154,8 @@ impl Table {
             return None;
         }
         let mut map = map.clone();
+        // What was made of an event alone does not tell fractions.
+        let tells_fractions = map.may_have_old_fractions() && known_by != KnownBy::RowMetadata;
         let mut columns = Vec::with_capacity(schema.len());
         for (column, known) in map.columns.iter_mut().zip(schema) {
             let told;
@@ -164,6 +171,9 @@ impl Table {
                 _ => known,
             };
             complete(column, &known.column_type, known.charset.as_deref());
+            if tells_fractions {
+                complete_old_fraction(column, &known.column_type);
+            }
             let unsigned = known.column_type.contains(" unsigned");
             if !fits(column, known) || column.unsigned.is_some_and(|is| is != unsigned) {
                 return None;
@@ -182,7 +192,9 @@ impl Table {
                 invisible: known.invisible,
             });
         }
-        map.set_old_fractions(false);
+        if tells_fractions {
+            map.settle_old_fractions();
+        }
         Some(Self::compile(Arc::new(map), columns, known_by, valid_from))
     }
 
@@ -212,6 +224,7 @@ impl Table {
             })
             .collect();
         let fixed_len = texts.iter().zip(&map.columns).map(fixed_len).sum();
+        let is_certain = AtomicBool::new(!map.may_have_old_fractions());
         let version = TableVersion {
             schema: map.schema.to_string(),
             table: map.table.to_string(),
@@ -225,7 +238,19 @@ impl Table {
             key: key.into_iter().map(|(_, number)| number).collect(),
             fixed_len,
             texts,
+            is_certain,
         }
+    }
+
+    /// Could the rows of `event`, which add up, have been written with fractions as well, of which nobody tells? No more
+    /// once there were rows of this table that could not.
+    pub(crate) fn leaves_in_doubt(&self, event: &RowsEvent<'_>) -> bool {
+        if self.is_certain.load(Relaxed) {
+            return false;
+        }
+        let doubt = event.may_have_old_fractions(&self.map);
+        self.is_certain.store(!doubt, Relaxed);
+        doubt
     }
 }
 
@@ -316,12 +341,13 @@ fn type_name(column: &table_map::Column) -> String {
         }
         ColumnType::Year => "year".to_owned(),
         ColumnType::Date => "date".to_owned(),
-        ColumnType::TimeOld => "time".to_owned(),
-        ColumnType::DateTimeOld => "datetime".to_owned(),
-        ColumnType::TimestampOld => "timestamp".to_owned(),
-        ColumnType::Time { fsp } => fractional("time", fsp),
-        ColumnType::DateTime { fsp } => fractional("datetime", fsp),
-        ColumnType::Timestamp { fsp } => fractional("timestamp", fsp),
+        ColumnType::Time { fsp } | ColumnType::TimeOld { fsp } => fractional("time", fsp),
+        ColumnType::DateTime { fsp } | ColumnType::DateTimeOld { fsp } => {
+            fractional("datetime", fsp)
+        }
+        ColumnType::Timestamp { fsp } | ColumnType::TimestampOld { fsp } => {
+            fractional("timestamp", fsp)
+        }
         ColumnType::Bit { bits } => format!("bit({bits})"),
         ColumnType::Enum { .. } => "enum".to_owned(),
         ColumnType::Set { .. } => "set".to_owned(),
@@ -367,31 +393,25 @@ fn type_name(column: &table_map::Column) -> String {
     }
 }
 
-/// Have the columns in MariaDB's old temporal format fractions by this definition? `None` when it cannot be that of the
-/// event in any other column.
-pub(crate) fn old_fractions(map: &TableMap, schema: &[SchemaColumn]) -> Option<bool> {
+/// Tells `map` which fractions its columns in MariaDB's old temporal format have, if `schema` can be the definition that
+/// it was written under.
+pub(crate) fn settle_old_fractions(map: &mut TableMap, schema: &[SchemaColumn]) {
     if map.columns.len() != schema.len() {
-        return None;
+        return;
     }
-    let mut present = false;
-    for (column, known) in map.columns.iter().zip(schema) {
-        let base = match column.column_type {
-            ColumnType::TimeOld => "time(",
-            ColumnType::DateTimeOld => "datetime(",
-            ColumnType::TimestampOld => "timestamp(",
-            _ => "",
-        };
-        if !base.is_empty() && plain_type(&known.column_type).starts_with(base) {
-            present = true;
-        } else {
-            let mut column = column.clone();
-            complete(&mut column, &known.column_type, known.charset.as_deref());
-            if !fits(&column, known) {
-                return None;
-            }
-        }
+    let mut columns = map.columns.clone();
+    let fits = columns.iter_mut().zip(schema).all(|(column, known)| {
+        complete(column, &known.column_type, known.charset.as_deref());
+        complete_old_fraction(column, &known.column_type);
+        fits(column, known)
+    });
+    if !fits {
+        return;
     }
-    Some(present)
+    for (column, with) in map.columns.iter_mut().zip(&columns) {
+        column.column_type = with.column_type;
+    }
+    map.settle_old_fractions();
 }
 
 /// Can `known` be the definition that `column` was written under, as far as the event tells?
@@ -411,14 +431,13 @@ fn fits(column: &table_map::Column, known: &SchemaColumn) -> bool {
         }
         ColumnType::Year => base == "year",
         ColumnType::Date => base == "date",
-        ColumnType::Time { .. } | ColumnType::DateTime { .. } | ColumnType::Timestamp { .. } => {
-            known_type == type_name(column)
-        }
-        // MariaDB 5.3 had its own format for fractions, whose width the event does not tell.
-        ColumnType::TimeOld => known_type == "time",
-        ColumnType::DateTimeOld => known_type == "datetime",
-        ColumnType::TimestampOld => known_type == "timestamp",
-        ColumnType::Bit { .. } => known_type == type_name(column),
+        ColumnType::Time { .. }
+        | ColumnType::DateTime { .. }
+        | ColumnType::Timestamp { .. }
+        | ColumnType::TimeOld { .. }
+        | ColumnType::DateTimeOld { .. }
+        | ColumnType::TimestampOld { .. }
+        | ColumnType::Bit { .. } => known_type == type_name(column),
         ColumnType::Enum { width } => {
             base == "enum"
                 && members(&known.column_type)

@@ -24,6 +24,7 @@ pub(crate) fn question(args: FilterArgs) -> Question {
         values: args.values,
         limit: None,
         newest_first: false,
+        behind: None,
     }
 }
 

@@ -234,7 +234,15 @@ const MYSQL: &[Column] = &[
 ];
 
 const MARIADB: &[Column] = &[
-    ("j JSON", &["'{\"b\": 1.50}'", "'null'", "NULL"]),
+    (
+        "j JSON",
+        &[
+            "'{\"b\": 1.50}'",
+            "'null'",
+            "'\"base64:type245:BAA=\"'",
+            "NULL",
+        ],
+    ),
     (
         "u UUID",
         &[

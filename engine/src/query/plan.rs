@@ -91,6 +91,7 @@ pub(super) async fn plan(
         } else if question.since.is_some() || question.until.is_some() {
             segment = find::time(index, *statements, covered, question).await?;
         }
+        segment = segment.behind(question.behind, question.newest_first);
         if !segment.is_empty() {
             all.push(segment);
         }

@@ -1,24 +1,20 @@
 //! WRITE_ROWS, UPDATE_ROWS and DELETE_ROWS events, v1 (23–25) and v2 (30–32), and PARTIAL_UPDATE_ROWS_EVENT (39).
 
+mod old_fractions;
 mod partial;
-
-use std::cell::Cell;
 
 pub use partial::DocumentChange;
 
 use crate::error::{Error, Fault, Kind, Parsed, read, read_prefix};
 use crate::primitive::{bytes, int_lenenc, int2, int6, length, rest};
 
-use super::column::{ColumnType, Width};
+use super::column::Width;
 use super::extra_row_info::{self, Partition};
 use super::header::EventType;
 use super::json_diff::JsonDiffs;
-use super::table_map::{Column, MAX_COLUMNS, OldFractions, TableMap, bit};
+use super::table_map::{Column, MAX_COLUMNS, TableMap, bit};
 use super::value::Value;
 use partial::Partial;
-
-/// So many columns in MariaDB's old temporal format are tried with all the fractions they may have.
-const MAX_OLD_TEMPORAL: usize = 5;
 
 /// What a rows event does to its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,70 +228,6 @@ impl<'a> RowsEvent<'a> {
         Ok(count)
     }
 
-    /// Can the rows have been written without fractions in MariaDB's old temporal columns, and in no other way?
-    fn have_no_old_fractions(&self, table: &TableMap) -> bool {
-        // Their widths without a fraction and with one: of `sec_part_bytes`, `time_hires_bytes` and
-        // `datetime_hires_bytes` in MariaDB's `sql/field.cc`. (A DATETIME(6) takes 8 bytes too.)
-        let widths = |column: &Column| match column.column_type {
-            ColumnType::TimestampOld => Some([4, 5, 6, 7]),
-            ColumnType::TimeOld => Some([3, 4, 5, 6]),
-            ColumnType::DateTimeOld => Some([8, 5, 6, 7]),
-            _ => None,
-        };
-        let old: Vec<(usize, [u8; 4])> = table
-            .columns
-            .iter()
-            .enumerate()
-            .filter_map(|(number, column)| Some((number, widths(column)?)))
-            .collect();
-        if old.len() > MAX_OLD_TEMPORAL || !self.add_up(table, true) {
-            return false;
-        }
-        let mut other = table.clone();
-        let choices = old.iter().fold(1_usize, |all, _| all.saturating_mul(4));
-        (1..choices).all(|mut choice| {
-            for (number, widths) in &old {
-                let width = widths.get(choice % 4).copied().unwrap_or_default();
-                choice /= 4;
-                if let Some(slot) = other.widths.get_mut(*number) {
-                    *slot = Width::Fixed(width);
-                }
-            }
-            !self.add_up(&other, false)
-        })
-    }
-
-    /// Does each row end where the next one begins, and the last where the event does, with no column NULL that may not
-    /// be, and, if `decoded`, old temporal values that are such?
-    fn add_up(&self, table: &TableMap, decoded: bool) -> bool {
-        let sound = Cell::new(true);
-        let image = || {
-            let mut columns = table.columns.iter();
-            let sound = &sound;
-            move |span: Span| {
-                let Some(column) = columns.next() else { return };
-                let holds = match span {
-                    Span::ABSENT => true,
-                    Span::NULL => column.nullable,
-                    Span { start, .. } if decoded && column.column_type.is_old_temporal() => self
-                        .rows
-                        .get(start as usize..span.end() as usize)
-                        .is_some_and(|bytes| Value::decode(column, bytes).is_ok()),
-                    _ => true,
-                };
-                sound.set(sound.get() && holds);
-            }
-        };
-        let mut at = 0;
-        while at < self.end && sound.get() {
-            match self.carve_row(table, at, image(), image()) {
-                Ok((end, _)) => at = end,
-                Err(_) => sound.set(false),
-            }
-        }
-        sound.get()
-    }
-
     fn check(&self, table: &TableMap) -> Result<(), Error> {
         if self.columns != table.columns.len() {
             return Err(Error::new(
@@ -303,20 +235,15 @@ impl<'a> RowsEvent<'a> {
                 Kind::Invalid("its column count is not that of its TABLE_MAP_EVENT"),
             ));
         }
-        let sound = match table.old_fractions {
-            OldFractions::None => true,
-            OldFractions::Unknown => self.have_no_old_fractions(table),
-            OldFractions::Present => false,
-        };
-        if sound {
-            return Ok(());
+        if table.may_have_old_fractions() && !self.add_up(table) {
+            return Err(self.fault(
+                0,
+                Kind::Unsupported(
+                    "fractions in the temporal format of MariaDB before 10.1, of which nobody tells how wide they are",
+                ),
+            ));
         }
-        Err(self.fault(
-            0,
-            Kind::Unsupported(
-                "fractions in the temporal format of MariaDB before 10.1: ALTER TABLE ... FORCE gives the table today's",
-            ),
-        ))
+        Ok(())
     }
 
     /// Finds the values of the row at `start`; returns where the next one starts, and which of the JSON columns

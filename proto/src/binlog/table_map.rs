@@ -42,15 +42,8 @@ pub struct TableMap {
     pub(super) widths: Box<[Width]>,
     /// The numbers of the columns of the type JSON, from 0.
     pub(super) json_columns: Box<[u16]>,
-    pub(super) old_fractions: OldFractions,
-}
-
-/// Do columns in the temporal format of MariaDB before 10.1 have fractions?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OldFractions {
-    None,
-    Unknown,
-    Present,
+    /// It has columns of which the event does not tell how wide they are.
+    pub(super) widths_uncertain: bool,
 }
 
 /// A column of a [`TableMap`]. What the event does not say is `None`.
@@ -176,11 +169,7 @@ impl TableMap {
             .map(|(number, _)| number)
             .collect();
         let is_old = |column: &Column| column.column_type.is_old_temporal();
-        let old_fractions = if flavor == Flavor::MariaDb && columns.iter().any(is_old) {
-            OldFractions::Unknown
-        } else {
-            OldFractions::None
-        };
+        let widths_uncertain = flavor == Flavor::MariaDb && columns.iter().any(is_old);
         Ok((
             input,
             Self {
@@ -191,7 +180,7 @@ impl TableMap {
                 primary_key: primary_key.map(Vec::into_boxed_slice),
                 widths,
                 json_columns,
-                old_fractions,
+                widths_uncertain,
             },
         ))
     }
@@ -200,19 +189,18 @@ impl TableMap {
     /// fractions, and so how wide they are?
     #[must_use]
     pub fn may_have_old_fractions(&self) -> bool {
-        self.old_fractions == OldFractions::Unknown
+        self.widths_uncertain
     }
 
-    /// Says whether they have, as the table's definition tells. Rows with such fractions are not read. As long as this is
-    /// not known, rows are read where they can have been written without any only.
-    pub fn set_old_fractions(&mut self, present: bool) {
-        if self.may_have_old_fractions() {
-            self.old_fractions = if present {
-                OldFractions::Present
-            } else {
-                OldFractions::None
-            };
+    /// The types of `columns` have those fractions now that the table's definition tells. As long as this is not known,
+    /// rows are read only where they can have been written without any.
+    pub fn settle_old_fractions(&mut self) {
+        for (width, column) in self.widths.iter_mut().zip(&self.columns) {
+            if column.column_type.is_old_temporal() {
+                *width = column.column_type.width();
+            }
         }
+        self.widths_uncertain = false;
     }
 
     /// Does the event name its columns (`binlog_row_metadata=FULL`)?

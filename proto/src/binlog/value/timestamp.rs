@@ -15,10 +15,11 @@ use super::int::write_uint;
 /// TIMESTAMP2   4 bytes, big-endian: seconds since the Unix epoch; 0 without a fraction is the zero date
 ///              (fsp + 1) / 2 bytes: fraction
 /// TIMESTAMP    4 bytes, little-endian: the same seconds
+///              in MariaDB with fsp > 0: 4 bytes, big-endian, and (fsp + 1) / 2 of the fraction, counted in its last digit
 /// ```
 ///
-/// The seconds are unsigned. MySQL stores no fraction of second 0; MariaDB does. MySQL stores them up to 2038-01-19 03:14:07, MariaDB 11.5 and later
-/// up to 2106-02-07 06:28:15.
+/// The seconds are unsigned. MySQL stores no fraction of second 0; MariaDB does. MySQL stores them up to
+/// 2038-01-19 03:14:07, MariaDB 11.5 and later up to 2106-02-07 06:28:15.
 ///
 /// Source: `my_timestamp_to_binary` in MySQL's `sql-common/my_time.cc`, WL#946.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// The bytes of the old format.
+    /// The bytes of the old format without a fraction.
     pub const OLD_WIDTH: usize = 4;
 
     /// The bytes of a TIMESTAMP2 with `fsp` fractional digits.
@@ -63,16 +64,39 @@ impl Timestamp {
         })
     }
 
-    /// Reads a TIMESTAMP of the old format, of [`Self::OLD_WIDTH`] bytes.
+    /// Reads a TIMESTAMP of the old format, with `fsp` (0–6) fractional digits.
     ///
     /// # Errors
-    /// When `bytes` are not as many.
-    pub fn new_old(bytes: &[u8]) -> Result<Self, Error> {
+    /// When `bytes` are not as many as its column's width, or the fraction is out of range.
+    pub fn new_old(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
+        if fsp > 0 {
+            return Self::new_old_fraction(bytes, fsp);
+        }
         let seconds = read("TIMESTAMP", bytes, int4)?;
         Ok(Self {
             seconds,
             micros: 0,
             fsp: 0,
+        })
+    }
+
+    fn new_old_fraction(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
+        const WHAT: &str = "TIMESTAMP";
+        fraction::check_fsp(WHAT, fsp)?;
+        read(WHAT, bytes, |input| {
+            let (rest, seconds) = int_be(4)(input)?;
+            let (rest, stored) = int_be(fraction::width(fsp))(rest)?;
+            match (u32::try_from(seconds), fraction::split(stored, fsp)) {
+                (Ok(seconds), (0, micros)) => Ok((
+                    rest,
+                    Self {
+                        seconds,
+                        micros,
+                        fsp,
+                    },
+                )),
+                _ => Err(Fault::invalid(input, "fraction of a second out of range")),
+            }
         })
     }
 
@@ -199,7 +223,7 @@ mod tests {
     /// Expected from `date -u -d @SECONDS`.
     #[test]
     fn old_format_and_leap_years() {
-        let old = |seconds: u32| print(Timestamp::new_old(&seconds.to_le_bytes()));
+        let old = |seconds: u32| print(Timestamp::new_old(&seconds.to_le_bytes(), 0));
         assert_eq!(old(0).as_deref(), Ok("0000-00-00 00:00:00"));
         assert_eq!(old(951_782_399).as_deref(), Ok("2000-02-28 23:59:59"));
         assert_eq!(old(951_868_799).as_deref(), Ok("2000-02-29 23:59:59"));
@@ -222,6 +246,32 @@ mod tests {
             moment("0000000000", 2).as_deref(),
             Ok("0000-00-00 00:00:00.00")
         );
+    }
+
+    /// Bytes from a binlog of MariaDB 11.8 with `mysql56_temporal_format=OFF`, text from its SELECT.
+    #[test]
+    fn old_format_with_fractions() {
+        let cases = [
+            ("7fffffff09", 1, "2038-01-19 03:14:07.9"),
+            ("65e079f009", 2, "2024-02-29 12:34:56.09"),
+            ("0000000032", 2, "1970-01-01 00:00:00.50"),
+            ("65e079f00062", 3, "2024-02-29 12:34:56.098"),
+            ("7fffffff270f", 4, "2038-01-19 03:14:07.9999"),
+            ("65e079f0002694", 5, "2024-02-29 12:34:56.09876"),
+            ("00000001000001", 6, "1970-01-01 00:00:01.000001"),
+            ("7fffffff0f423f", 6, "2038-01-19 03:14:07.999999"),
+            ("00000000000000", 6, "0000-00-00 00:00:00.000000"),
+        ];
+        for (bytes, fsp, expected) in cases {
+            assert_eq!(
+                print(Timestamp::new_old(&hex(bytes), fsp)).as_deref(),
+                Ok(expected)
+            );
+        }
+        // A whole second in the fraction, too many digits, and a byte too few.
+        assert!(Timestamp::new_old(&hex("65e079f00a"), 1).is_err());
+        assert!(Timestamp::new_old(&hex("65e079f000000000"), 7).is_err());
+        assert!(Timestamp::new_old(&hex("65e079f00000"), 6).is_err());
     }
 
     /// Every day that there is, by going from one to the next.
