@@ -297,7 +297,11 @@ fn charset_name(column: &table_map::Column) -> Option<String> {
 
 /// ENUM and SET members of the event, to UTF-8. A member that does not decode leaves all unknown.
 fn labels(column: &table_map::Column) -> Option<Vec<String>> {
-    let charset = column.charset().unwrap_or(Charset::Utf8mb4);
+    let charset = match column.charset() {
+        // Bytes, which the server has from a statement in UTF-8 most often.
+        None | Some(Charset::Binary) => Charset::Utf8mb4,
+        Some(charset) => charset,
+    };
     let mut scratch = String::new();
     column
         .members

@@ -235,6 +235,14 @@ impl<'a> RowsEvent<'a> {
                 Kind::Invalid("its column count is not that of its TABLE_MAP_EVENT"),
             ));
         }
+        if self.rows.is_empty() && self.before.count == 0 && self.kind != RowsKind::Write {
+            return Err(self.fault(
+                0,
+                Kind::Unsupported(
+                    "rows without any column, of which nothing tells how many there are",
+                ),
+            ));
+        }
         if table.may_have_old_fractions() && !self.add_up(table) {
             return Err(self.fault(
                 0,
