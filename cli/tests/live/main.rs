@@ -24,12 +24,15 @@ mod operation;
 mod other_servers;
 mod query;
 mod recover;
+mod redefined;
 mod schema;
 mod secrets;
 mod stream;
 mod support;
 mod torture;
 mod trouble;
+mod undo;
+mod values;
 
 use bintrail_testkit::oracle::{Cell, Oracle};
 use bintrail_testkit::server::Server;

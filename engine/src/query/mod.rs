@@ -19,8 +19,9 @@ pub use image::{Image, changed_columns, text_of};
 use crate::index::convert::damaged;
 use crate::index::places::BLOCK_BITS;
 use crate::index::read::{Cells, Rows, Select};
-use crate::index::record::{Column, EventType, Micros, TableVersion};
+use crate::index::record::{Column, EventType, KnownBy, Micros, TableVersion};
 use crate::index::{ErrorKind, Index, IndexError, Result};
+use crate::schema::Statement;
 use plan::{Path, Plan};
 use statements::Statements;
 
@@ -484,14 +485,36 @@ impl Answer<'_> {
         Ok(table)
     }
 
-    /// The columns of the definitions of its table that were first seen after the one that it was made under.
-    pub(crate) async fn later_columns(&self, change: &Change) -> Result<Vec<Vec<Column>>> {
-        let select = statements::later_tables(change);
-        let mut later = Vec::new();
+    /// The statements that changed definitions behind a row change, in their order.
+    pub(crate) async fn definitions_since(&self, change: &Change) -> Result<Vec<Statement>> {
+        let select = statements::definitions_since(change);
+        let mut since = Vec::new();
         for mut cells in self.index.read_again(select, usize::MAX).await?.rows {
-            later.push(crate::index::convert::parse_columns(&cells.a_text(0)?)?);
+            since.push(Statement {
+                schema: cells.a_text(0)?,
+                sql_mode: cells.number(1)?,
+                temporary: cells.a_number::<u8>(2)? != 0,
+                sql: cells.a_text(3)?,
+            });
         }
-        Ok(later)
+        Ok(since)
+    }
+
+    /// The columns that a table of this name has at the end of what the index has; `None` where it does not know.
+    pub(crate) async fn present(
+        &self,
+        source_id: u32,
+        schema: &str,
+        table: &str,
+    ) -> Result<Option<Vec<Column>>> {
+        let select = statements::present(source_id, schema, table);
+        let found = self.index.read_again(select, usize::MAX).await?.rows.pop();
+        let Some(mut cells) = found else {
+            return Ok(None);
+        };
+        let columns = crate::index::convert::parse_columns(&cells.a_text(0)?)?;
+        let known_by = crate::index::convert::parse_known_by(&cells.a_text(1)?)?;
+        Ok((known_by != KnownBy::Position).then_some(columns))
     }
 
     /// Does it fit the question? The statements leave out only what is cheap to leave out there.

@@ -62,16 +62,27 @@ pub(super) fn table(table_id: u32) -> Select {
     )
 }
 
-/// The definitions of a change's table that are newer than its own.
-pub(super) fn later_tables(change: &Change) -> Select {
+/// The statements that changed definitions behind a row change.
+pub(super) fn definitions_since(change: &Change) -> Select {
     select(
-        "SELECT columns FROM table_versions WHERE schema_name = ? AND table_name = ? AND source_id = ? \
-         AND table_id > ? ORDER BY table_id",
+        "SELECT schema_name, sql_mode, temporary, statement FROM schema_changes \
+         WHERE source_id = ? AND next_change_id > ? ORDER BY schema_change_id",
         vec![
-            Value::Text(change.table.schema.clone()),
-            Value::Text(change.table.table.clone()),
             Value::Number(change.transaction.source_id.into()),
-            Value::Number(change.table_id.into()),
+            Value::Number(change.change_id),
+        ],
+    )
+}
+
+/// The definition that a table of this name has at the end of what the index has.
+pub(super) fn present(source_id: u32, schema: &str, table: &str) -> Select {
+    select(
+        "SELECT columns, known_by FROM table_versions WHERE schema_name = ? AND table_name = ? AND source_id = ? \
+         AND valid_until_file IS NULL ORDER BY table_id DESC LIMIT 1",
+        vec![
+            Value::Text(schema.to_owned()),
+            Value::Text(table.to_owned()),
+            Value::Number(source_id.into()),
         ],
     )
 }

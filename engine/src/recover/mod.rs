@@ -31,7 +31,9 @@ pub use summary::{Counts, Summary};
 pub use target::Target;
 
 use crate::error::Error;
+use crate::index::record::Column;
 use crate::query::{Answer, Change};
+use crate::schema::{State, Way, same_columns};
 use examine::Scene;
 use fit::Fit;
 use literal::{Literals, Refusal};
@@ -166,29 +168,60 @@ async fn fit(
     target: Option<&mut Target>,
 ) -> Result<Fit, Error> {
     let table = &change.table;
-    let mut fit = Fit::new(&table.schema, &table.table, &table.columns);
-    let mut was = table.columns.clone();
-    for now in answer.later_columns(change).await? {
-        if now.iter().all(|column| column.name.starts_with('@')) {
-            if target.is_none() {
-                let text = "the names of its columns by now are not known; --target-dsn has the target asked for them";
-                fit.refusal.get_or_insert(text.into());
-            }
-            continue;
+    let was = &table.columns;
+    let mut way = Way::new(&table.schema, &table.table, was);
+    for statement in answer.definitions_since(change).await? {
+        if let Err(why) = way.pass(&statement) {
+            return Ok(Fit::refused(&way.name, was, why));
         }
-        fit.lead(&was, &now, &[]);
-        was = now;
+    }
+    let (schema, table) = &way.name;
+    let source_id = change.transaction.source_id;
+    // The index may have seen rows of it behind the last statement, whose names tell more.
+    let mut now = match way.state {
+        State::Dropped => None,
+        State::There | State::Again => answer.present(source_id, schema, table).await?,
+    };
+    if let Some(now) = &now
+        && way.has_been(now) == Some(false)
+    {
+        let why = format!(
+            "its columns are {} by now, and no statement that the index has made them so",
+            names(now)
+        );
+        return Ok(Fit::refused(&way.name, was, why));
     }
     if let Some(target) = target {
-        let now = target.columns(&fit.schema, &fit.table).await?;
-        if now.is_empty() {
-            let text = "the target has no such table, or its user may not see it";
-            fit.refusal.get_or_insert(text.into());
-        } else {
-            fit.lead(&was, &now, &[]);
+        let there = target.columns(schema, table).await?;
+        if there.is_empty() {
+            let why =
+                format!("the target has no table {schema}.{table}, or its user may not see it");
+            return Ok(Fit::refused(&way.name, was, why));
         }
+        if let Some(expected) = way.columns.as_ref().filter(|_| way.state != State::Dropped)
+            && !same_columns(expected, &there)
+        {
+            let why = format!(
+                "its columns are {} to the index and {} to the target: which is which is not known",
+                names(expected),
+                names(&there)
+            );
+            return Ok(Fit::refused(&way.name, was, why));
+        }
+        now = Some(there);
     }
-    Ok(fit)
+    let now = now.as_ref().or(way.columns.as_ref());
+    let Some(now) = now else {
+        let why = "the names of its columns by now are not known; --target-dsn has the target asked for them";
+        return Ok(Fit::refused(&way.name, was, why.to_owned()));
+    };
+    Ok(Fit::new(&way.name, was, &way.names, now))
+}
+
+/// `id, a, b`
+fn names(columns: &[Column]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    names.join(", ")
 }
 
 /// Looks which rows of the target are not as they should be, and changes nothing.

@@ -17,6 +17,7 @@ mod concern;
 mod history;
 mod lex;
 mod reader;
+mod way;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -37,9 +38,10 @@ use crate::source::server::{Server, log_order};
 use crate::table::{SchemaColumn, Table, members};
 use ahead::Ahead;
 pub(crate) use column::is_text;
-pub(crate) use concern::Concern;
 use concern::Folded;
+pub(crate) use concern::{Concern, decode};
 use history::History;
+pub(crate) use way::{State, Statement, Way, same_columns};
 
 /// How often it is looked whether the index has answered, when told to stop.
 const LOOK: Duration = Duration::from_millis(10);
@@ -362,7 +364,7 @@ impl<'a> Names<'a> {
 }
 
 /// `LOG_EVENT_THREAD_SPECIFIC_F` of an event's header: a statement that uses a temporary table.
-const THREAD_SPECIFIC: u16 = 0x04;
+pub(crate) const THREAD_SPECIFIC: u16 = 0x04;
 
 const UNLOGGED: &str =
     "the table was changed without a trace in the binlog (sql_log_bin=0), nobody knows where";
