@@ -10,10 +10,13 @@
     reason = "test code"
 )]
 
+mod afternoons;
+mod amid;
 mod apply;
 mod bad_input;
 mod compressed;
 mod doctor;
+mod emptied;
 mod failover;
 mod faults;
 mod gaps;

@@ -214,10 +214,10 @@ fn one_transaction_is_undone_and_what_changed_since_is_told() {
     let later = "SELECT CONCAT_WS(' ', c, id, a, b) FROM shop.later ORDER BY id";
     assert_eq!(client.strings(later).unwrap(), [["7 1 a b"], ["7 2 c d"]]);
     client
-        .run("ALTER TABLE shop.later RENAME COLUMN a TO z, MODIFY b VARCHAR(10)")
+        .run("ALTER TABLE shop.later DROP COLUMN a, MODIFY b VARCHAR(10)")
         .unwrap();
     client
-        .run("INSERT INTO shop.later VALUES (1, 4, 'x', 'y')")
+        .run("INSERT INTO shop.later VALUES (1, 4, 'y')")
         .unwrap();
     stream.catch_up(&server);
     let output = stream

@@ -12,6 +12,7 @@ mod plan;
 mod statements;
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use image::{Image, changed_columns, text_of};
@@ -50,6 +51,8 @@ pub struct Question {
     pub changed_column: Option<String>,
     /// Where a column has this value before or after.
     pub values: Vec<(String, String)>,
+    /// With an id among these.
+    pub ids: Option<Range<u64>>,
     /// At most so many.
     pub limit: Option<u64>,
     /// Newest first.
@@ -100,6 +103,17 @@ pub struct Facts {
     pub connection_id: Option<u32>,
     /// Is it an XA transaction that is not committed?
     undecided: bool,
+}
+
+/// A statement that changed definitions.
+#[derive(Debug)]
+pub(crate) struct Definition {
+    pub(crate) statement: Statement,
+    pub(crate) source_id: u32,
+    /// The id that the next row change had.
+    pub(crate) next_change_id: u64,
+    pub(crate) committed_at: Micros,
+    pub(crate) gtid: Option<String>,
 }
 
 /// Row changes and bytes of the first page and of later ones: the first is to be there at once.
@@ -214,6 +228,49 @@ impl Index {
             given: 0,
             page: FIRST_PAGE,
         })
+    }
+
+    /// The statements that changed definitions, of one source or of all, in their order.
+    pub(crate) async fn definitions(&self, source_id: Option<u32>) -> Result<Vec<Definition>> {
+        let select = Statements::of(self).definitions(source_id);
+        let mut all = Vec::new();
+        for mut cells in self.read_again(select, usize::MAX).await?.rows {
+            all.push(Definition {
+                statement: Statement {
+                    schema: cells.a_text(0)?,
+                    sql_mode: cells.number(1)?,
+                    temporary: cells.a_number::<u8>(2)? != 0,
+                    sql: cells.a_text(3)?,
+                },
+                source_id: cells.a_number(4)?,
+                next_change_id: cells.a_number(5)?,
+                committed_at: cells.a_number(6)?,
+                gtid: cells.text(7)?,
+            });
+        }
+        Ok(all)
+    }
+
+    /// Does a source log the rows that a foreign key's rule changes? MySQL does since 9.6.
+    pub(crate) async fn logs_cascades(&self, source_id: u32) -> Result<bool> {
+        let select = statements::server_of(source_id);
+        let Some(mut cells) = self.read_again(select, usize::MAX).await?.rows.pop() else {
+            return Ok(false);
+        };
+        let (flavor, version) = (cells.a_text(0)?, cells.a_text(1)?);
+        let mut numbers = version.split('.').map(|part| part.parse::<u32>().ok());
+        let since = (numbers.next().flatten(), numbers.next().flatten());
+        Ok(flavor == "mysql" && since >= (Some(9), Some(6)))
+    }
+
+    /// The tables that a source has row changes of, by schema and name.
+    pub(crate) async fn tables_of(&self, source_id: u32) -> Result<Vec<(String, String)>> {
+        let select = statements::tables_of(source_id);
+        let mut tables = Vec::new();
+        for mut cells in self.read_again(select, usize::MAX).await?.rows {
+            tables.push((cells.a_text(0)?, cells.a_text(1)?));
+        }
+        Ok(tables)
     }
 
     /// A read that a lost connection does not end: it changes nothing, so it may be done again.

@@ -62,15 +62,33 @@ pub(super) fn table(table_id: u32) -> Select {
     )
 }
 
-/// The statements that changed definitions behind a row change.
+/// The statements that changed definitions behind a row change, without those whose text is not kept.
 pub(super) fn definitions_since(change: &Change) -> Select {
     select(
         "SELECT schema_name, sql_mode, temporary, statement FROM schema_changes \
-         WHERE source_id = ? AND next_change_id > ? ORDER BY schema_change_id",
+         WHERE source_id = ? AND next_change_id > ? \
+         AND change_type NOT IN ('CREATE USER', 'ALTER USER', 'CREATE SERVER', 'ALTER SERVER') \
+         ORDER BY schema_change_id",
         vec![
             Value::Number(change.transaction.source_id.into()),
             Value::Number(change.change_id),
         ],
+    )
+}
+
+/// What a source is.
+pub(super) fn server_of(source_id: u32) -> Select {
+    select(
+        "SELECT flavor, version FROM sources WHERE source_id = ?",
+        vec![Value::Number(source_id.into())],
+    )
+}
+
+/// The tables that a source has row changes of.
+pub(super) fn tables_of(source_id: u32) -> Select {
+    select(
+        "SELECT DISTINCT schema_name, table_name FROM table_versions WHERE source_id = ?",
+        vec![Value::Number(source_id.into())],
     )
 }
 
@@ -115,6 +133,29 @@ impl Statements {
             Index::Sqlite(_) => Self::Sqlite,
             Index::MySql(_) => Self::MySql,
         }
+    }
+
+    /// The statements that changed definitions.
+    pub(super) fn definitions(self, source_id: Option<u32>) -> Select {
+        let committed_at = match self {
+            Self::Sqlite => "committed_at",
+            Self::MySql => "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', committed_at)",
+        };
+        let of = if source_id.is_some() {
+            " WHERE source_id = ?"
+        } else {
+            ""
+        };
+        select(
+            format!(
+                "SELECT schema_name, sql_mode, temporary, statement, source_id, next_change_id, {committed_at}, gtid \
+                 FROM schema_changes{of} ORDER BY schema_change_id"
+            ),
+            source_id
+                .map(|id| Value::Number(id.into()))
+                .into_iter()
+                .collect(),
+        )
     }
 
     /// The columns that an answer reads, of `r` and its transaction `t`.

@@ -6,10 +6,12 @@
 //! nothing is guessed.
 
 mod apply;
+mod asked;
 mod bytes;
 mod condition;
 mod conflict;
 mod document;
+mod emptied;
 mod examine;
 mod fit;
 mod kind;
@@ -20,12 +22,13 @@ mod summary;
 mod target;
 mod twofold;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::io::Write;
 
 pub use apply::{Applied, apply};
+pub use asked::{Asked, ask};
 pub use conflict::{Conflict, Conflicts};
 pub use summary::{Counts, Summary};
 pub use target::Target;
@@ -108,16 +111,16 @@ impl Sql {
 ///
 /// [`Error::Refused`] when not all of them can be written exactly, and the index's and the target's.
 pub async fn check(
-    answer: &mut Answer<'_>,
+    asked: &mut Asked<'_>,
     options: Options,
     mut target: Option<&mut Target>,
 ) -> Result<Checked, Error> {
-    if answer.nameless() > 0 {
+    if asked.answer.nameless() > 0 {
         return Err(Error::Refused(format!(
             "{} row changes of a table whose column names are not known are among those asked about, and cannot be found \
              by --pk, --where or --changed-column: what is found would be undone in part; `bintrail query` with --table \
              and --since shows them",
-            answer.nameless()
+            asked.answer.nameless()
         )));
     }
     let mut summary = Summary::default();
@@ -126,16 +129,16 @@ pub async fn check(
     let longest = target
         .as_deref()
         .map_or(usize::MAX, |target| target.longest);
-    answer.rewind(!options.redo);
+    asked.rewind(!options.redo);
     loop {
-        let page = answer.next_page().await?;
+        let page = asked.next_page().await?;
         if page.is_empty() {
             break;
         }
         for change in &page {
             text.clear();
             if let Entry::Vacant(place) = sql.plans.entry(change.table_id) {
-                let fit = fit(answer, change, target.as_deref_mut()).await?;
+                let fit = fit(&asked.answer, change, target.as_deref_mut()).await?;
                 place.insert(Plan::of(&change.table, &fit));
             }
             match sql.write(&mut text, change) {
@@ -154,11 +157,48 @@ pub async fn check(
         }
     }
     summary.check()?;
+    summary.emptied = asked.describe();
+    if let Some(target) = target
+        && !options.redo
+    {
+        followers(asked, target, &mut summary).await?;
+    }
     Ok(Checked {
         summary,
         options,
         plans: sql.plans,
     })
+}
+
+/// Finds the tables whose rows the source changed along by the rules of foreign keys, without logging them.
+async fn followers(
+    asked: &Asked<'_>,
+    target: &mut Target,
+    summary: &mut Summary,
+) -> Result<(), Error> {
+    for source_id in &summary.sources {
+        if asked.index.logs_cascades(*source_id).await? {
+            return Ok(());
+        }
+    }
+    let changed = summary.tables.iter();
+    // Rows that were inserted had none yet.
+    let changed = changed.filter(|(_, counts)| counts.statements != [0, 0, counts.statements[2]]);
+    let mut left: Vec<(String, String)> = changed.map(|(name, _)| name.clone()).collect();
+    let mut seen: BTreeSet<(String, String)> = left.iter().cloned().collect();
+    while let Some((schema, table)) = left.pop() {
+        for [of, follower, on_delete, on_update] in target.followers(&schema, &table).await? {
+            summary.followers.insert(format!(
+                "{of}.{follower}: its rows that the source changed along with those of {schema}.{table} (ON DELETE {on_delete}, \
+                 ON UPDATE {on_update}) were not logged, and are not in this: look for them by their last images, with \
+                 `bintrail query`"
+            ));
+            if seen.insert((of.clone(), follower.clone())) {
+                left.push((of, follower));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Where the values of a change's table have their place now.
@@ -230,14 +270,14 @@ fn names(columns: &[Column]) -> String {
 ///
 /// The index's and the target's.
 pub async fn examine(
-    answer: &mut Answer<'_>,
+    asked: &mut Asked<'_>,
     checked: &Checked,
     target: &mut Target,
 ) -> Result<Conflicts, Error> {
     let mut scene = Scene::new(checked.options);
-    answer.rewind(!checked.options.redo);
+    asked.rewind(!checked.options.redo);
     loop {
-        let page = answer.next_page().await?;
+        let page = asked.next_page().await?;
         if page.is_empty() {
             return Ok(scene.conflicts);
         }
@@ -251,7 +291,7 @@ pub async fn examine(
 ///
 /// The index's and the output's.
 pub async fn write(
-    answer: &mut Answer<'_>,
+    asked: &mut Asked<'_>,
     checked: Checked,
     out: &mut impl Write,
 ) -> Result<(), Error> {
@@ -263,9 +303,9 @@ pub async fn write(
     let mut sql = Sql::new(options, plans);
     let mut text = header(options, &summary);
     let mut count = 0_u64;
-    answer.rewind(!options.redo);
+    asked.rewind(!options.redo);
     loop {
-        let page = answer.next_page().await?;
+        let page = asked.next_page().await?;
         if page.is_empty() {
             break;
         }

@@ -41,7 +41,7 @@ pub(crate) use column::is_text;
 use concern::Folded;
 pub(crate) use concern::{Concern, decode};
 use history::History;
-pub(crate) use way::{State, Statement, Way, same_columns};
+pub(crate) use way::{Effect, State, Statement, Way, effect, same_columns};
 
 /// How often it is looked whether the index has answered, when told to stop.
 const LOOK: Duration = Duration::from_millis(10);
