@@ -68,12 +68,12 @@ const KEYS: &[Key] = &[
     Key {
         columns: &[
             "k VARCHAR(40) CHARACTER SET latin1",
-            "l BINARY(4)",
-            "m SMALLINT",
+            "kl BINARY(4)",
+            "km SMALLINT",
         ],
-        key: "l, k, m",
+        key: "kl, k, km",
         values: "CONCAT('kéy|\\\\', {n}), UNHEX(LPAD(HEX({n}), 8, '0')), -{n} % 7",
-        another: Some(("m = m - 100", "m > -100")),
+        another: Some(("km = km - 100", "km > -100")),
     },
     // Takes several texts for the same.
     Key {
@@ -114,8 +114,8 @@ const KEYS: &[Key] = &[
         another: None,
     },
     Key {
-        columns: &["k DECIMAL(20,3)", "l DATE"],
-        key: "k, l",
+        columns: &["k DECIMAL(20,3)", "kl DATE"],
+        key: "k, kl",
         values: "{n} / -8, '2024-02-29'",
         another: Some(("k = -k", "k < 0")),
     },

@@ -3,6 +3,7 @@
 use super::literal::Refusal;
 use crate::described::plain_type;
 use crate::index::record::Column;
+use crate::table::{members, same_labels};
 
 /// A table's earlier definition in the present one.
 #[derive(Debug, Clone)]
@@ -149,6 +150,19 @@ fn misfit(was: &Column, now: &Column) -> Option<Refusal> {
     // A statement that leaves it to the table's default does not tell it.
     if from.charset.is_none() || to.charset.is_none() {
         (from.charset, to.charset) = (None, None);
+    }
+    if matches!(from.base, "enum" | "set")
+        && from.base == to.base
+        && (from.members.is_none() || to.members.is_none())
+    {
+        let labels = |column: &Column| {
+            let of_type = || members(&column.column_type);
+            column.members.clone().or_else(of_type)
+        };
+        let same = labels(was)
+            .zip(labels(now))
+            .is_some_and(|(was, now)| same_labels(&was, &now));
+        return if same { None } else { other() };
     }
     (from != to && !from.is_held_by(&to)).then(other).flatten()
 }
@@ -393,6 +407,15 @@ mod tests {
             with("latin1", &["a", "b"]),
             with("latin1", &["b", "a"])
         ));
+        // What `information_schema` could not print.
+        let unsure = |text: &str| Column {
+            charset: Some("utf8mb4".to_owned()),
+            ..column("c", text)
+        };
+        assert!(labels(unsure("enum('?')"), unsure("enum('?')")));
+        assert!(labels(with("utf8mb4", &["😀"]), unsure("enum('?')")));
+        assert!(!labels(unsure("enum('?','b')"), unsure("enum('b','?')")));
+        assert!(!labels(unsure("enum"), with("utf8mb4", &["a"])));
         let mut computed = [column("c", "int")];
         computed[0].generated = Some(true);
         assert!(

@@ -9,7 +9,7 @@ use crate::index::record::Column;
 use crate::source::Error as LinkError;
 use crate::source::connection::{ConnectOptions, Connection, Rows};
 use crate::source::server::{columns_of, columns_question, quote, text};
-use crate::table::members;
+use crate::table::certain_members;
 
 /// How long it may take over one statement: a lock is waited for, or a large transaction is committed.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -98,7 +98,7 @@ impl Target {
     ) -> Result<Vec<Column>, Error> {
         let rows = self.query(&columns_question(schema, table)).await?;
         let column = |column: crate::table::SchemaColumn| Column {
-            members: members(&column.column_type),
+            members: certain_members(&column),
             name: column.name,
             column_type: column.column_type,
             charset: column.charset,

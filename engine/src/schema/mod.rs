@@ -35,7 +35,7 @@ use crate::filter::Filter;
 use crate::index::Index;
 use crate::index::record::{Column, Flavor, KnownBy, Place, TableVersion};
 use crate::source::server::{Server, log_order};
-use crate::table::{SchemaColumn, Table, members};
+use crate::table::{SchemaColumn, Table, members, same_labels};
 use ahead::Ahead;
 pub(crate) use column::is_text;
 use concern::Folded;
@@ -421,7 +421,10 @@ fn same(one: &[SchemaColumn], other: &[SchemaColumn]) -> bool {
                 && (charset(one) == charset(other)
                     || one.charset.is_none() && labels(one).is_some())
                 && unsigned(one) == unsigned(other)
-                && labels(one) == labels(other)
+                && match (labels(one), labels(other)) {
+                    (Some(one), Some(other)) => same_labels(&one, &other),
+                    (one, other) => one == other,
+                }
         })
 }
 
