@@ -3,6 +3,7 @@
 
 pub mod engines;
 pub mod events;
+pub mod stream;
 
 use std::fmt;
 

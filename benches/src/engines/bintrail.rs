@@ -81,7 +81,7 @@ impl<T: Take> Rows<T> {
     /// Reads a file.
     fn file(&mut self, path: &Path) -> Result<()> {
         let mut events = Events::open(path)?;
-        while let Some(event) = events.next()? {
+        while let Some(event) = events.next_event()? {
             self.event(event)?;
         }
         Ok(())
