@@ -181,9 +181,11 @@ async fn followers(
             return Ok(());
         }
     }
-    let changed = summary.tables.iter();
     // Rows that were inserted had none yet.
-    let changed = changed.filter(|(_, counts)| counts.statements != [0, 0, counts.statements[2]]);
+    let changed = summary.tables.iter().filter(|(_, counts)| {
+        let [inserts, updates, _] = counts.statements;
+        inserts > 0 || updates > 0
+    });
     let mut left: Vec<(String, String)> = changed.map(|(name, _)| name.clone()).collect();
     let mut seen: BTreeSet<(String, String)> = left.iter().cloned().collect();
     while let Some((schema, table)) = left.pop() {
