@@ -3,6 +3,8 @@
 
 pub mod engines;
 pub mod events;
+pub mod live;
+pub mod measure;
 pub mod stream;
 
 use std::fmt;

@@ -173,6 +173,11 @@ fn restart(server: &Server, step: usize) {
 }
 
 fn step(lanes: &mut [Lane<'_>], source: &Server, step: usize, restarts: Restart) -> u64 {
+    // One that has just begun ends where one that has streamed waits.
+    run(source, &WORK);
+    for lane in &mut *lanes {
+        lane.stream.catch_up(source);
+    }
     let before: Vec<u64> = lanes.iter().map(|lane| lane.strike(step)).collect();
     let started = Instant::now();
     loop {
@@ -215,7 +220,6 @@ fn step(lanes: &mut [Lane<'_>], source: &Server, step: usize, restarts: Restart)
         // A new process begins with short pauses again.
         lane.stream.kill();
         lane.stream.start();
-        lane.stream.says(" streaming ", 1);
     }
     compared
 }
@@ -255,10 +259,6 @@ fn each_break_with_each_restart() {
     ];
     for lane in &mut lanes {
         lane.stream.start();
-    }
-    run(&source, &WORK);
-    for lane in &mut lanes {
-        lane.stream.catch_up(&source);
     }
     let steps = lanes.iter().map(|lane| lane.faults.len()).max().unwrap();
     let seed = usize::try_from(setting("BINTRAIL_TEST_SEED", 0)).unwrap();
