@@ -10,8 +10,13 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 
 fn data(case: &str, file: &str) -> PathBuf {
+    data_of("mysql97", case, file)
+}
+
+fn data_of(server: &str, case: &str, file: &str) -> PathBuf {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    root.join("../proto/tests/data/mysql97")
+    root.join("../proto/tests/data")
+        .join(server)
         .join(case)
         .join(file)
 }
@@ -229,4 +234,31 @@ fn a_reader_that_has_seen_enough_is_no_error() {
         output.status.success() && output.stderr.is_empty(),
         "{output:?}"
     );
+}
+
+/// Numbers of a file that does not say which are unsigned may be printed wrong: that is said, once for each table.
+#[test]
+fn what_a_file_does_not_say_is_told() {
+    let told = |server, case, format| {
+        let file = data_of(server, case, "binlog");
+        let output = decode(format, &[file.clone(), file]);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        let told = errors
+            .lines()
+            .filter(|line| line.contains("which numbers are unsigned"));
+        let mut tables: Vec<_> = told
+            .map(|line| line.split("table=").nth(1).unwrap().to_owned())
+            .collect();
+        let all = tables.len();
+        tables.sort();
+        tables.dedup();
+        assert_eq!(tables.len(), all, "{errors}");
+        all
+    };
+    assert!(told("mariadb", "types", "json") > 0);
+    assert!(told("mysql56", "types", "json") > 0);
+    // Which prints them as signed and unsigned ones.
+    assert_eq!(told("mariadb", "types", "mysqlbinlog"), 0);
+    assert_eq!(told("mariadb", "full-metadata", "json"), 0);
+    assert_eq!(told("mysql97", "types", "json"), 0);
 }

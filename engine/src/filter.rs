@@ -119,7 +119,9 @@ impl Filter {
     #[must_use]
     pub fn keeps_statement_in(&self, schema: &str) -> bool {
         self.excluded.as_deref() != Some(schema)
-            && (!SYSTEM_SCHEMAS.contains(&schema) || self.schemas.iter().any(|kept| kept == schema))
+            && (self.system_schemas
+                || !SYSTEM_SCHEMAS.contains(&schema)
+                || self.schemas.iter().any(|kept| kept == schema))
     }
 
     /// Is this table kept?
@@ -143,19 +145,21 @@ impl Filter {
     }
 }
 
+/// What these names keep, for tests.
+#[cfg(test)]
+pub(crate) fn filter_of(schemas: &[&str], tables: &[&str]) -> Filter {
+    let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    Filter::new(&owned(schemas), &owned(tables))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn filter(schemas: &[&str], tables: &[&str]) -> Filter {
-        let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        Filter::new(&owned(schemas), &owned(tables))
-    }
-
     #[test]
     fn what_is_named() {
         let named = |schemas: &[&str], tables: &[&str]| {
-            let filter = filter(schemas, tables);
+            let filter = filter_of(schemas, tables);
             let kept = filter.kept_by_name()?.into_iter();
             let kept = kept.map(|(schema, table)| format!("{schema}.{}", table.unwrap_or("*")));
             Some(kept.collect::<Vec<_>>().join(" "))
@@ -169,25 +173,25 @@ mod tests {
 
     #[test]
     fn schemas_and_tables() {
-        let all = filter(&[], &[]);
+        let all = filter_of(&[], &[]);
         assert!(all.keeps("shop", "orders") && !all.keeps("mysql", "user"));
-        let shop = filter(&["shop"], &[]);
+        let shop = filter_of(&["shop"], &[]);
         assert!(shop.keeps("shop", "orders") && !shop.keeps("crm", "orders"));
-        let orders = filter(&[], &["orders", "crm.people"]);
+        let orders = filter_of(&[], &["orders", "crm.people"]);
         assert!(orders.keeps("shop", "orders") && orders.keeps("crm", "people"));
         assert!(!orders.keeps("shop", "people"));
-        let own = filter(&[], &[]).without_schema(Some("bintrail".to_owned()));
+        let own = filter_of(&[], &[]).without_schema(Some("bintrail".to_owned()));
         assert!(own.keeps("shop", "orders") && !own.keeps("bintrail", "row_changes"));
-        let both = filter(&["shop"], &["orders"]);
+        let both = filter_of(&["shop"], &["orders"]);
         assert!(
             both.keeps("shop", "orders")
                 && !both.keeps("crm", "orders")
                 && !both.keeps("shop", "x")
         );
-        let unset = filter(&[""], &["", " "]);
+        let unset = filter_of(&[""], &["", " "]);
         assert!(unset.keeps("shop", "orders") && !unset.keeps("mysql", "user"));
-        assert!(filter(&["crm", " shop"], &[" orders "]).keeps("shop", "orders"));
-        assert!(filter(&["mysql"], &[]).keeps("mysql", "user"));
-        assert!(filter(&[], &["mysql.user"]).keeps("mysql", "user"));
+        assert!(filter_of(&["crm", " shop"], &[" orders "]).keeps("shop", "orders"));
+        assert!(filter_of(&["mysql"], &[]).keeps("mysql", "user"));
+        assert!(filter_of(&[], &["mysql.user"]).keeps("mysql", "user"));
     }
 }

@@ -296,6 +296,9 @@ const MAX_JSON_DEPTH: usize = 99;
 /// `null` as binary JSON: the type byte of a literal, and the literal.
 const JSON_NULL: &[u8] = &[4, 0];
 
+/// The type byte of a string in binary JSON.
+const JSON_STRING: u8 = 0x0C;
+
 /// `bytes` and as many zero bytes as `len` asks for.
 fn pad<'a>(padded: &'a mut Vec<u8>, bytes: &'a [u8], len: u16) -> &'a [u8] {
     if bytes.len() >= usize::from(len) {
@@ -316,9 +319,16 @@ fn write_json(out: &mut Vec<u8>, text: &ColumnText, json: Jsonb<'_>) -> Result<(
     }
     let start = out.len();
     json.write_json(Style::Compact, out)?;
-    // Every level takes a bracket at either end.
     let printed = out.get(start..).unwrap_or_default();
-    if printed.len() > 2 * MAX_JSON_DEPTH && json::depth(printed) > MAX_JSON_DEPTH {
+    // A string that looks like the form for bytes takes that form. What else prints so are MySQL's own values of
+    // other types, of which there is none of the type JSON.
+    let looks_like_bytes = json.as_bytes().first() == Some(&JSON_STRING)
+        && printed
+            .strip_prefix(b"\"")
+            .is_some_and(|text| text.starts_with(json::BASE64.as_bytes()));
+    // Every level takes a bracket at either end.
+    let too_deep = printed.len() > 2 * MAX_JSON_DEPTH && json::depth(printed) > MAX_JSON_DEPTH;
+    if looks_like_bytes || too_deep {
         out.truncate(start);
         json::write_base64(out, text.json_type, json.as_bytes());
     }
@@ -373,6 +383,36 @@ fn push_key_text(out: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A JSON column's image, made of the document's bytes.
+    fn document(bytes: &[u8]) -> String {
+        let text = ColumnText {
+            key: crate::table::Key::new("j"),
+            labels: None,
+            json_type: 245,
+        };
+        let mut out = Vec::new();
+        write_json(&mut out, &text, Jsonb::new(bytes)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn no_string_in_a_document_column_is_taken_for_bytes() {
+        let string = |text: &str| {
+            let len = u8::try_from(text.len()).unwrap();
+            document(&[&[JSON_STRING, len], text.as_bytes()].concat())
+        };
+        let null = document(JSON_NULL);
+        assert_eq!(null, r#""base64:type245:BAA=""#);
+        assert_eq!(
+            string("base64:type245:BAA="),
+            r#""base64:type245:DBNiYXNlNjQ6dHlwZTI0NTpCQUE9""#
+        );
+        assert!(string("base64:type252:").starts_with("\"base64:type245:DA"));
+        assert_eq!(string("base64:typ"), r#""base64:typ""#);
+        // Bytes in a document, as MySQL prints them.
+        assert_eq!(document(b"\x0f\xfc\x01c"), r#""base64:type252:Yw==""#);
+    }
 
     #[test]
     fn a_set_in_a_key_is_plain_and_its_separators_are_escaped() {

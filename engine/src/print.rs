@@ -1,13 +1,17 @@
 //! `bintrail decode` and `bintrail tail`: row changes as text, from binlog files or a live source.
 
+mod notes;
+
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use bintrail_proto::binlog::column::ColumnType;
 use bintrail_proto::binlog::decoder::{Event, EventData};
 use bintrail_proto::binlog::format_description::Flavor;
-use bintrail_proto::binlog::header::EventType;
+use bintrail_proto::binlog::query::Query;
 use bintrail_proto::binlog::rows::{RowBuf, RowsEvent, RowsKind};
-use bintrail_proto::binlog::table_map::TableMap;
+use bintrail_proto::binlog::table_map::{Column, TableMap};
 use bintrail_proto::binlog::value::int::write_uint;
 
 use crate::clock;
@@ -17,9 +21,12 @@ use crate::gtids::AnyGtid;
 use crate::image::ImageWriter;
 use crate::index::record::KnownBy;
 use crate::json;
+use crate::pipeline::statement::{Statement, classify};
 use crate::pipeline::tables::Tables;
+use crate::pipeline::unread::Unread;
 use crate::render::mysqlbinlog;
 use crate::table::Table;
+use notes::{Note, Notes};
 
 /// How row changes are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +39,9 @@ pub enum Format {
 
 /// Written at once, so that an output needs no buffer of its own, which would be one copy more.
 const CHUNK: usize = 64 * 1024;
+
+/// The most tables of which it is remembered that something was said of them.
+const MOST_TOLD: usize = 1000;
 
 /// Prints the row changes of events that are handed to it in order. What it holds back is written by
 /// [`flush`](Self::flush), or when it is dropped.
@@ -52,7 +62,12 @@ pub struct Printer<W: Write> {
     committed_at: Option<i64>,
     /// `None` for one that is left out.
     tables: Tables<Option<Arc<Table>>>,
-    /// Events that may hold row changes and could not be printed.
+    /// The transaction that is open has rows.
+    has_rows: bool,
+    notes: Notes,
+    /// Tables of which it was said that the binlog does not describe their types whole.
+    told: HashSet<(Box<str>, Box<str>)>,
+    /// Events of which row changes are left out, or parts of them.
     pub skipped: u64,
 }
 
@@ -71,6 +86,9 @@ impl<W: Write> Printer<W> {
             gtid: b"null".to_vec(),
             committed_at: None,
             tables: Tables::default(),
+            has_rows: false,
+            notes: Notes::default(),
+            told: HashSet::new(),
             skipped: 0,
         }
     }
@@ -80,6 +98,7 @@ impl<W: Write> Printer<W> {
         file.clone_into(&mut self.file);
         self.set_gtid(None);
         self.committed_at = None;
+        self.has_rows = false;
         self.tables.clear();
     }
 
@@ -108,7 +127,7 @@ impl<W: Write> Printer<W> {
             EventData::Rotate(rotate) if event.start == event.end => self.start_file(rotate.file),
             EventData::FormatDescription(_) => self.tables.clear(),
             EventData::Gtid(gtid) => {
-                self.tables.tidy();
+                self.between_transactions();
                 self.set_gtid(gtid.gtid.map(AnyGtid::MySql));
                 self.committed_at = gtid
                     .committed
@@ -122,7 +141,7 @@ impl<W: Write> Printer<W> {
                     .and_then(|micros| i64::try_from(micros).ok());
             }
             EventData::MariadbGtid(gtid) => {
-                self.tables.tidy();
+                self.between_transactions();
                 self.set_gtid(Some(AnyGtid::MariaDb(gtid.gtid)));
                 self.committed_at = None;
             }
@@ -145,14 +164,28 @@ impl<W: Write> Printer<W> {
                     Ok(table) => return Ok(Some(table)),
                     Err(error) => {
                         self.tables.forget(map.table_id);
-                        self.skip(event, &error.to_string());
+                        self.note(Note::Unreadable, event, Some(&error));
                     }
                 }
             }
-            EventData::Xid(_) => self.tables.tidy(),
-            EventData::Rows(rows) => self.rows(rows, event)?,
-            EventData::Other if may_hold_rows(event.header.event_type) => {
-                self.skip(event, "events of this type are not read yet");
+            EventData::Xid(_) | EventData::XaPrepare(_) => self.between_transactions(),
+            EventData::Query(query) => self.query(query, event),
+            EventData::Rows(rows) => {
+                self.rows(rows, event)?;
+                if rows.flags & RowsEvent::FLAG_STMT_END != 0 {
+                    self.tables.tidy();
+                }
+            }
+            EventData::Other => {
+                if let Some(unread) = Unread::of(&event.header) {
+                    let note = match unread {
+                        Unread::Incident => Note::Incident,
+                        Unread::Statement => Note::Statement,
+                        Unread::OldRows => Note::OldRows,
+                        Unread::Unknown => Note::UnknownEvent,
+                    };
+                    self.note(note, event, None);
+                }
             }
             _ => {}
         }
@@ -161,9 +194,69 @@ impl<W: Write> Printer<W> {
 
     /// Names the table that [`handle`](Self::handle) returned for `event`.
     pub fn define(&mut self, event: &Event<'_>, table: Table) {
+        if self.format == Format::Json {
+            self.tell_what_is_not_known(&table.map, event);
+        }
         let table_id = table.map.table_id;
         self.tables
             .define(table_id, event.body, Some(Arc::new(table)));
+    }
+
+    /// Says, once for each table, that what is printed of it may not be what it holds.
+    fn tell_what_is_not_known(&mut self, map: &TableMap, event: &Event<'_>) {
+        if self.told.len() >= MOST_TOLD || map.columns.iter().all(is_described) {
+            return;
+        }
+        if self.told.insert((map.schema.clone(), map.table.clone())) {
+            tracing::warn!(
+                table = format!("{}.{}", map.schema, map.table),
+                at = format!("{}:{}", self.file, event.start),
+                "the events of this table tell neither which numbers are unsigned nor the character sets: numbers are \
+                 printed as signed, text as bytes, and BINARY without the zero bytes at its end; `tail` and `stream` \
+                 ask the server, and binlog_row_metadata=FULL (MariaDB 10.5, MySQL 8.0) has later events tell"
+            );
+            if self.told.len() == MOST_TOLD {
+                tracing::warn!("there are many such tables: no others are named");
+            }
+        }
+    }
+
+    fn between_transactions(&mut self) {
+        self.has_rows = false;
+        self.tables.tidy();
+    }
+
+    fn query(&mut self, query: &Query<'_>, event: &Event<'_>) {
+        let sql = String::from_utf8_lossy(query.statement);
+        let logs_no_rows = match classify(&sql) {
+            Statement::Begin | Statement::Commit => {
+                self.between_transactions();
+                false
+            }
+            statement @ (Statement::Rollback | Statement::RollbackTo) => {
+                if self.has_rows {
+                    self.note(Note::RolledBackInPart, event, None);
+                }
+                if statement == Statement::Rollback {
+                    self.between_transactions();
+                }
+                false
+            }
+            Statement::XaRollback(_) => {
+                self.note(Note::XaRolledBack, event, None);
+                false
+            }
+            Statement::Dml => true,
+            Statement::Ddl(ddl) => ddl.fills_a_table(&sql),
+            _ => false,
+        };
+        if logs_no_rows
+            && self
+                .filter
+                .keeps_statement_in(&String::from_utf8_lossy(query.schema))
+        {
+            self.note(Note::Statement, event, None);
+        }
     }
 
     fn rows(&mut self, rows: &RowsEvent<'_>, event: &Event<'_>) -> Result<(), Error> {
@@ -171,60 +264,80 @@ impl<W: Write> Printer<W> {
             Some(Some(table)) => Arc::clone(table),
             Some(None) => return Ok(()),
             None => {
-                self.skip(
-                    event,
-                    "its table's TABLE_MAP_EVENT is not there or cannot be read",
-                );
+                self.note(Note::NoTable, event, None);
                 return Ok(());
             }
         };
-        let written = match self.format {
-            Format::Json => self.write_json(rows, event, &table),
-            Format::Mysqlbinlog => {
-                mysqlbinlog::write_rows(&mut self.lines, &table.map, rows, &mut self.row)
-            }
-        };
-        // The rows before a fault are good.
-        if self.lines.len() >= CHUNK {
-            self.write_lines().map_err(Error::Output)?;
+        self.has_rows = true;
+        if self.format == Format::Json {
+            self.write_prefix(rows.kind, event, &table);
         }
-        if let Err(error) = written {
-            self.skip(event, &error.to_string());
+        let mut undecodable = None;
+        // The rows before a fault are good.
+        if let Err(error) = self.write_rows(rows, &table, &mut undecodable)? {
+            self.note(Note::Unreadable, event, Some(&error));
+        }
+        if std::mem::take(&mut self.images.undecodable) > 0 || undecodable.is_some() {
+            self.note(Note::Undecodable, event, undecodable.as_ref());
         }
         if std::mem::take(&mut self.images.unpatched) > 0 {
-            self.skip(
-                event,
-                "a JSON document is left out: its changes do not fit the row before it, or that leaves it out, too",
-            );
+            self.note(Note::Unpatched, event, None);
         }
         Ok(())
     }
 
-    /// Writes the rows to `lines`.
-    fn write_json(
+    /// Writes the rows to `lines`, and those on when they are many. A row that the format has no place for is left
+    /// out, and why is put in `undecodable`.
+    fn write_rows(
         &mut self,
-        rows: &RowsEvent<'_>,
-        event: &Event<'_>,
+        event: &RowsEvent<'_>,
         table: &Table,
-    ) -> Result<(), bintrail_proto::Error> {
-        self.write_prefix(rows.kind, event, table);
-        let mut rows = rows.rows(&table.map, &mut self.row)?;
+        undecodable: &mut Option<bintrail_proto::Error>,
+    ) -> Result<Result<(), bintrail_proto::Error>, Error> {
         let lines = &mut self.lines;
-        while let Some(row) = rows.next()? {
-            lines.extend_from_slice(&self.prefix);
-            for (key, image) in [
-                (&b"\"before\":"[..], row.before),
-                (b",\"after\":", row.after),
-            ] {
-                lines.extend_from_slice(key);
-                match image {
-                    Some(image) => self.images.write_image(lines, table, image),
-                    None => lines.extend_from_slice(b"null"),
+        if self.format == Format::Mysqlbinlog && mysqlbinlog::write_front(lines, &table.map, event)
+        {
+            return Ok(Ok(()));
+        }
+        let mut rows = match event.rows(&table.map, &mut self.row) {
+            Ok(rows) => rows,
+            Err(error) => return Ok(Err(error)),
+        };
+        loop {
+            let row = match rows.next() {
+                Ok(Some(row)) => row,
+                Ok(None) => break,
+                Err(error) => return Ok(Err(error)),
+            };
+            match self.format {
+                Format::Json => {
+                    lines.extend_from_slice(&self.prefix);
+                    for (key, image) in [
+                        (&b"\"before\":"[..], row.before),
+                        (b",\"after\":", row.after),
+                    ] {
+                        lines.extend_from_slice(key);
+                        match image {
+                            Some(image) => self.images.write_image(lines, table, image),
+                            None => lines.extend_from_slice(b"null"),
+                        }
+                    }
+                    lines.extend_from_slice(b"}\n");
+                }
+                Format::Mysqlbinlog => {
+                    if let Err(error) = mysqlbinlog::write_row(lines, &table.map, event.kind, row) {
+                        undecodable.get_or_insert(error);
+                    }
                 }
             }
-            lines.extend_from_slice(b"}\n");
+            if lines.len() >= CHUNK {
+                let written = self.out.write_all(lines);
+                // Also when they are not: what part of them is out is not known.
+                lines.clear();
+                written.map_err(Error::Output)?;
+            }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     fn write_prefix(&mut self, kind: RowsKind, event: &Event<'_>, table: &Table) {
@@ -255,17 +368,34 @@ impl<W: Write> Printer<W> {
         out.extend_from_slice(kind);
     }
 
-    fn skip(&mut self, event: &Event<'_>, why: &str) {
-        self.skipped = self.skipped.saturating_add(1);
-        if self.skipped.is_power_of_two() {
+    fn note(&mut self, note: Note, event: &Event<'_>, error: Option<&bintrail_proto::Error>) {
+        let count = self.notes.add(note, &self.file, event.start);
+        if note.leaves_out() {
+            self.skipped = self.skipped.saturating_add(1);
+        }
+        // The first, then ever rarer.
+        if count.is_power_of_two() {
             tracing::warn!(
-                file = self.file,
-                position = event.start,
+                at = format!("{}:{}", self.file, event.start),
                 event = event.header.event_type.name(),
-                skipped = self.skipped,
-                why,
-                "row changes are left out"
+                count,
+                error = error.map(tracing::field::display),
+                "{}",
+                note.text()
             );
+        }
+    }
+
+    /// Says of each kind of event with row changes that were left out, or may never have come to be, how many there
+    /// were: once nothing more follows.
+    pub fn report(&self) {
+        for (note, count, first) in self.notes.iter() {
+            let what = if note.leaves_out() {
+                "row changes are left out, or parts of them"
+            } else {
+                "rows are printed that were rolled back"
+            };
+            tracing::warn!(count, first, why = note.text(), "{what}");
         }
     }
 
@@ -293,12 +423,19 @@ impl<W: Write> Drop for Printer<W> {
     }
 }
 
-/// Events that carry row changes in a form that is not read.
-pub(crate) fn may_hold_rows(event_type: EventType) -> bool {
-    matches!(
-        event_type,
-        EventType::PRE_GA_WRITE_ROWS_EVENT
-            | EventType::PRE_GA_UPDATE_ROWS_EVENT
-            | EventType::PRE_GA_DELETE_ROWS_EVENT
-    )
+/// Is all known that its values depend on?
+fn is_described(column: &Column) -> bool {
+    match column.column_type {
+        ColumnType::String { .. }
+        | ColumnType::VarChar { .. }
+        | ColumnType::Blob { .. }
+        | ColumnType::VarCharCompressed { .. }
+        | ColumnType::BlobCompressed { .. } => column.collation.is_some(),
+        ColumnType::Tiny
+        | ColumnType::Short
+        | ColumnType::Int24
+        | ColumnType::Long
+        | ColumnType::LongLong => column.unsigned.is_some(),
+        _ => true,
+    }
 }

@@ -61,7 +61,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut text = vec![b','];
         json::write_string(&mut text, name);
         text.push(b':');

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
-use bintrail_engine::render::mysqlbinlog::write_rows;
+use bintrail_engine::render::mysqlbinlog::{write_front, write_row};
 use bintrail_proto::binlog::decoder::{Decoder, Event, EventData};
 use bintrail_proto::binlog::header::EventHeader;
 use bintrail_proto::binlog::rows::RowBuf;
@@ -44,8 +44,11 @@ fn render(case: &str, wanted: impl Fn(&TableMap) -> bool) -> Vec<u8> {
         }
         EventData::Rows(rows) => {
             let table = &tables[&rows.table_id];
-            if wanted(table) {
-                write_rows(&mut out, table, rows, &mut buf).unwrap();
+            if wanted(table) && !write_front(&mut out, table, rows) {
+                let mut read = rows.rows(table, &mut buf).unwrap();
+                while let Some(row) = read.next().unwrap() {
+                    write_row(&mut out, table, rows.kind, row).unwrap();
+                }
             }
         }
         _ => {}

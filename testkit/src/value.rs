@@ -156,6 +156,11 @@ impl Value {
             (Kind::Json, Json::String(text)) if text == "base64:type245:BAA=" => {
                 Value::Json(Json::Null)
             }
+            (Kind::Json, Json::String(text)) if text.starts_with("base64:type245:") => {
+                let data = text.strip_prefix("base64:type245:").ok_or_else(wrong)?;
+                let bytes = unbase64(data).ok_or_else(wrong)?;
+                Value::Json(Json::String(json_string(&bytes).ok_or_else(wrong)?))
+            }
             (Kind::Json, json) => Value::Json(json.clone()),
             // ENUM's error value, where a member is `''` too.
             (Kind::Enum(labels), Json::Number(number))
@@ -309,6 +314,24 @@ pub(crate) fn timestamp(seconds: i64, fraction: &str) -> String {
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// A string as binary JSON has it: its type, its length in sevens of bits, and its text. Only one that looks like the
+/// form for bytes is so in an image.
+fn json_string(bytes: &[u8]) -> Option<String> {
+    let mut rest = bytes.strip_prefix(&[0x0C])?;
+    let (mut len, mut shift) = (0_usize, 0);
+    loop {
+        let (&byte, behind) = rest.split_first()?;
+        rest = behind;
+        len |= usize::from(byte & 0x7F) << shift;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    let text = String::from_utf8(rest.to_vec()).ok()?;
+    (text.len() == len && text.starts_with("base64:type")).then_some(text)
+}
 
 fn base64(bytes: &[u8]) -> String {
     let mut out = String::new();

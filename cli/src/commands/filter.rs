@@ -25,6 +25,7 @@ pub(crate) fn question(args: FilterArgs) -> Question {
         ids: None,
         limit: None,
         newest_first: false,
+        behind: None,
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) async fn run(args: RecoverArgs) -> Result<(), Error> {
         batch: args.batch,
         foreign_key_checks: !args.no_foreign_key_checks,
     };
-    let index = Index::open(&super::index_dsn(&args.index)?, false).await?;
+    let index = Index::open(&args.index.dsn()?, false).await?;
     let mut asked = recover::ask(&index, super::filter::question(args.filter)).await?;
     let mut target = match super::target_options(&args.target)? {
         Some(target) => Some(Target::connect(&target, options.foreign_key_checks).await?),

@@ -7,12 +7,8 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use bintrail_testkit::check::same_events;
-use bintrail_testkit::oracle::Oracle;
 use bintrail_testkit::proxy::{Break, Flow, Kind, Proxy, Trap};
-use bintrail_testkit::schema::Catalog;
 use bintrail_testkit::server::Server;
-use bintrail_testkit::value::Charsets;
 
 use crate::faults::{Cut, DUMP_GTID, INDEX, SOURCE, TLS, comes_by_itself};
 use crate::support::{PATIENCE, Scratch, Stream, index_server, run, setting, source};
@@ -148,18 +144,6 @@ impl<'a> Lane<'a> {
     fn has_struck(&self, step: usize, before: u64) -> bool {
         matches!(self.fault(step), Fault::Flow(_)) || self.link().struck() > before
     }
-
-    /// Is the index what the source's own tool shows?
-    fn equals(&self, source: &Server) -> u64 {
-        let mut catalog = Catalog::default();
-        let mut client = source.client().unwrap();
-        catalog.refresh(&mut client, &["d".to_owned()]).unwrap();
-        let mut charsets = Charsets::new(client).unwrap();
-        let index = self.stream.index.open().unwrap();
-        let oracle = Oracle::of(source).unwrap();
-        same_events(index, oracle, &catalog, &mut charsets)
-            .unwrap_or_else(|error| panic!("{}: {error}", self.stream.name))
-    }
 }
 
 /// Away and back, in one way or the other.
@@ -216,7 +200,7 @@ fn step(lanes: &mut [Lane<'_>], source: &Server, step: usize, restarts: Restart)
     let mut compared = 0;
     for lane in lanes {
         lane.stream.catch_up(source);
-        compared += lane.equals(source);
+        compared += lane.stream.equals(source);
         // A new process begins with short pauses again.
         lane.stream.kill();
         lane.stream.start();

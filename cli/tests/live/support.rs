@@ -8,9 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use bintrail_testkit::check::same_events;
 use bintrail_testkit::index::Index;
+use bintrail_testkit::oracle::Oracle;
 use bintrail_testkit::proxy::Proxy;
+use bintrail_testkit::schema::Catalog;
 use bintrail_testkit::server::Server;
+use bintrail_testkit::value::Charsets;
 
 /// The password that must turn up nowhere.
 pub(crate) const PASSWORD: &str = "Tr0ub4dor_and_3";
@@ -288,6 +292,18 @@ impl Stream {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
         kilobytes.unwrap().parse::<u64>().unwrap() << 10
+    }
+
+    /// The index holds the row events that mysqlbinlog shows of the source, one for one. Returns how many.
+    pub(crate) fn equals(&self, source: &Server) -> u64 {
+        let mut catalog = Catalog::default();
+        let mut client = source.client().unwrap();
+        catalog.refresh(&mut client, &["d".to_owned()]).unwrap();
+        let mut charsets = Charsets::new(client).unwrap();
+        let oracle = Oracle::of(source).unwrap();
+        let index = self.index.open().unwrap();
+        same_events(index, oracle, &catalog, &mut charsets)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
     /// `kill -9`

@@ -218,7 +218,15 @@ pub(crate) const MYSQL: &[Column] = &[
 ];
 
 pub(crate) const MARIADB: &[Column] = &[
-    ("j JSON", &["'{\"b\": 1.50}'", "'null'", "NULL"]),
+    (
+        "j JSON",
+        &[
+            "'{\"b\": 1.50}'",
+            "'null'",
+            "'\"base64:type245:BAA=\"'",
+            "NULL",
+        ],
+    ),
     (
         "u UUID",
         &[

@@ -108,23 +108,19 @@ pub(super) fn judge(filter: &Filter, found: &[(String, String)], sees_all: bool)
 mod tests {
     use super::*;
     use crate::doctor::Severity;
-
-    fn filter(schemas: &[&str], tables: &[&str]) -> Filter {
-        let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        Filter::new(&owned(schemas), &owned(tables))
-    }
+    use crate::filter::filter_of;
 
     #[test]
     fn what_is_asked_for() {
-        assert_eq!(question(&filter(&[], &[])), None);
-        let schemas = question(&filter(&["a", "b'"], &[])).unwrap();
+        assert_eq!(question(&filter_of(&[], &[])), None);
+        let schemas = question(&filter_of(&["a", "b'"], &[])).unwrap();
         assert!(
             schemas.ends_with(
                 "((TABLE_SCHEMA = _utf8mb4 x'61') OR (TABLE_SCHEMA = _utf8mb4 x'6227')) GROUP BY TABLE_SCHEMA"
             ),
             "{schemas}"
         );
-        let tables = question(&filter(&["a"], &["t", "b.u"])).unwrap();
+        let tables = question(&filter_of(&["a"], &["t", "b.u"])).unwrap();
         assert!(
             tables.ends_with(
                 "((TABLE_NAME = _utf8mb4 x'74') OR (TABLE_SCHEMA = _utf8mb4 x'62' AND TABLE_NAME = _utf8mb4 x'75'))"
@@ -140,7 +136,7 @@ mod tests {
                 .iter()
                 .map(|(schema, table)| ((*schema).to_owned(), (*table).to_owned()))
                 .collect();
-            let finding = judge(&filter(schemas, tables), &found, true);
+            let finding = judge(&filter_of(schemas, tables), &found, true);
             if finding.severity == Severity::Ok {
                 return None;
             }

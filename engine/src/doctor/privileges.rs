@@ -124,6 +124,7 @@ fn select(grants: &Grants, account: &str, variables: &Variables, filter: &Filter
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::filter_of;
 
     fn findings(lines: &[&str], gtid_mode: &str, metadata: &str, filter: &Filter) -> Vec<Finding> {
         let grants = Grants::parse(lines.iter().copied(), false);
@@ -200,8 +201,7 @@ mod tests {
             "GRANT SELECT ON `crm`.`people` TO `o`",
         ];
         let select = |schemas: &[&str], tables: &[&str]| {
-            let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-            let filter = Filter::new(&owned(schemas), &owned(tables));
+            let filter = filter_of(schemas, tables);
             let found = texts(&findings(&grants, "ON", "MINIMAL", &filter));
             found.into_iter().map(|(_, fix)| fix).collect::<String>()
         };

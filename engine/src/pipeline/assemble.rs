@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bintrail_proto::binlog::decoder::{Event, EventData, TableMapEvent};
 use bintrail_proto::binlog::gtid::GtidEvent;
-use bintrail_proto::binlog::header::{EventHeader, EventType};
+use bintrail_proto::binlog::header::EventHeader;
 use bintrail_proto::binlog::mariadb::MariadbGtidEvent;
 use bintrail_proto::binlog::query::Query;
 use bintrail_proto::binlog::rows::{RowsEvent, RowsKind};
@@ -19,8 +19,9 @@ use crate::index::record::{
     XaDecided, XaState,
 };
 use crate::pipeline::encode::RawRows;
-use crate::pipeline::statement::{Statement, classify, fills_its_table};
-use crate::pipeline::tables::Tables;
+use crate::pipeline::statement::{Statement, classify};
+use crate::pipeline::tables::{Columns, Tables};
+use crate::pipeline::unread::Unread;
 use crate::schema::{THREAD_SPECIFIC, decode};
 use crate::table::Table;
 
@@ -83,6 +84,15 @@ impl Entry {
         match self {
             Self::Kept { table, .. } => table.version.known_by != KnownBy::Position,
             Self::Filtered | Self::Unreadable => true,
+        }
+    }
+}
+
+impl Columns for Entry {
+    fn columns(&self) -> usize {
+        match self {
+            Self::Kept { table, .. } => table.map.columns.len(),
+            Self::Filtered | Self::Unreadable => 0,
         }
     }
 }
@@ -182,6 +192,22 @@ impl Assembler {
         &self.file
     }
 
+    /// The events from here on are those of `file`, from its beginning or, where it was left, from there.
+    pub(crate) fn start_file(&mut self, file: &str) {
+        self.abandon_open();
+        self.tables.clear();
+        self.created = None;
+        file.clone_into(&mut self.file);
+        if self.mode == Mode::Position && self.boundary.file != file {
+            self.move_to(4);
+        }
+    }
+
+    /// The GTIDs that were read, where they are counted.
+    pub(crate) fn gtids(&self) -> Option<&Gtids> {
+        (self.mode == Mode::Gtid).then_some(&self.boundary.gtid_set)
+    }
+
     /// Is it inside of a transaction?
     pub(crate) fn in_transaction(&self) -> bool {
         self.open.is_some()
@@ -231,7 +257,12 @@ impl Assembler {
                 self.end(event, Some((prepare.xid.to_string(), state)));
             }
             EventData::TableMap(map) => return self.table_map(map, event),
-            EventData::Rows(rows) => self.rows(rows, event, frame),
+            EventData::Rows(rows) => {
+                self.rows(rows, event, frame);
+                if rows.flags & RowsEvent::FLAG_STMT_END != 0 {
+                    self.tables.tidy();
+                }
+            }
             EventData::RowsQuery(query) => {
                 if let Some(open) = &mut self.open {
                     push_statement(&mut open.statements, query.statement);
@@ -316,7 +347,6 @@ impl Assembler {
 
     fn begin(&mut self, event: &GtidEvent, at: &Event<'_>) {
         self.abandon_open();
-        self.tables.tidy();
         let committed_at = event
             .committed
             .map(|times| {
@@ -389,15 +419,12 @@ impl Assembler {
             Statement::Inside | Statement::Other if begun => {}
             Statement::XaCommit(xid) => self.decide(xid, XaState::Committed, at),
             Statement::XaRollback(xid) => self.decide(xid, XaState::RolledBack, at),
-            Statement::Ddl(change_type) => {
+            Statement::Ddl(ddl) => {
                 let schema = String::from_utf8_lossy(query.schema);
-                if change_type == "CREATE TABLE"
-                    && fills_its_table(&sql)
-                    && self.filter.keeps_statement_in(&schema)
-                {
+                if ddl.fills_a_table(&sql) && self.filter.keeps_statement_in(&schema) {
                     self.skip("statement_dml", &schema, at);
                 }
-                self.schema_change(query, change_type, &sql, at);
+                self.schema_change(query, ddl.to_string(), &sql, at);
                 if !begun {
                     self.end(at, None);
                 }
@@ -534,30 +561,9 @@ impl Assembler {
 
     /// Events that hold no rows are passed over; those that may are counted.
     fn other(&mut self, at: &Event<'_>) {
-        let reason = match at.header.event_type {
-            EventType::INCIDENT_EVENT => "incident",
-            EventType::EXECUTE_LOAD_QUERY_EVENT | EventType::EXEC_LOAD_EVENT => "statement_dml",
-            EventType::PRE_GA_WRITE_ROWS_EVENT
-            | EventType::PRE_GA_UPDATE_ROWS_EVENT
-            | EventType::PRE_GA_DELETE_ROWS_EVENT => "old_rows_event",
-            EventType::START_EVENT_V3
-            | EventType::INTVAR_EVENT
-            | EventType::RAND_EVENT
-            | EventType::USER_VAR_EVENT
-            | EventType::LOAD_EVENT
-            | EventType::NEW_LOAD_EVENT
-            | EventType::SLAVE_EVENT
-            | EventType::CREATE_FILE_EVENT
-            | EventType::APPEND_BLOCK_EVENT
-            | EventType::DELETE_FILE_EVENT
-            | EventType::BEGIN_LOAD_QUERY_EVENT
-            | EventType::IGNORABLE_LOG_EVENT
-            | EventType::TRANSACTION_CONTEXT_EVENT
-            | EventType::VIEW_CHANGE_EVENT => return,
-            _ if at.header.flags & EventHeader::FLAG_IGNORABLE != 0 => return,
-            _ => "unknown_event",
-        };
-        self.skip(reason, "", at);
+        if let Some(unread) = Unread::of(&at.header) {
+            self.skip(unread.reason(), "", at);
+        }
     }
 
     /// Counts what was seen and cannot be kept, and says so.
@@ -585,6 +591,7 @@ impl Assembler {
 
     /// The transaction that is open ends with this event; so does a statement that stands alone.
     fn end(&mut self, at: &Event<'_>, xa: Option<(String, XaState)>) {
+        self.tables.tidy();
         let committed_at = match self.open.take() {
             None => seconds(&at.header),
             Some(mut open) => {
@@ -624,6 +631,7 @@ impl Assembler {
     /// The open transaction never ends: the source crashed in the middle of it, and nothing of it
     /// was committed.
     fn abandon_open(&mut self) {
+        self.tables.tidy();
         let Some(open) = self.open.take() else { return };
         if open.row_count == 0 {
             return;
@@ -734,3 +742,6 @@ fn push_statement(statements: &mut String, statement: &[u8]) {
     }
     statements.push_str(&text);
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! What a QUERY_EVENT's statement means for the stream, by its first words.
 
+use std::fmt;
+
 /// A statement in the binlog, as far as the stream needs to tell them apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Statement<'a> {
@@ -17,12 +19,67 @@ pub enum Statement<'a> {
     XaCommit(&'a str),
     /// `XA ROLLBACK` of the xid.
     XaRollback(&'a str),
-    /// Changes definitions: its first two words in upper case, such as `ALTER TABLE`.
-    Ddl(String),
+    /// Changes definitions.
+    Ddl(Ddl),
     /// Changes rows without logging them (`binlog_format=STATEMENT` or `MIXED`).
     Dml,
     /// Anything else, such as `GRANT`.
     Other,
+}
+
+/// What a statement that changes definitions is. Prints as its first two words in upper case, such as `ALTER TABLE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ddl {
+    verb: &'static str,
+    object: Option<&'static str>,
+}
+
+impl Ddl {
+    /// Does it make a table and fill it from a query? `sql` is the statement.
+    pub(crate) fn fills_a_table(self, sql: &str) -> bool {
+        self.verb == "CREATE" && self.object == Some("TABLE") && fills_its_table(sql)
+    }
+}
+
+impl fmt::Display for Ddl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.verb)?;
+        match self.object {
+            Some(object) => write!(f, " {object}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The words that a statement is known by.
+const VERBS: [&str; 19] = [
+    "BEGIN",
+    "COMMIT",
+    "ROLLBACK",
+    "SAVEPOINT",
+    "RELEASE",
+    "XA",
+    "CREATE",
+    "ALTER",
+    "DROP",
+    "RENAME",
+    "TRUNCATE",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "REPLACE",
+    "LOAD",
+    "WITH",
+    "CALL",
+    "SELECT",
+];
+
+/// The one of `words` that is `word`, in whatever case.
+fn known(word: &str, words: &[&'static str]) -> Option<&'static str> {
+    let mut words = words.iter();
+    words
+        .find(|known| known.eq_ignore_ascii_case(word))
+        .copied()
 }
 
 /// Classifies `sql`; comments and white space in front of it are skipped.
@@ -35,26 +92,24 @@ pub fn classify(sql: &str) -> Statement<'_> {
         (first, rest) = word(behind_for(behind));
         (second, behind) = word(rest);
     }
-    match first.to_ascii_uppercase().as_str() {
+    let Some(verb) = known(first, &VERBS) else {
+        return Statement::Other;
+    };
+    match verb {
         "BEGIN" => Statement::Begin,
         "COMMIT" => Statement::Commit,
         "ROLLBACK" if second.eq_ignore_ascii_case("TO") => Statement::RollbackTo,
         "ROLLBACK" => Statement::Rollback,
         "SAVEPOINT" | "RELEASE" => Statement::Inside,
-        "XA" => match second.to_ascii_uppercase().as_str() {
-            "START" | "BEGIN" => Statement::Begin,
-            "COMMIT" => Statement::XaCommit(behind.trim()),
-            "ROLLBACK" => Statement::XaRollback(behind.trim()),
-            _ => Statement::Inside,
+        "XA" => match known(second, &["START", "BEGIN", "COMMIT", "ROLLBACK"]) {
+            Some("START" | "BEGIN") => Statement::Begin,
+            Some("COMMIT") => Statement::XaCommit(behind.trim()),
+            Some(_) => Statement::XaRollback(behind.trim()),
+            None => Statement::Inside,
         },
-        "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" => {
-            Statement::Ddl(ddl_type(first, rest))
-        }
-        // A SELECT is logged for the stored function in it, which changed rows.
-        "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "WITH" | "CALL" | "SELECT" => {
-            Statement::Dml
-        }
-        _ => Statement::Other,
+        "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" => Statement::Ddl(ddl(verb, rest)),
+        // They change rows. A SELECT is logged for the stored function in it, which changed rows.
+        _ => Statement::Dml,
     }
 }
 
@@ -77,7 +132,7 @@ fn behind_for(sql: &str) -> &str {
 
 /// Does this `CREATE TABLE` fill its table from a query? Logged as such, its rows are not in the binlog; a server
 /// that logs rows rewrites it without the query. No other place of the statement takes a subquery.
-pub(crate) fn fills_its_table(sql: &str) -> bool {
+fn fills_its_table(sql: &str) -> bool {
     let mut rest = sql;
     loop {
         let (next, behind) = word(rest);
@@ -110,7 +165,7 @@ fn behind_quoted(sql: &str, quote: char) -> &str {
 }
 
 /// Such as `CREATE TABLE`, whatever stands between the two words.
-fn ddl_type(verb: &str, mut rest: &str) -> String {
+fn ddl(verb: &'static str, mut rest: &str) -> Ddl {
     const OBJECTS: [&str; 15] = [
         "TABLE",
         "TABLES",
@@ -128,13 +183,14 @@ fn ddl_type(verb: &str, mut rest: &str) -> String {
         "SERVER",
         "SEQUENCE",
     ];
-    let verb = verb.to_ascii_uppercase();
     // `CREATE OR REPLACE ALGORITHM=… DEFINER=… VIEW` has the most words in between.
     for _ in 0..16 {
         let (next, behind) = word(rest);
-        let next = next.to_ascii_uppercase();
-        if OBJECTS.contains(&next.as_str()) {
-            return format!("{verb} {next}");
+        if let Some(object) = known(next, &OBJECTS) {
+            return Ddl {
+                verb,
+                object: Some(object),
+            };
         }
         if next.is_empty() && behind.is_empty() {
             break;
@@ -147,10 +203,9 @@ fn ddl_type(verb: &str, mut rest: &str) -> String {
         };
     }
     // `TRUNCATE t`
-    if verb == "TRUNCATE" {
-        "TRUNCATE TABLE".to_owned()
-    } else {
-        verb
+    Ddl {
+        verb,
+        object: (verb == "TRUNCATE").then_some("TABLE"),
     }
 }
 
@@ -193,7 +248,7 @@ mod tests {
 
     fn ddl(sql: &str) -> String {
         match classify(sql) {
-            Statement::Ddl(kind) => kind,
+            Statement::Ddl(kind) => kind.to_string(),
             other => panic!("{sql}: {other:?}"),
         }
     }

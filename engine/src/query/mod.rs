@@ -9,6 +9,7 @@ mod find;
 mod image;
 pub mod moment;
 mod plan;
+mod schema;
 mod statements;
 
 use std::collections::{HashMap, VecDeque};
@@ -16,6 +17,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use image::{Image, changed_columns, text_of};
+pub use schema::{SchemaChanges, SeenSchemaChange};
 
 use crate::index::convert::damaged;
 use crate::index::places::BLOCK_BITS;
@@ -57,6 +59,8 @@ pub struct Question {
     pub limit: Option<u64>,
     /// Newest first.
     pub newest_first: bool,
+    /// Those that come behind the one of this id, in the order asked for: the next page of an answer.
+    pub behind: Option<u64>,
 }
 
 /// A row change.
@@ -187,6 +191,21 @@ impl Segment {
         };
         (self.to == run.from || self.from == run.to)
             && (matches!(path, Path::Blocks) || all <= SESSION_RUN << BLOCK_BITS)
+    }
+
+    /// Only what comes behind a row, when there is one.
+    fn behind(self, row: Option<u64>, newest_first: bool) -> Self {
+        match row {
+            Some(row) if newest_first => Self {
+                to: self.to.min(row),
+                ..self
+            },
+            Some(row) => Self {
+                from: self.from.max(row.saturating_add(1)),
+                ..self
+            },
+            None => self,
+        }
     }
 
     /// Takes back what of a window comes behind a row.

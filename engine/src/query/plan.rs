@@ -95,6 +95,7 @@ pub(super) async fn plan(
             segment.from = segment.from.max(ids.start);
             segment.to = segment.to.min(ids.end);
         }
+        segment = segment.behind(question.behind, question.newest_first);
         if !segment.is_empty() {
             all.push(segment);
         }

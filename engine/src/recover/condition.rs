@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::bytes::{bytes_of, write_digits, write_hex};
+use super::document::text_of_bytes;
 use super::kind::Kind;
 use super::literal::{JSON_BYTES, Refusal, is_decimal, write_number, write_quoted};
 use crate::query::text_of;
@@ -55,15 +56,10 @@ pub(super) fn write_condition(
             write_digits(out, &bytes);
             out.push('\'');
         }
-        (Kind::Json, Some(_), Some(_)) if json.starts_with(JSON_BYTES) => {
-            let _ = write!(out, "CAST({column} AS CHAR) = 'null'");
+        (Kind::Json, Some(_), Some(bytes)) if json.starts_with(JSON_BYTES) => {
+            condition_on_document(out, column, &text_of_bytes(&bytes)?);
         }
-        (Kind::Json, ..) => {
-            // As text: as JSON, 1 and 1.0 are the same.
-            let _ = write!(out, "CAST(CAST({column} AS CHAR) AS BINARY) = CAST(CAST(");
-            write_quoted(out, json);
-            out.push_str(" AS JSON) AS CHAR)");
-        }
+        (Kind::Json, ..) => condition_on_document(out, column, json),
         (_, _, Some(_)) => return Err("was kept as bytes, as it is no value of its type".into()),
         (Kind::Float | Kind::Double, None, _) => {
             let _ = write!(out, "{column} = ");
@@ -148,6 +144,13 @@ fn condition_on_bytes(out: &mut String, expression: &str, bytes: &[u8]) {
     }
 }
 
+/// As text: as JSON, 1 and 1.0 are the same.
+fn condition_on_document(out: &mut String, column: &str, json: &str) {
+    let _ = write!(out, "CAST(CAST({column} AS CHAR) AS BINARY) = CAST(CAST(");
+    write_quoted(out, json);
+    out.push_str(" AS JSON) AS CHAR)");
+}
+
 fn write_digest(out: &mut String, expression: &str, bytes: &[u8]) {
     let _ = write!(out, "SHA2({expression}, 256) = '");
     for byte in Sha256::digest(bytes) {
@@ -205,6 +208,19 @@ mod tests {
                 "1.0",
                 false,
                 "CAST(CAST(`c` AS CHAR) AS BINARY) = CAST(CAST('1.0' AS JSON) AS CHAR)",
+            ),
+            (
+                kind("json", None, None),
+                "\"base64:type245:BAA=\"",
+                false,
+                "CAST(CAST(`c` AS CHAR) AS BINARY) = CAST(CAST('null' AS JSON) AS CHAR)",
+            ),
+            (
+                kind("json", None, None),
+                "\"base64:type245:DBNiYXNlNjQ6dHlwZTI0NTpCQUE9\"",
+                false,
+                "CAST(CAST(`c` AS CHAR) AS BINARY) = \
+                 CAST(CAST('\"base64:type245:BAA=\"' AS JSON) AS CHAR)",
             ),
             (
                 kind("enum", Some("utf8mb4"), Some(&["a"])),

@@ -1,6 +1,22 @@
 //! JSON documents as SQL strings: what the server reads back as it stands.
 
+use bintrail_proto::binlog::jsonb::{Jsonb, Node, write_string};
+
 use super::literal::Refusal;
+
+/// The JSON text of a document that an image has as bytes: JSON's own null, or a string that looks like bytes.
+pub(super) fn text_of_bytes(bytes: &[u8]) -> Result<String, Refusal> {
+    match Jsonb::new(bytes).root() {
+        Ok(Node::Null) => Ok("null".to_owned()),
+        Ok(Node::String(text)) => {
+            let mut out = Vec::new();
+            write_string(&mut out, text);
+            String::from_utf8(out).map_err(|_| "holds a string that is not UTF-8".into())
+        }
+        Ok(_) => Err("holds a JSON document of 100 levels".into()),
+        Err(_) => Err("holds a JSON document that cannot be read".into()),
+    }
+}
 
 /// Would the server read back the numbers in `json` as they stand? A decimal in a JSON document would become a
 /// double.

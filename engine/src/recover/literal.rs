@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use bintrail_proto::binlog::value::charset::Charset;
 
 use super::bytes::{bytes_of, write_hex};
-use super::document::check_numbers;
+use super::document::{check_numbers, text_of_bytes};
 use super::kind::Kind;
 use super::twofold::twofold;
 use crate::query::text_of;
@@ -63,10 +63,9 @@ impl Literals {
                 return Err("has a character set that is not known".into());
             }
             (Kind::Binary | Kind::Opaque, _, Some(bytes)) => write_hex(out, &bytes),
-            (Kind::Json, Some(_), Some(bytes)) if json.starts_with(JSON_BYTES) => match &*bytes {
-                JSON_NULL => out.push_str("'null'"),
-                _ => return Err("holds a JSON document of 100 levels".into()),
-            },
+            (Kind::Json, Some(_), Some(bytes)) if json.starts_with(JSON_BYTES) => {
+                write_quoted(out, &text_of_bytes(&bytes)?);
+            }
             (Kind::Json, ..) => {
                 check_numbers(json)?;
                 write_quoted(out, json);
@@ -104,9 +103,9 @@ impl Literals {
 
 const ERROR_VALUE: &str = "holds ENUM's error value, which no strict sql_mode stores";
 
-/// How the images write JSON that has no place in them, and JSON's own null in it.
+/// How the images begin JSON that has no place in them.
 pub(super) const JSON_BYTES: &str = "\"base64:type245:";
-pub(super) const JSON_NULL: &[u8] = &[4, 0];
+
 /// A quoted string, on one line: the client changes line breaks, and does not take a zero byte.
 pub(super) fn write_quoted(out: &mut String, text: &str) {
     out.push('\'');
@@ -229,6 +228,12 @@ mod tests {
                 "\"base64:type245:BAA=\"",
                 "'null'",
             ),
+            // The string that looks like it.
+            (
+                kind("json", None, None),
+                "\"base64:type245:DBNiYXNlNjQ6dHlwZTI0NTpCQUE9\"",
+                "'\"base64:type245:BAA=\"'",
+            ),
         ] {
             assert_eq!(literal(&kind, json).as_deref(), Ok(sql), "{kind:?} {json}");
         }
@@ -251,6 +256,11 @@ mod tests {
                 "error value",
             ),
             (choice, "0", "error value"),
+            (
+                kind("json", None, None),
+                "\"base64:type245:Ag==\"",
+                "cannot be read",
+            ),
             (kind("json", None, None), "[0.10]", "decimal 0.10"),
             (
                 kind("json", None, None),

@@ -12,20 +12,12 @@ mod value;
 use std::io::Write;
 
 use bintrail_proto::Error;
-use bintrail_proto::binlog::rows::{Field, Image, RowBuf, RowsEvent, RowsKind};
+use bintrail_proto::binlog::rows::{Field, Image, Row, RowsEvent, RowsKind};
 use bintrail_proto::binlog::table_map::TableMap;
 
-/// Appends the lines of all rows of `event`, a line feed behind each.
-///
-/// # Errors
-/// A row that cannot be read, or a value that no column of its type has; the rows in front of it
-/// are appended, nothing of it is.
-pub fn write_rows(
-    out: &mut Vec<u8>,
-    table: &TableMap,
-    event: &RowsEvent<'_>,
-    buf: &mut RowBuf,
-) -> Result<(), Error> {
+/// Appends the lines in front of the rows of `event`. Returns whether they are all that it has: its one row has no
+/// bytes.
+pub fn write_front(out: &mut Vec<u8>, table: &TableMap, event: &RowsEvent<'_>) -> bool {
     if let Some(partition) = event.partition {
         out.extend_from_slice(b"### Extra row info for partitioning: ");
         match partition.source {
@@ -46,29 +38,37 @@ pub fn write_rows(
                 table.schema, table.table
             ),
         );
-        return Ok(());
     }
+    event.is_row_of_no_bytes()
+}
 
-    let (verb, first, second): (&[u8], &[u8], &[u8]) = match event.kind {
+/// Appends the lines of one row, a line feed behind each.
+///
+/// # Errors
+/// A value that no column of its type has: nothing of the row is appended.
+pub fn write_row(
+    out: &mut Vec<u8>,
+    table: &TableMap,
+    kind: RowsKind,
+    row: Row<'_>,
+) -> Result<(), Error> {
+    let (verb, first, second): (&[u8], &[u8], &[u8]) = match kind {
         RowsKind::Write => (b"### INSERT INTO ", b"", b"### SET\n"),
         RowsKind::Update => (b"### UPDATE ", b"### WHERE\n", b"### SET\n"),
         RowsKind::Delete => (b"### DELETE FROM ", b"### WHERE\n", b""),
     };
-    let mut rows = event.rows(table, buf)?;
-    while let Some(row) = rows.next()? {
-        let start = out.len();
-        out.extend_from_slice(verb);
-        identifier(out, &table.schema);
-        out.push(b'.');
-        identifier(out, &table.table);
-        out.push(b'\n');
-        for (clause, image) in [(first, row.before), (second, row.after)] {
-            let Some(image) = image else { continue };
-            out.extend_from_slice(clause);
-            if let Err(error) = write_image(out, image) {
-                out.truncate(start);
-                return Err(error);
-            }
+    let start = out.len();
+    out.extend_from_slice(verb);
+    identifier(out, &table.schema);
+    out.push(b'.');
+    identifier(out, &table.table);
+    out.push(b'\n');
+    for (clause, image) in [(first, row.before), (second, row.after)] {
+        let Some(image) = image else { continue };
+        out.extend_from_slice(clause);
+        if let Err(error) = write_image(out, image) {
+            out.truncate(start);
+            return Err(error);
         }
     }
     Ok(())

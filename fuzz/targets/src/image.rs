@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use arbitrary::Unstructured;
 use bintrail_engine::image::ImageWriter;
-use bintrail_engine::render::mysqlbinlog::write_rows;
+use bintrail_engine::render::mysqlbinlog::{write_front, write_row};
 use bintrail_engine::table::Table as Compiled;
 use bintrail_proto::binlog::header::EventType;
 use bintrail_proto::binlog::rows::{Image, RowBuf, RowsEvent};
@@ -30,7 +30,12 @@ pub fn image(data: &[u8]) {
     let mut buf = RowBuf::default();
 
     let mut lines = Vec::new();
-    write_rows(&mut lines, &map, &event, &mut buf).unwrap();
+    if !write_front(&mut lines, &map, &event) {
+        let mut read = event.rows(&map, &mut buf).unwrap();
+        while let Some(row) = read.next().unwrap() {
+            write_row(&mut lines, &map, event.kind, row).unwrap();
+        }
+    }
     check_lines(&lines, &rows);
 
     let mut writer = ImageWriter::default();

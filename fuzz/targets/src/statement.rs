@@ -11,6 +11,7 @@ pub fn statement(data: &[u8]) {
         assert_eq!(xid.trim(), xid);
     }
     if let Statement::Ddl(kind) = &found {
+        let kind = kind.to_string();
         assert!(kind.is_ascii() && kind.split(' ').count() <= 2 && kind.len() <= 24);
     }
     for front in [

@@ -109,12 +109,14 @@ fn fill(
         ),
         field::SET_STR_VALUE => {
             let is_set = only(|column| matches!(column, ColumnType::Set { .. }));
+            let members = |input| members(input, MAX_SET_MEMBERS);
             each(value, columns, is_set, members, |column, members| {
                 column.members = Some(members)
             })
         }
         field::ENUM_STR_VALUE => {
             let is_enum = only(|column| matches!(column, ColumnType::Enum { .. }));
+            let members = |input| members(input, MAX_ENUM_MEMBERS);
             each(value, columns, is_enum, members, |column, members| {
                 column.members = Some(members)
             })
@@ -252,11 +254,22 @@ fn name(input: &[u8]) -> Parsed<'_, &str> {
     }
 }
 
+/// The most members that an ENUM can have: its number takes two bytes.
+const MAX_ENUM_MEMBERS: usize = 65_535;
+/// The most members that a SET can have, one bit each.
+const MAX_SET_MEMBERS: usize = 64;
+
 /// The members of one ENUM or SET column, in the column's own character set.
-fn members(input: &[u8]) -> Parsed<'_, Box<[Box<[u8]>]>> {
+fn members(input: &[u8], most: usize) -> Parsed<'_, Box<[Box<[u8]>]>> {
     let (mut rest, count) = int_lenenc(input)?;
-    // Each member takes a byte at least.
     let count = length(input, count)?;
+    if count > most {
+        return Err(Fault::invalid(
+            input,
+            "more members than an ENUM or SET has",
+        ));
+    }
+    // Each member takes a byte at least.
     if count > rest.len() {
         return Err(Fault::at(input, Kind::Truncated));
     }
@@ -272,6 +285,31 @@ fn members(input: &[u8]) -> Parsed<'_, Box<[Box<[u8]>]>> {
 #[cfg(test)]
 mod tests {
     use crate::binlog::table_map::TableMap;
+    use crate::error::Kind;
+
+    /// A column with members that are all empty.
+    fn with_members(column: [u8; 2], field: u8, count: u32) -> Result<TableMap, crate::Error> {
+        let [real_type, pack_len] = column;
+        let mut value = vec![0xfd];
+        value.extend(&count.to_le_bytes()[..3]);
+        value.resize(value.len() + count as usize, 0);
+        let mut body = b"\x01\0\0\0\0\0\x01\0\x01d\0\x01t\0\x01\xfe\x02".to_vec();
+        body.extend([real_type, pack_len, 0, field, 0xfd]);
+        body.extend(&u32::try_from(value.len()).unwrap().to_le_bytes()[..3]);
+        body.extend(value);
+        TableMap::parse(&body)
+    }
+
+    #[test]
+    fn members_are_bounded_by_what_a_column_can_have() {
+        for (column, field, most) in [([0xf7, 2], 6, 65_535), ([0xf8, 8], 5, 64)] {
+            let table = with_members(column, field, most).unwrap();
+            let members = table.columns[0].members.as_ref().map(|all| all.len());
+            assert_eq!(members, Some(most as usize));
+            let error = with_members(column, field, most + 1).unwrap_err();
+            assert!(matches!(error.kind, Kind::Invalid(_)), "{error}");
+        }
+    }
 
     /// A TABLE_MAP of MySQL 9.7.4 for `v VECTOR(2), a VARCHAR(5) CHARACTER SET latin1,
     /// b VARCHAR(5) CHARACTER SET utf8mb4, c VARCHAR(5) CHARACTER SET gbk`.

@@ -4,10 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use bintrail_engine::clock::rfc3339;
 use bintrail_engine::query::{Change, Image, changed_columns};
+use bintrail_engine::render::changes::{Form, event_name};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
-use super::Form;
-use super::lines::event_name;
 
 const HEADS: [&str; 5] = ["TIME (UTC)", "CONNECTION", "EVENT", "TABLE", "KEY"];
 

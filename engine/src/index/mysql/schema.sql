@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS stream_state (
   clock_latest DATETIME(6),
   clock_back BIGINT NOT NULL DEFAULT 0,
   streaming_since DATETIME(6),
-  checkpoint_seconds INT UNSIGNED
+  checkpoint_seconds INT UNSIGNED,
+  removed_before DATETIME(6)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INT UNSIGNED NOT NULL,
@@ -121,6 +122,7 @@ CREATE TABLE IF NOT EXISTS schema_changes (
 CREATE TABLE IF NOT EXISTS index_state (
   source_id INT UNSIGNED NOT NULL,
   binlog_file VARCHAR(512) NOT NULL,
+  binlog_created INT UNSIGNED NOT NULL,
   file_size BIGINT UNSIGNED NOT NULL,
   last_position BIGINT UNSIGNED NOT NULL,
   events_indexed BIGINT UNSIGNED NOT NULL,

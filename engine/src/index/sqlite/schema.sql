@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS stream_state (
   clock_latest INTEGER,
   clock_back INTEGER NOT NULL DEFAULT 0,
   streaming_since INTEGER,
-  checkpoint_seconds INTEGER
+  checkpoint_seconds INTEGER,
+  removed_before INTEGER
 );
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INTEGER NOT NULL,
@@ -125,6 +126,7 @@ CREATE TABLE IF NOT EXISTS schema_changes (
 CREATE TABLE IF NOT EXISTS index_state (
   source_id INTEGER NOT NULL,
   binlog_file TEXT NOT NULL,
+  binlog_created INTEGER NOT NULL,
   file_size INTEGER NOT NULL,
   last_position INTEGER NOT NULL,
   events_indexed INTEGER NOT NULL,

@@ -34,6 +34,7 @@ pub(super) fn batch(
     clock(connection, source_id, batch)?;
     xa_decided(connection, source_id, batch)?;
     schema_changes(connection, source_id, batch)?;
+    files(connection, source_id, batch)?;
     match &batch.checkpoint {
         Some(checkpoint) => save_checkpoint(connection, source_id, checkpoint),
         None => Ok(()),
@@ -174,6 +175,28 @@ fn schema_changes(connection: &Connection, source_id: u32, batch: &Batch) -> Res
                 change.temporary,
                 change.change_type,
                 change.statement
+            ])?;
+    }
+    Ok(())
+}
+
+fn files(connection: &Connection, source_id: u32, batch: &Batch) -> Result<(), Fault> {
+    for file in &batch.files {
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO index_state (source_id, binlog_file, binlog_created, file_size,
+                   last_position, events_indexed, status, error)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                source_id,
+                file.name,
+                file.created,
+                signed(file.size)?,
+                signed(file.last_position)?,
+                signed(file.events)?,
+                file.status.name(),
+                file.error
             ])?;
     }
     Ok(())

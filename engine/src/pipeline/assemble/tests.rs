@@ -1,0 +1,72 @@
+use bintrail_proto::binlog::decoder::Decoder;
+
+use super::*;
+use crate::index::record::Flavor;
+
+fn event(event_type: u8, body: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(19 + body.len()).unwrap();
+    let mut event = vec![1, 0, 0, 0, event_type, 1, 0, 0, 0];
+    event.extend(size.to_le_bytes());
+    // Where it ends: nobody asks.
+    event.extend([1, 0, 0, 0, 0, 0]);
+    event.extend(body);
+    event
+}
+
+/// Tables of 4096 columns, each with one row, in one transaction.
+#[test]
+fn tables_of_statements_that_ended_are_not_kept() {
+    let checkpoint = Checkpoint {
+        mode: Mode::Position,
+        binlog_file: "binlog.000001".to_owned(),
+        binlog_position: 4,
+        binlog_created: None,
+        gtid_set: String::new(),
+        next_change_id: 1,
+        events_indexed: 0,
+        last_event_time: None,
+        server_id: 1,
+        lag_seconds: None,
+        capture_skips: CaptureSkips::default(),
+    };
+    let gtids = Gtids::parse("", Flavor::MySql).unwrap();
+    let mut assembler = Assembler::new(Filter::default(), &checkpoint, gtids);
+    let mut decoder = Decoder::for_file();
+    let mut format = vec![4, 0];
+    format.extend(b"9.7.4");
+    format.resize(2 + 50 + 4, 0);
+    format.push(19);
+    // No checksums, and room for this event's own.
+    format.resize(format.len() + 42 + 5, 0);
+    decoder.decode(&event(15, &format)).unwrap();
+    let mut kept = Vec::new();
+    for number in 1..200_u64 {
+        let id = number.to_le_bytes();
+        let mut map = id[..6].to_vec();
+        map.extend(b"\x01\0\x01d\0\x01t\0\xfc\0\x10");
+        map.extend([1; 4096]);
+        map.push(0);
+        map.extend([0xff; 512]);
+        let map = event(19, &map);
+        let map = decoder.decode(&map).unwrap();
+        let Need::Table(table) = assembler.handle(&map, None) else {
+            panic!("table {number} is known");
+        };
+        let table = Arc::new(Table::from_event(table.into(), (String::new(), 0)));
+        kept.push(Arc::downgrade(&table));
+        assembler.define(map.body, number, Entry::Kept { table, table_id: 1 });
+
+        let mut rows = id[..6].to_vec();
+        rows.extend(b"\x01\0\x02\0\xfc\0\x10");
+        rows.extend([0xff; 512]);
+        // All of them are NULL.
+        rows.extend([0xff; 512]);
+        let rows = event(30, &rows);
+        assembler.handle(&decoder.decode(&rows).unwrap(), None);
+        // The rows go to the index, and with them what they need.
+        assert_eq!(assembler.take().row_count, 1);
+    }
+    assert!(assembler.in_transaction());
+    let kept = kept.iter().filter(|table| table.strong_count() > 0);
+    assert!((1..100).contains(&kept.count()));
+}
