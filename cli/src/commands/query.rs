@@ -1,7 +1,7 @@
 //! `bintrail query`.
 
-mod lines;
-mod table;
+pub(crate) mod lines;
+pub(crate) mod table;
 
 use std::io::Write;
 
@@ -40,7 +40,7 @@ pub(crate) async fn run(args: QueryArgs) -> Result<(), Error> {
 }
 
 /// A form of the output.
-trait Form {
+pub(crate) trait Form {
     /// What comes before all row changes.
     fn begin(&mut self, _out: &mut dyn Write) -> std::io::Result<()> {
         Ok(())

@@ -26,6 +26,7 @@ mod query;
 mod recover;
 mod schema;
 mod secrets;
+mod show;
 mod stream;
 mod support;
 mod torture;

@@ -7,7 +7,7 @@ use super::plan::{Path, Plan, Span};
 use super::{Change, PLACES, Question, Segment};
 use crate::index::places::{BLOCK_BITS, Kind};
 use crate::index::read::{Cells, Rows, Select, Value};
-use crate::index::record::{CHANGE_ID_BITS, Micros};
+use crate::index::record::{CHANGE_ID_BITS, EventType, Micros};
 use crate::index::time::timestamp;
 use crate::index::{Index, Result};
 
@@ -94,6 +94,11 @@ fn places_in(kind: Kind, numbers: &[u32], segment: Segment) -> (String, Vec<Valu
     )
 }
 
+/// Does this text stand in JSON as it is?
+fn is_plain(value: &str) -> bool {
+    !value.contains(|c| c < ' ' || c == '"' || c == '\\')
+}
+
 const fn direction(newest_first: bool) -> &'static str {
     if newest_first { "DESC" } else { "ASC" }
 }
@@ -112,10 +117,14 @@ impl Statements {
             Self::Sqlite => "t.committed_at",
             Self::MySql => "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', t.committed_at)",
         };
+        let decided_at = match self {
+            Self::Sqlite => "t.decided_at",
+            Self::MySql => "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', t.decided_at)",
+        };
         format!(
             "r.change_id, r.table_id, r.transaction_id, r.event_type, r.pk_values, r.row_before, \
              r.row_after, t.gtid, t.binlog_file, t.start_position, t.end_position, {committed_at}, \
-             t.connection_id, t.xa_state, k.pk_values"
+             t.connection_id, t.xa_state, k.pk_values, {decided_at}"
         )
     }
 
@@ -152,6 +161,14 @@ impl Statements {
             let types = question.event_types.iter().map(|kind| *kind as u8);
             sql.push_str(&format!(" AND r.event_type IN ({})", list(types)));
         }
+        if question.changed_column.is_some() {
+            sql.push_str(&format!(" AND r.event_type = {}", EventType::Update as u8));
+        }
+        // An image that has the value has its text.
+        for (_, value) in question.values.iter().filter(|(_, value)| is_plain(value)) {
+            sql.push_str(" AND (INSTR(r.row_before, ?) > 0 OR INSTR(r.row_after, ?) > 0)");
+            values.extend([Value::Text(value.clone()), Value::Text(value.clone())]);
+        }
         self.time(&mut sql, &mut values, plan.span);
         if let Some(connection_id) = question.connection_id {
             sql.push_str(" AND t.connection_id = ?");
@@ -167,14 +184,18 @@ impl Statements {
         let mut bound = |operator: &str, time: Option<Micros>| {
             let Some(time) = time else { return };
             sql.push_str(&format!(" AND r.committed_at {operator} ?"));
-            values.push(match self {
-                // No commit time is before 1970.
-                Self::Sqlite => Value::Number(u64::try_from(time).unwrap_or(0)),
-                Self::MySql => Value::Text(text(time)),
-            });
+            values.push(self.time_value(time));
         };
         bound(">=", span.0);
         bound("<", span.1);
+    }
+
+    pub(super) fn time_value(self, time: Micros) -> Value {
+        match self {
+            // No commit time is before 1970.
+            Self::Sqlite => Value::Number(u64::try_from(time).unwrap_or(0)),
+            Self::MySql => Value::Text(text(time)),
+        }
     }
 
     /// The rows that had or got one of these keys, or all of a table, by the indexes on keys alone: up to `most` of them.
@@ -391,7 +412,7 @@ impl Statements {
         )
     }
 
-    const fn by_key(self) -> &'static str {
+    pub(super) const fn by_key(self) -> &'static str {
         match self {
             Self::Sqlite => "INDEXED BY row_changes_key",
             Self::MySql => "FORCE INDEX (row_changes_key)",

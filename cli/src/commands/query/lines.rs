@@ -75,7 +75,7 @@ impl Form for Json {
     }
 }
 
-fn write_object(out: &mut dyn Write, change: &Change) -> io::Result<()> {
+pub(crate) fn write_object(out: &mut dyn Write, change: &Change) -> io::Result<()> {
     let facts = &change.transaction;
     // The images go out as they are kept: every digit of a number counts.
     let raw = |image: &Option<String>| image.clone().unwrap_or_else(|| "null".to_owned());
@@ -105,8 +105,46 @@ fn write_object(out: &mut dyn Write, change: &Change) -> io::Result<()> {
 /// RFC 4180, with line feeds. NULL is an empty field, an empty text is `""`.
 pub(super) struct Csv;
 
-const NAMES: &str = "change_id,source_id,binlog_file,start_pos,end_pos,event_timestamp,gtid,connection_id,schema_name,\
+pub(crate) const NAMES: &str = "change_id,source_id,binlog_file,start_pos,end_pos,event_timestamp,gtid,connection_id,schema_name,\
      table_name,event_type,pk_values,changed_columns,row_before,row_after\n";
+
+/// Which of them is the time.
+pub(crate) const TIME: usize = 5;
+
+/// The fields of a row change, in their order.
+pub(crate) fn fields(change: &Change) -> io::Result<Vec<Option<String>>> {
+    let facts = &change.transaction;
+    let number = |number: u64| Some(number.to_string());
+    let connection_id = facts.connection_id.map(u64::from);
+    Ok(vec![
+        number(change.change_id),
+        number(facts.source_id.into()),
+        Some(facts.binlog_file.clone()),
+        number(facts.start_position),
+        number(facts.end_position),
+        Some(rfc3339(facts.committed_at)),
+        facts.gtid.clone(),
+        connection_id.and_then(number),
+        Some(change.table.schema.clone()),
+        Some(change.table.table.clone()),
+        Some(event_name(change.event_type).to_owned()),
+        change.pk_values.clone(),
+        changed(change)?,
+        change.before.clone(),
+        change.after.clone(),
+    ])
+}
+
+/// A line of them.
+pub(crate) fn write_fields(out: &mut dyn Write, fields: &[Option<String>]) -> io::Result<()> {
+    for (at, field) in fields.iter().enumerate() {
+        if at > 0 {
+            out.write_all(b",")?;
+        }
+        write_field(out, field.as_deref())?;
+    }
+    out.write_all(b"\n")
+}
 
 impl Form for Csv {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
@@ -115,33 +153,7 @@ impl Form for Csv {
 
     fn page(&mut self, out: &mut dyn Write, changes: &[Change]) -> io::Result<()> {
         for change in changes {
-            let facts = &change.transaction;
-            let number = |number: u64| Some(number.to_string());
-            let connection_id = facts.connection_id.map(u64::from);
-            let fields = [
-                number(change.change_id),
-                number(facts.source_id.into()),
-                Some(facts.binlog_file.clone()),
-                number(facts.start_position),
-                number(facts.end_position),
-                Some(rfc3339(facts.committed_at)),
-                facts.gtid.clone(),
-                connection_id.and_then(number),
-                Some(change.table.schema.clone()),
-                Some(change.table.table.clone()),
-                Some(event_name(change.event_type).to_owned()),
-                change.pk_values.clone(),
-                changed(change)?,
-                change.before.clone(),
-                change.after.clone(),
-            ];
-            for (at, field) in fields.iter().enumerate() {
-                if at > 0 {
-                    out.write_all(b",")?;
-                }
-                write_field(out, field.as_deref())?;
-            }
-            out.write_all(b"\n")?;
+            write_fields(out, &fields(change)?)?;
         }
         Ok(())
     }
