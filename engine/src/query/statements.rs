@@ -94,9 +94,17 @@ fn places_in(kind: Kind, numbers: &[u32], segment: Segment) -> (String, Vec<Valu
     )
 }
 
-/// Does this text stand in JSON as it is?
-fn is_plain(value: &str) -> bool {
-    !value.contains(|c| c < ' ' || c == '"' || c == '\\')
+/// The texts one of which an image has that has this value of a column, as images are written without blanks; none
+/// where it may be written in several ways.
+fn texts_of(value: &str) -> Vec<String> {
+    if value.contains(|c| c < ' ' || c == '"' || c == '\\') {
+        return Vec::new();
+    }
+    let mut texts = vec![format!(":\"{value}\"")];
+    if serde_json::from_str::<&serde_json::value::RawValue>(value).is_ok() {
+        texts.push(format!(":{value}"));
+    }
+    texts
 }
 
 const fn direction(newest_first: bool) -> &'static str {
@@ -164,10 +172,16 @@ impl Statements {
         if question.changed_column.is_some() {
             sql.push_str(&format!(" AND r.event_type = {}", EventType::Update as u8));
         }
-        // An image that has the value has its text.
-        for (_, value) in question.values.iter().filter(|(_, value)| is_plain(value)) {
-            sql.push_str(" AND (INSTR(r.row_before, ?) > 0 OR INSTR(r.row_after, ?) > 0)");
-            values.extend([Value::Text(value.clone()), Value::Text(value.clone())]);
+        let texts = question.values.iter().map(|(_, value)| texts_of(value));
+        for texts in texts.filter(|texts| !texts.is_empty()) {
+            let images = ["INSTR(r.row_before, ?) > 0", "INSTR(r.row_after, ?) > 0"];
+            let any: Vec<String> = texts.iter().map(|_| images.join(" OR ")).collect();
+            sql.push_str(&format!(" AND ({})", any.join(" OR ")));
+            values.extend(
+                texts
+                    .into_iter()
+                    .flat_map(|text| [Value::Text(text.clone()), Value::Text(text)]),
+            );
         }
         self.time(&mut sql, &mut values, plan.span);
         if let Some(connection_id) = question.connection_id {
@@ -435,6 +449,23 @@ impl Statements {
         match self {
             Self::Sqlite => cells.a_text(3),
             Self::MySql => cells.a_text(0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::texts_of;
+
+    #[test]
+    fn a_value_is_looked_for_in_each_form_that_an_image_may_have_it_in() {
+        assert_eq!(texts_of("paid"), [r#":"paid""#]);
+        assert_eq!(texts_of("-1.50"), [r#":"-1.50""#, ":-1.50"]);
+        assert_eq!(texts_of("null"), [r#":"null""#, ":null"]);
+        assert_eq!(texts_of("[1,true]"), [r#":"[1,true]""#, ":[1,true]"]);
+        assert_eq!(texts_of("é/表"), [r#":"é/表""#]);
+        for several in [r#"a"b"#, r"a\b", "a\nb", r#"{"k":1}"#] {
+            assert!(texts_of(several).is_empty(), "{several}");
         }
     }
 }

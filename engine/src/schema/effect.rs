@@ -87,11 +87,22 @@ impl Reader<'_> {
                 }
                 self.if_exists();
                 let (schema, table) = self.table()?;
-                let of_rows = self.tokens.clone().any(|token| loses_rows(&token));
-                match asked.touched(&schema, &table) {
-                    Effect::Unknown if of_rows => Some(Effect::Unknown),
-                    _ => None,
+                if !self.tokens.clone().any(|token| loses_rows(&token)) {
+                    return None;
                 }
+                // Partitions change places with another table, too, that is named behind.
+                let mut names = self.tokens.clone();
+                let named = names.any(|token| match token {
+                    Token::Word(word) => Folded::new(word) == asked.folded.1,
+                    Token::Name(name) => Folded::new(&name) == asked.folded.1,
+                    Token::Unreadable => true,
+                    _ => false,
+                });
+                Some(if named {
+                    Effect::Unknown
+                } else {
+                    asked.touched(&schema, &table)
+                })
             }
             _ => None,
         }
