@@ -37,7 +37,7 @@ impl Events {
 
     /// The next event, from its header to its checksum.
     #[inline]
-    pub fn next(&mut self) -> Result<Option<&[u8]>> {
+    pub fn next_event(&mut self) -> Result<Option<&[u8]>> {
         if !self.have(HEADER_LEN)? {
             return Ok(None);
         }

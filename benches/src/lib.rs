@@ -3,6 +3,9 @@
 
 pub mod engines;
 pub mod events;
+pub mod live;
+pub mod measure;
+pub mod stream;
 
 use std::fmt;
 

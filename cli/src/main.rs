@@ -1,6 +1,7 @@
 //! `bintrail`: every row change of a MySQL or MariaDB server in a queryable change index.
 
 mod args;
+mod argv;
 mod commands;
 mod env_file;
 mod logging;

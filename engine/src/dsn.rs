@@ -38,6 +38,8 @@ pub struct MySqlDsn {
     pub database: Option<String>,
     /// From `ssl-mode=…`, or `tls=…` as Go's driver has it, `ssl-ca=…`, `ssl-cert=…` and `ssl-key=…`.
     pub tls: TlsOptions,
+    /// `sql_log_bin=0`: what is written through it stays out of the server's own binary log.
+    pub unlogged: bool,
 }
 
 /// Where the index is.
@@ -172,6 +174,7 @@ impl MySqlDsn {
             more_hosts,
             database: Some(database.into_owned()).filter(|name| !name.is_empty()),
             tls: TlsOptions::default(),
+            unlogged: false,
         };
         for param in params.unwrap_or_default().split('&') {
             let (name, value) = cut(param, '=');
@@ -196,6 +199,13 @@ impl MySqlDsn {
                 "ssl-ca" => dsn.tls.ca = Some(PathBuf::from(value.as_ref())),
                 "ssl-cert" => dsn.tls.cert = Some(PathBuf::from(value.as_ref())),
                 "ssl-key" => dsn.tls.key = Some(PathBuf::from(value.as_ref())),
+                "sql-log-bin" => {
+                    dsn.unlogged = match value.to_ascii_lowercase().as_str() {
+                        "0" | "off" | "false" => true,
+                        "1" | "on" | "true" => false,
+                        _ => return Err(fault("sql_log_bin is not 0 or 1")),
+                    };
+                }
                 // What else Go's driver takes (parseTime, loc, charset …) has no meaning here.
                 _ => {}
             }
@@ -322,6 +332,20 @@ mod tests {
             assert_eq!(MySqlDsn::parse(text).unwrap().more_hosts, more, "{text}");
             let index = text.replace("/?", "/d?");
             assert!(IndexDsn::parse(&index).is_err(), "{index}");
+        }
+    }
+
+    #[test]
+    fn a_server_s_own_log() {
+        for (text, unlogged) in [
+            ("u:p@tcp(h)/d", Some(false)),
+            ("u:p@tcp(h)/d?sql_log_bin=0", Some(true)),
+            ("mysql://u:p@h/d?tls=true&sql_log_bin=OFF", Some(true)),
+            ("mysql://u:p@h/d?sql_log_bin=1", Some(false)),
+            ("mysql://u:p@h/d?sql_log_bin=", None),
+        ] {
+            let parsed = MySqlDsn::parse(text).map(|dsn| dsn.unlogged);
+            assert_eq!(parsed.ok(), unlogged, "{text}");
         }
     }
 

@@ -221,6 +221,7 @@ pub(crate) fn remedy(error: &source::Error) -> &'static str {
             "; GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the user, and SELECT on the tables it captures"
         }
         E::ServerIdClash(_) => "; give this stream a --server-id of its own",
+        E::Elsewhere { .. } => "; name each server's own address, --source-dsn takes several",
         E::PositionPurged(_) => {
             "; what was purged is lost to this stream: start again with --reset, from the source's present position \
              or with --start-gtid or --start-file"
@@ -380,6 +381,7 @@ impl Error {
                     | E::Lost(_)
                     | E::Silent { .. }
                     | E::NoAnswer { .. }
+                    | E::Elsewhere { .. }
                     | E::Protocol(_)
             ),
             Self::Index(error) => error.may_pass(),

@@ -1,7 +1,7 @@
 //! Row images as JSON, and the text of a row's key.
 
 use bintrail_proto::Error;
-use bintrail_proto::binlog::jsonb::{Jsonb, Node, Style};
+use bintrail_proto::binlog::jsonb::{Jsonb, Style};
 use bintrail_proto::binlog::rows::{Field, Image};
 use bintrail_proto::binlog::table_map::Column;
 use bintrail_proto::binlog::value::int::{write_int, write_uint};
@@ -310,7 +310,7 @@ fn pad<'a>(padded: &'a mut Vec<u8>, bytes: &'a [u8], len: u16) -> &'a [u8] {
 /// A document.
 fn write_json(out: &mut Vec<u8>, text: &ColumnText, json: Jsonb<'_>) -> Result<(), Error> {
     // JSON's own null must not be taken for SQL's.
-    if matches!(json.root()?, Node::Null) {
+    if json.is_null() {
         json::write_base64(out, text.json_type, JSON_NULL);
         return Ok(());
     }

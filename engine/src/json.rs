@@ -1,6 +1,5 @@
 //! JSON text, written without a tree.
 
-use bintrail_proto::binlog::value::int::write_uint;
 use bintrail_proto::binlog::value::push_front;
 
 pub(crate) use bintrail_proto::binlog::jsonb::{push_escaped, write_string, write_utf8};
@@ -37,16 +36,53 @@ pub(crate) const BASE64: &str = "base64:type";
 
 /// Appends `"base64:type<N>:<data>"`, the form that MySQL's JSON functions give to binary values.
 pub(crate) fn write_base64(out: &mut Vec<u8>, type_code: u8, data: &[u8]) {
-    out.push(b'"');
-    push_base64(out, type_code, data);
+    let (front, len) = front_of_base64(type_code);
+    push_front(out, front, *len);
+    push_digits(out, data);
     out.push(b'"');
 }
 
 /// As [`write_base64`], without the quotes.
 pub(crate) fn push_base64(out: &mut Vec<u8>, type_code: u8, data: &[u8]) {
-    out.extend_from_slice(BASE64.as_bytes());
-    write_uint(out, type_code.into());
-    out.push(b':');
+    let (front, len) = front_of_base64(type_code);
+    out.extend_from_slice(front.get(1..*len).unwrap_or_default());
+    push_digits(out, data);
+}
+
+/// `"base64:type<N>:`, spaces behind it where it is short, and how long it is.
+type Front = ([u8; 16], usize);
+
+#[allow(
+    clippy::indexing_slicing,
+    reason = "there is one for each value of a byte, and they are made when it is compiled"
+)]
+fn front_of_base64(type_code: u8) -> &'static Front {
+    /// Those of all types.
+    static FRONTS: [Front; 256] = {
+        let mut fronts = [(*b"\"base64:type    ", 0); 256];
+        let mut code = 0;
+        while code < 256 {
+            let (front, len) = &mut fronts[code];
+            *len = 12;
+            let mut power = 100;
+            while power > 0 {
+                if code >= power || power == 1 {
+                    front[*len] = b"0123456789"[code / power % 10];
+                    *len += 1;
+                }
+                power /= 10;
+            }
+            front[*len] = b':';
+            *len += 1;
+            code += 1;
+        }
+        fronts
+    };
+    &FRONTS[usize::from(type_code)]
+}
+
+/// Appends the digits of base64, and the padding.
+fn push_digits(out: &mut Vec<u8>, data: &[u8]) {
     let (chunks, tail) = data.as_chunks::<12>();
     for chunk in chunks {
         out.extend_from_slice(&encode_twelve(*chunk));
@@ -114,6 +150,19 @@ mod tests {
             serde_json::from_str::<String>(&string(&every)).unwrap(),
             every
         );
+    }
+
+    #[test]
+    fn every_type_code() {
+        for code in 0..=u8::MAX {
+            let (mut quoted, mut plain) = (b"x".to_vec(), b"x".to_vec());
+            write_base64(&mut quoted, code, b"abc");
+            push_base64(&mut plain, code, b"");
+            let expected = format!("x\"base64:type{code}:YWJj\"");
+            assert_eq!(String::from_utf8(quoted).unwrap(), expected);
+            let expected = format!("xbase64:type{code}:");
+            assert_eq!(String::from_utf8(plain).unwrap(), expected);
+        }
     }
 
     #[test]

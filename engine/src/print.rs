@@ -1,10 +1,10 @@
 //! `bintrail decode` and `bintrail tail`: row changes as text, from binlog files or a live source.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use bintrail_proto::binlog::decoder::{Event, EventData};
+use bintrail_proto::binlog::format_description::Flavor;
 use bintrail_proto::binlog::header::EventType;
 use bintrail_proto::binlog::rows::{RowBuf, RowsEvent, RowsKind};
 use bintrail_proto::binlog::table_map::TableMap;
@@ -15,7 +15,9 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::gtids::AnyGtid;
 use crate::image::ImageWriter;
+use crate::index::record::KnownBy;
 use crate::json;
+use crate::pipeline::tables::Tables;
 use crate::render::mysqlbinlog;
 use crate::table::Table;
 
@@ -26,15 +28,6 @@ pub enum Format {
     Json,
     /// The `###` lines of `mysqlbinlog -vv --base64-output=decode-rows`.
     Mysqlbinlog,
-}
-
-/// A table by the server's number for it.
-#[derive(Debug)]
-struct Entry {
-    /// The TABLE_MAP_EVENT that it was made from.
-    body: Box<[u8]>,
-    /// `None` when it is left out.
-    table: Option<Arc<Table>>,
 }
 
 /// Written at once, so that an output needs no buffer of its own, which would be one copy more.
@@ -57,7 +50,8 @@ pub struct Printer<W: Write> {
     /// As it stands in a line: in quotes, or `null`.
     gtid: Vec<u8>,
     committed_at: Option<i64>,
-    tables: HashMap<u64, Entry>,
+    /// `None` for one that is left out.
+    tables: Tables<Option<Arc<Table>>>,
     /// Events that may hold row changes and could not be printed.
     pub skipped: u64,
 }
@@ -76,7 +70,7 @@ impl<W: Write> Printer<W> {
             file: String::new(),
             gtid: b"null".to_vec(),
             committed_at: None,
-            tables: HashMap::new(),
+            tables: Tables::default(),
             skipped: 0,
         }
     }
@@ -114,6 +108,7 @@ impl<W: Write> Printer<W> {
             EventData::Rotate(rotate) if event.start == event.end => self.start_file(rotate.file),
             EventData::FormatDescription(_) => self.tables.clear(),
             EventData::Gtid(gtid) => {
+                self.tables.tidy();
                 self.set_gtid(gtid.gtid.map(AnyGtid::MySql));
                 self.committed_at = gtid
                     .committed
@@ -127,35 +122,34 @@ impl<W: Write> Printer<W> {
                     .and_then(|micros| i64::try_from(micros).ok());
             }
             EventData::MariadbGtid(gtid) => {
+                self.tables.tidy();
                 self.set_gtid(Some(AnyGtid::MariaDb(gtid.gtid)));
                 self.committed_at = None;
             }
             EventData::TableMap(map) => {
-                if self
-                    .tables
-                    .get(&map.table_id)
-                    .is_some_and(|entry| *entry.body == *map.body)
-                {
+                // Other names than the event's own may be others since, and so may MariaDB's own types, of which
+                // no event tells.
+                let mysql = map.flavor == Flavor::MySql;
+                let certain = |table: &Option<Arc<Table>>| match table {
+                    Some(table) => mysql && table.version.known_by == KnownBy::RowMetadata,
+                    None => true,
+                };
+                if self.tables.knows(map, certain) {
                     return Ok(None);
                 }
                 if !self.filter.keeps(map.schema, map.table) {
-                    self.tables.insert(
-                        map.table_id,
-                        Entry {
-                            body: map.body.into(),
-                            table: None,
-                        },
-                    );
+                    self.tables.define(map.table_id, map.body, None);
                     return Ok(None);
                 }
                 match map.compile() {
                     Ok(table) => return Ok(Some(table)),
                     Err(error) => {
-                        self.tables.remove(&map.table_id);
+                        self.tables.forget(map.table_id);
                         self.skip(event, &error.to_string());
                     }
                 }
             }
+            EventData::Xid(_) => self.tables.tidy(),
             EventData::Rows(rows) => self.rows(rows, event)?,
             EventData::Other if may_hold_rows(event.header.event_type) => {
                 self.skip(event, "events of this type are not read yet");
@@ -168,21 +162,14 @@ impl<W: Write> Printer<W> {
     /// Names the table that [`handle`](Self::handle) returned for `event`.
     pub fn define(&mut self, event: &Event<'_>, table: Table) {
         let table_id = table.map.table_id;
-        self.tables.insert(
-            table_id,
-            Entry {
-                body: event.body.into(),
-                table: Some(Arc::new(table)),
-            },
-        );
+        self.tables
+            .define(table_id, event.body, Some(Arc::new(table)));
     }
 
     fn rows(&mut self, rows: &RowsEvent<'_>, event: &Event<'_>) -> Result<(), Error> {
-        let table = match self.tables.get(&rows.table_id) {
-            Some(Entry {
-                table: Some(table), ..
-            }) => Arc::clone(table),
-            Some(Entry { table: None, .. }) => return Ok(()),
+        let table = match self.tables.get(rows.table_id) {
+            Some(Some(table)) => Arc::clone(table),
+            Some(None) => return Ok(()),
             None => {
                 self.skip(
                     event,

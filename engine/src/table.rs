@@ -37,8 +37,8 @@ pub struct Table {
     /// The primary key, as column numbers from 0 in key order; empty when it has none.
     pub(crate) key: Box<[u16]>,
     pub(crate) texts: Box<[ColumnText]>,
-    /// Bytes that the names take in an image with all columns.
-    pub(crate) names_len: u64,
+    /// The most bytes that an image takes beside the texts and bytes in it.
+    pub(crate) fixed_len: u64,
 }
 
 /// A column's texts, ready to be copied into an image.
@@ -84,9 +84,8 @@ impl Key {
         }
     }
 
-    /// The bytes that it takes, without its comma.
     fn len(&self) -> u64 {
-        (self.text.len() as u64).saturating_sub(1)
+        self.text.len() as u64
     }
 }
 
@@ -211,6 +210,7 @@ impl Table {
                 json_type: json_type(of_event),
             })
             .collect();
+        let fixed_len = texts.iter().zip(&map.columns).map(fixed_len).sum();
         let version = TableVersion {
             schema: map.schema.to_string(),
             table: map.table.to_string(),
@@ -222,10 +222,24 @@ impl Table {
             map,
             version,
             key: key.into_iter().map(|(_, number)| number).collect(),
-            names_len: texts.iter().map(|text| text.key.len()).sum(),
+            fixed_len,
             texts,
         }
     }
+}
+
+/// The most bytes that a column takes in an image, without the text or bytes of its value.
+fn fixed_len((text, of_event): (&ColumnText, &table_map::Column)) -> u64 {
+    // A point in time with its quotes, or a number.
+    const VALUE: u64 = 30;
+    let labels = text.labels.iter().flatten();
+    let labels = labels.map(|label| label.len() as u64 + 2);
+    let labels: u64 = match of_event.column_type {
+        // All of its members at once.
+        ColumnType::Set { .. } => labels.sum(),
+        _ => labels.max().unwrap_or_default(),
+    };
+    text.key.len() + labels.max(VALUE)
 }
 
 fn place_in(key: &[u16], number: usize) -> Option<u16> {

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::print::Printer;
 use crate::schema::Names;
 use crate::source::connection::ConnectOptions;
-use crate::source::server::{self, Server};
+use crate::source::server::Server;
 use crate::stream::{Start, derived_server_id, read};
 
 /// What to print, and from where on.
@@ -44,8 +44,7 @@ pub async fn tail<W: Write>(
         // The server itself would say of any such place that it could not find a name in its list.
         server.has_place(file, *position).await?;
     }
-    let (mut events, checksum) =
-        server::dump(&options.source, server_id, &start, server.flavor()).await?;
+    let (mut events, checksum) = server.dump(server_id, &start).await?;
     let mut decoder = Decoder::for_dump(checksum);
     let ahead = derived_server_id(&options.source, "tail, ahead");
     let mut naming = Naming {

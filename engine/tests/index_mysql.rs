@@ -419,6 +419,47 @@ async fn names_what_is_wrong_with_the_server() {
     .await;
 }
 
+/// All that goes into the index stays out of the server's binary log, or it is said why it cannot.
+#[tokio::test]
+async fn a_server_that_does_not_log_its_index() {
+    MySql::test(async |mysql| {
+        let mut dsn = mysql.index();
+        dsn.unlogged = true;
+        let unlogged = MySql {
+            server: mysql.server.clone(),
+            dsn: IndexDsn::MySql(dsn.clone()),
+        };
+        let before = place(mysql).await;
+        let (index, source_id, table_id, mut builder) = unlogged.started().await;
+        assert_eq!(place(mysql).await, before);
+        builder.row(table_id, None, None, IMAGE).end();
+        index.write(source_id, builder.covered()).await.unwrap();
+        index.close().await.unwrap();
+        assert_eq!(place(mysql).await, before);
+        assert_eq!(column(mysql, IDS).await, ["1", "2"]);
+
+        mysql.run("CREATE USER IF NOT EXISTS unprivileged").await;
+        mysql.run("GRANT ALL ON *.* TO unprivileged").await;
+        mysql
+            .run("REVOKE SUPER, SYSTEM_VARIABLES_ADMIN, SESSION_VARIABLES_ADMIN ON *.* FROM unprivileged")
+            .await;
+        dsn.user = "unprivileged".to_owned();
+        let error = Index::open(&IndexDsn::MySql(dsn), true).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AccessDenied);
+        assert!(error.to_string().contains("SESSION_VARIABLES_ADMIN"), "{error}");
+    })
+    .await;
+}
+
+/// The file and position that a server's binary log has come to.
+async fn place(mysql: &MySql) -> Vec<String> {
+    let mut conn = mysql.connect().await;
+    let row: Option<Row> = conn.query_first("SHOW BINARY LOG STATUS").await.unwrap();
+    conn.disconnect().await.unwrap();
+    let row = row.unwrap();
+    [0, 1].map(|at| row.get::<String, _>(at).unwrap()).to_vec()
+}
+
 /// A row beyond max_allowed_packet is loaded; it cannot be inserted, and that is said.
 #[tokio::test]
 async fn a_row_larger_than_a_packet() {

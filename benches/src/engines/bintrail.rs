@@ -59,8 +59,15 @@ struct Decoded<T: Take> {
 
 impl<T: Take> Default for Rows<T> {
     fn default() -> Self {
+        Self::new(Decoder::for_file())
+    }
+}
+
+impl<T: Take> Rows<T> {
+    /// For files, or for what a server sends.
+    pub fn new(decoder: Decoder) -> Self {
         Self {
-            decoder: Decoder::for_file(),
+            decoder,
             unpacker: Unpacker::default(),
             decoded: Decoded {
                 tables: BTreeMap::new(),
@@ -70,9 +77,7 @@ impl<T: Take> Default for Rows<T> {
             },
         }
     }
-}
 
-impl<T: Take> Rows<T> {
     /// What has been read since the last call.
     pub fn take_counts(&mut self) -> Counts {
         std::mem::take(&mut self.decoded.counts)
@@ -81,7 +86,7 @@ impl<T: Take> Rows<T> {
     /// Reads a file.
     fn file(&mut self, path: &Path) -> Result<()> {
         let mut events = Events::open(path)?;
-        while let Some(event) = events.next()? {
+        while let Some(event) = events.next_event()? {
             self.event(event)?;
         }
         Ok(())

@@ -10,6 +10,7 @@ mod mysql_replication;
 use std::path::Path;
 
 pub use bintrail::{Json, Rows, Take, Typed};
+pub(crate) use mysql_common::take_rows;
 
 use crate::{Counts, Result};
 

@@ -5,12 +5,12 @@ use std::hint::black_box;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use mysql_common::binlog::BinlogFileHeader;
 use mysql_common::binlog::EventStreamReader;
 use mysql_common::binlog::consts::BinlogVersion;
-use mysql_common::binlog::events::{Event, EventData};
+use mysql_common::binlog::events::{Event, EventData, RowsEventData, TableMapEvent};
 use mysql_common::binlog::row::BinlogRow;
 use mysql_common::binlog::value::BinlogValue;
-use mysql_common::binlog::{BinlogFileHeader, events::RowsEventData};
 use mysql_common::value::Value;
 
 use crate::{Counts, Result};
@@ -28,7 +28,9 @@ pub(super) fn run(path: &Path) -> Result<Counts> {
 
 fn take(reader: &mut EventStreamReader, event: &Event, counts: &mut Counts) -> Result<()> {
     match event.read_data()? {
-        Some(EventData::RowsEvent(rows)) => take_rows(reader, &rows, counts),
+        Some(EventData::RowsEvent(rows)) => {
+            take_rows(reader.get_tme(rows.table_id()), &rows, counts)
+        }
         Some(EventData::TransactionPayloadEvent(payload)) => {
             let mut inner = BufReader::new(payload.decompressed()?);
             while !inner.fill_buf()?.is_empty() {
@@ -46,14 +48,13 @@ fn take(reader: &mut EventStreamReader, event: &Event, counts: &mut Counts) -> R
     }
 }
 
-fn take_rows(
-    reader: &EventStreamReader,
+/// Reads the values of an event.
+pub(crate) fn take_rows(
+    table: Option<&TableMapEvent<'_>>,
     rows: &RowsEventData<'_>,
     counts: &mut Counts,
 ) -> Result<()> {
-    let table = reader
-        .get_tme(rows.table_id())
-        .ok_or("rows without a table map")?;
+    let table = table.ok_or("rows without a table map")?;
     for row in rows.rows(table) {
         let (before, after) = row?;
         counts.rows += 1;

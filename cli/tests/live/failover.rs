@@ -1,6 +1,8 @@
 //! The source moves to another server: with the same GTIDs the stream goes on exactly, else it says why not.
 
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use bintrail_testkit::check::Replay;
@@ -8,7 +10,7 @@ use bintrail_testkit::oracle::{Oracle, Outcome};
 use bintrail_testkit::server::Server;
 use bintrail_testkit::workload::{Plan, Workload, schemas};
 
-use crate::support::{PASSWORD, Scratch, Stream, source, source_of};
+use crate::support::{PASSWORD, Scratch, Stream, ask, run, source, source_of};
 
 const QUICK: [&str; 2] = ["--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"];
 
@@ -237,6 +239,104 @@ fn files_and_positions_lead_to_their_own_server_only() {
         .query("SELECT source_id, table_name FROM binlog_events")
         .unwrap();
     assert_eq!(rows, [[Some("1".to_owned()), Some("t".to_owned())]]);
+}
+
+/// One address that leads to several servers, as a name with several addresses does.
+struct Crossroads {
+    port: u16,
+    /// Alternately to each of them, or always to the first.
+    alternate: Arc<AtomicBool>,
+}
+
+impl Crossroads {
+    fn open(to: [u16; 2]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let alternate = Arc::new(AtomicBool::new(false));
+        let alternates = Arc::clone(&alternate);
+        thread::spawn(move || {
+            // The first connection of an attempt, for questions, leads to the first server, and the next, for events, to
+            // the second.
+            let mut turn = 0;
+            for client in listener.incoming() {
+                let alternates = alternates.load(Ordering::Relaxed);
+                let at = if alternates { turn } else { 0 };
+                turn = if alternates { turn ^ 1 } else { 0 };
+                let (client, server) = (client.unwrap(), TcpStream::connect(("127.0.0.1", to[at])));
+                let server = server.unwrap();
+                for (mut from, mut to) in [
+                    (client.try_clone().unwrap(), server.try_clone().unwrap()),
+                    (server, client),
+                ] {
+                    thread::spawn(move || {
+                        std::io::copy(&mut from, &mut to).ok();
+                        to.shutdown(Shutdown::Both).ok();
+                        from.shutdown(Shutdown::Both).ok();
+                    });
+                }
+            }
+        });
+        Self { port, alternate }
+    }
+}
+
+/// What a server is asked and what it sends must be of one server.
+#[test]
+fn an_address_that_leads_to_several_servers() {
+    for kind in ["mysql97", "mariadb"] {
+        let [one, other] = [
+            source_of(kind, &["--server-id=11"]),
+            source_of(kind, &["--server-id=12"]),
+        ];
+        for (server, first) in [(&one, 100), (&other, 900)] {
+            run(
+                server,
+                &[
+                    "CREATE DATABASE d",
+                    "CREATE TABLE d.t (id INT PRIMARY KEY)",
+                    &format!("INSERT INTO d.t VALUES ({first})"),
+                ],
+            );
+        }
+        let crossroads = Crossroads::open([one.port, other.port]);
+        let dsn = format!("mysql://capture:{PASSWORD}@127.0.0.1:{}/", crossroads.port);
+        let scratch = Scratch::new();
+        let file = one.position().unwrap().0;
+        let start = ["--start-file", &file];
+        let mut stream = Stream::new("crossroads", &one, None, &scratch, &start).from(&dsn);
+        let write = |id: u32| {
+            for (server, id) in [(&one, id), (&other, id + 800)] {
+                run(server, &[&format!("INSERT INTO d.t VALUES ({id})")]);
+            }
+        };
+        stream.start();
+        stream.catch_up(&one);
+        crossroads.alternate.store(true, Ordering::Relaxed);
+        write(101);
+        let mut client = one.client().unwrap();
+        for row in client.strings("SHOW PROCESSLIST").unwrap() {
+            if row[4].starts_with("Binlog Dump") {
+                client.run(&format!("KILL {}", row[0])).unwrap();
+            }
+        }
+        stream.says("the same address led to the server", 2);
+        write(102);
+        crossroads.alternate.store(false, Ordering::Relaxed);
+        stream.catch_up(&one);
+        stream.terminate();
+        let rows = ask(
+            &stream,
+            "SELECT pk_values FROM binlog_events WHERE table_name = 't' ORDER BY change_id",
+        );
+        assert_eq!(rows, ["100", "101", "102"], "{kind}");
+        // One that starts says so, and ends.
+        crossroads.alternate.store(true, Ordering::Relaxed);
+        let mut stream = Stream::new("fresh", &one, None, &scratch, &start).from(&dsn);
+        stream.start();
+        let (code, last) = stream.end();
+        assert_eq!(code, Some(17), "{kind}: {last}");
+        assert!(last.contains("name each server's own address"), "{last}");
+    }
 }
 
 #[test]

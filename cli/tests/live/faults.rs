@@ -19,14 +19,14 @@ use bintrail_testkit::workload::{Plan, Workload, schemas};
 use crate::support::{PATIENCE, Scratch, Stream, index_server, source};
 
 /// A packet's kind, how many of it pass before, where in it, and how the connection breaks.
-type Cut = (Kind, u64, Part, Break);
+pub(crate) type Cut = (Kind, u64, Part, Break);
 
 const QUERY: Kind = Command(3);
 const EXECUTE: Kind = Command(23);
-const DUMP_GTID: Kind = Command(0x1e);
+pub(crate) const DUMP_GTID: Kind = Command(0x1e);
 
 /// At every kind of packet that a dump brings, and in all that comes before it.
-const SOURCE: [Cut; 18] = [
+pub(crate) const SOURCE: [Cut; 18] = [
     (Greeting, 0, Within, Break::Reset),
     (Login, 0, Within, Break::Fin),
     (Auth, 0, Before, Break::Reset),
@@ -49,7 +49,7 @@ const SOURCE: [Cut; 18] = [
 ];
 
 /// In each step of a write to the index, and in what comes before.
-const INDEX: [Cut; 14] = [
+pub(crate) const INDEX: [Cut; 14] = [
     (Greeting, 0, Behind, Break::Reset),
     (Login, 0, Behind, Break::Fin),
     (Auth, 0, Within, Break::Reset),
@@ -67,12 +67,17 @@ const INDEX: [Cut; 14] = [
     (Answer, 31, Within, Break::Fin),
 ];
 
-const TLS: [Cut; 4] = [
+pub(crate) const TLS: [Cut; 4] = [
     (TlsRequest, 0, Behind, Break::Reset),
     (Tls, 0, Within, Break::Reset),
     (Tls, 1, Within, Break::Fin),
     (Tls, 2, Within, Break::Reset),
 ];
+
+/// Or else it comes when a connection is made.
+pub(crate) fn comes_by_itself(kind: Kind) -> bool {
+    matches!(kind, Event(2 | 16 | 19 | 30..=33) | Upload)
+}
 
 /// Waits until the stream is behind what the source has now, which goes on meanwhile.
 fn passes(stream: &mut Stream, source: &Server, about: &str) {
@@ -103,8 +108,7 @@ fn cut(stream: &mut Stream, source: &Server, link: &Proxy, cuts: &[Cut]) {
             part,
             how,
         });
-        if !matches!(kind, Event(2 | 16 | 19 | 30..=33) | Upload) {
-            // It comes when a connection is made.
+        if !comes_by_itself(kind) {
             link.break_all(Break::Reset);
         }
         let started = Instant::now();

@@ -13,7 +13,7 @@ use crate::support::{BINTRAIL, PATIENCE, Scratch, Stream, ask, run, source, sour
 
 /// Purges all files but the one that is written. No server purges one that is being read, and that a stream has
 /// gone it may notice late.
-fn purge(source: &Server) -> String {
+pub(crate) fn purge(source: &Server) -> String {
     let mut client = source.client().unwrap();
     let kept = source.position().unwrap().0;
     let started = Instant::now();

@@ -1,7 +1,6 @@
 //! An index that somebody has to mend: a stream that is under way waits, and goes on when that is done; one that starts
 //! says so and ends.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bintrail_testkit::check::same_events;
@@ -10,6 +9,7 @@ use bintrail_testkit::schema::Catalog;
 use bintrail_testkit::server::Server;
 use bintrail_testkit::value::Charsets;
 
+use crate::disk::{Disk, in_a_namespace};
 use crate::support::{PASSWORD, Scratch, Stream, index_server, run, source};
 
 /// The index holds the binlog's row events one for one.
@@ -185,70 +185,6 @@ fn an_index_that_takes_no_writes_for_a_while_is_waited_for() {
     check(&stream, &source, rows + 2);
 }
 
-/// A small disk of a test's own, in its own view of the file systems.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(at: &Path, size: &str) -> Disk {
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(at)
-            .status()
-            .unwrap();
-        assert!(mounted.success());
-        Disk(at.to_owned())
-    }
-
-    /// Takes all of its room but about `leave` bytes.
-    fn fill(&self, leave: u64) {
-        let file = self.0.join("fill");
-        let filled = Command::new("dd")
-            .args(["if=/dev/zero", "bs=64k", "status=none"])
-            .arg(format!("of={}", file.display()))
-            .stderr(std::process::Stdio::null())
-            .status()
-            .unwrap();
-        assert!(!filled.success(), "the disk is not full");
-        let file = std::fs::File::options().write(true).open(file).unwrap();
-        let size = file.metadata().unwrap().len();
-        file.set_len(size - leave).unwrap();
-    }
-
-    fn empty(&self) {
-        std::fs::remove_file(self.0.join("fill")).unwrap();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazily: what still uses it is about to end.
-        Command::new("umount").arg("-l").arg(&self.0).status().ok();
-    }
-}
-
-/// Has one of the tests below run where it may mount a disk: as root in a mount namespace, or in a user namespace.
-fn in_a_namespace(test: &str) {
-    let allowed = [vec!["-m"], vec!["-r", "-m"]].into_iter().find(|way| {
-        Command::new("unshare")
-            .args(way)
-            .args(["mount", "-t", "tmpfs", "tmpfs", "/mnt"])
-            .stderr(std::process::Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    });
-    let Some(way) = allowed else {
-        println!("SKIPPED {test}: no disk can be mounted here (unshare -m mount -t tmpfs)");
-        return;
-    };
-    let status = Command::new("unshare")
-        .args(way)
-        .arg(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture", test])
-        .status()
-        .unwrap();
-    assert!(status.success(), "{test}: {status}");
-}
-
 #[test]
 fn an_index_without_room_is_waited_for() {
     in_a_namespace("index_trouble::a_full_disk_under_an_sqlite_index");
@@ -330,6 +266,12 @@ fn a_full_disk_under_an_sqlite_index() {
     std::fs::create_dir(&small).unwrap();
     let disk = Disk::mount(&small, "64m");
     std::os::unix::fs::symlink(small.join("index.db"), index).unwrap();
+    // It was small before it was full.
+    let there = format!("sqlite:{}", small.join("index.db").display());
+    let doctor = stream.command(&["doctor", "--index-dsn", &there]).output();
+    let doctor = String::from_utf8(doctor.unwrap().stdout).unwrap();
+    let warned = |line: &str| line.trim_start().starts_with("warning  disk ");
+    assert!(doctor.lines().any(warned), "{doctor}");
     fill_and_empty(
         stream,
         &source,

@@ -13,6 +13,9 @@
 mod apply;
 mod bad_input;
 mod compressed;
+mod coordinates;
+mod crossed;
+mod disk;
 mod doctor;
 mod failover;
 mod faults;
@@ -20,6 +23,7 @@ mod gaps;
 mod huge;
 mod index_trouble;
 mod link;
+mod memory;
 mod operation;
 mod other_servers;
 mod query;
@@ -29,6 +33,7 @@ mod secrets;
 mod show;
 mod stream;
 mod support;
+mod tls;
 mod torture;
 mod trouble;
 

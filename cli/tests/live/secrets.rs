@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::{BINTRAIL, PASSWORD, PATIENCE, Scratch, index_server, source, wait};
+use crate::support::{BINTRAIL, PASSWORD, PATIENCE, Scratch, index_server, source, until, wait};
 
 /// Streams with everything logged, through TLS that is verified on both links, and then looks for the password in all
 /// that came of it.
@@ -107,6 +107,49 @@ fn a_password_from_a_file_turns_up_nowhere() {
     ] {
         assert!(!text.contains(PASSWORD), "{place}: {text}");
     }
+}
+
+/// What `ps` shows of a stream that was given its DSNs as arguments, while all they ask for is done.
+#[test]
+fn a_password_among_the_arguments_is_taken_off_them() {
+    let (source, keeper) = (source(&[]), index_server(&[]));
+    let scratch = Scratch::new();
+    let log = scratch.0.join("log");
+    let port = source.port;
+    let mut child = Command::new(BINTRAIL)
+        .args(["stream", "--start-file", "mysql-bin.000001"])
+        .args([
+            "--source-dsn",
+            &format!("capture:{PASSWORD}@tcp(127.0.0.1:{port})/"),
+        ])
+        .arg(format!(
+            "--index-dsn=mysql://keeper:{PASSWORD}@127.0.0.1:{}/kept",
+            keeper.port
+        ))
+        // The arguments beat these.
+        .env("BINTRAIL_SOURCE_DSN", "nobody@tcp(127.0.0.1:1)/")
+        .env("BINTRAIL_INDEX_DSN", "sqlite:elsewhere.db")
+        .current_dir(&scratch.0)
+        .stdin(Stdio::null())
+        .stderr(fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let log = || fs::read_to_string(&log).unwrap();
+    until(|| log().contains(" streaming ").then_some(()));
+    let arguments = fs::read(format!("/proc/{}/cmdline", child.id())).unwrap();
+    let arguments = String::from_utf8(arguments).unwrap();
+    Command::new("kill")
+        .arg(child.id().to_string())
+        .status()
+        .unwrap();
+    assert!(wait(&mut child).success(), "{}", log());
+    assert!(arguments.contains("stream\0--start-file\0mysql-bin.000001\0"));
+    assert!(
+        !arguments.contains(PASSWORD) && !log().contains(PASSWORD),
+        "{arguments}"
+    );
+    let kept = "SELECT binlog_file FROM kept.stream_state";
+    keeper.client().unwrap().string(kept).unwrap();
 }
 
 /// What stops a command names the flag, in one line, with the exit code of its kind.

@@ -254,6 +254,15 @@ impl Stream {
         assert!(ended.is_none(), "{}: {ended:?}\n{}", self.name, self.log());
     }
 
+    /// The most memory that its process has had, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let id = self.child.as_ref().unwrap().id();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+        let kib = line.unwrap().split_whitespace().nth(1).unwrap();
+        kib.parse::<u64>().unwrap() << 10
+    }
+
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         let ended = self.child.as_mut()?.try_wait().unwrap();
@@ -264,6 +273,16 @@ impl Stream {
     /// What it has logged since it was started.
     pub(crate) fn new_log(&self) -> String {
         self.log().split_off(self.logged)
+    }
+
+    /// The most memory that it has had, in bytes.
+    pub(crate) fn peak(&mut self) -> u64 {
+        self.assert_runs();
+        let pid = self.child.as_ref().unwrap().id();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kilobytes.unwrap().parse::<u64>().unwrap() << 10
     }
 
     /// `kill -9`

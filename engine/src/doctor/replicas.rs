@@ -1,6 +1,6 @@
 //! Who else is a replica of the source, and under which server id.
 
-use crate::source::server::replica_uuid;
+use crate::source::dump::replica_uuid;
 
 use super::finding::{Finding, Fix};
 use super::source::About;

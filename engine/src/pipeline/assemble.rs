@@ -1,6 +1,5 @@
 //! Events to transactions, and transactions to batches of raw rows.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bintrail_proto::binlog::decoder::{Event, EventData, TableMapEvent};
@@ -8,7 +7,7 @@ use bintrail_proto::binlog::gtid::GtidEvent;
 use bintrail_proto::binlog::header::{EventHeader, EventType};
 use bintrail_proto::binlog::mariadb::MariadbGtidEvent;
 use bintrail_proto::binlog::query::Query;
-use bintrail_proto::binlog::rows::RowsEvent;
+use bintrail_proto::binlog::rows::{RowsEvent, RowsKind};
 use bintrail_proto::binlog::table_map::TableMap;
 use bytes::Bytes;
 
@@ -16,17 +15,19 @@ use crate::clock;
 use crate::filter::Filter;
 use crate::gtids::{AnyGtid, Gtids};
 use crate::index::record::{
-    Batch, CaptureSkips, Checkpoint, Micros, Mode, SchemaChange, Transaction, XaDecided, XaState,
+    Batch, CaptureSkips, Checkpoint, KnownBy, Micros, Mode, RowChange, SchemaChange, Transaction,
+    XaDecided, XaState,
 };
 use crate::pipeline::encode::RawRows;
 use crate::pipeline::statement::{Statement, classify, fills_its_table};
+use crate::pipeline::tables::Tables;
 use crate::table::Table;
 
 /// The most of a transaction's statements that is kept, in bytes.
 const MAX_STATEMENT: usize = 64 * 1024;
 
-/// Tables remembered. Between transactions none has to be.
-const MAX_TABLES: usize = 4096;
+/// About as many bytes as a transaction takes in a batch, without its rows and statements.
+const TRANSACTION: u64 = 400;
 
 /// Rows on their way to the encoder, and what goes to the index with them.
 #[derive(Debug, Default)]
@@ -34,11 +35,9 @@ pub(crate) struct Work {
     pub(crate) rows: Vec<RawRows>,
     /// Rows in `rows`.
     pub(crate) row_count: u64,
-    /// Bytes of the events that `rows` keeps in memory.
-    pub(crate) bytes: usize,
-    /// About as many bytes as the columns' names take in the images of `rows`: far more than the events
-    /// where a wide table holds little.
-    pub(crate) names: u64,
+    /// About as many bytes as this takes in memory on its way to the index: what is encoded from `rows`, and all that
+    /// was read since the first of them, of which they may keep the whole.
+    pub(crate) weight: u64,
     /// All but the rows themselves.
     pub(crate) batch: Batch,
 }
@@ -75,6 +74,16 @@ pub(crate) enum Entry {
     Filtered,
     /// Its definition could not be read: its rows are counted as skipped.
     Unreadable,
+}
+
+impl Entry {
+    /// Would it be the same if it were asked for again? Names that are not known may have come to be.
+    fn is_certain(&self) -> bool {
+        match self {
+            Self::Kept { table, .. } => table.version.known_by != KnownBy::Position,
+            Self::Filtered | Self::Unreadable => true,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -120,7 +129,7 @@ pub(crate) struct Assembler {
     quiet: bool,
     open: Option<Open>,
     next_change_id: u64,
-    tables: HashMap<u64, (Box<[u8]>, Entry)>,
+    tables: Tables<Entry>,
     skips: CaptureSkips,
     work: Work,
 }
@@ -159,7 +168,7 @@ impl Assembler {
             quiet: false,
             open: None,
             next_change_id: checkpoint.next_change_id,
-            tables: HashMap::new(),
+            tables: Tables::default(),
             skips: checkpoint.capture_skips.clone(),
             work: Work::default(),
         }
@@ -189,6 +198,18 @@ impl Assembler {
     /// Has no checkpoint be made until events have shown that the start is a place in the binlog.
     pub(crate) fn doubt_start(&mut self) {
         self.unproven = true;
+    }
+
+    /// So many bytes were read, and are in one block of memory with what may be kept of them.
+    pub(crate) fn read(&mut self, bytes: usize) {
+        if self.work.is_empty() {
+            self.work.weight = 0;
+        }
+        self.add_weight(bytes as u64);
+    }
+
+    fn add_weight(&mut self, bytes: u64) {
+        self.work.weight = self.work.weight.saturating_add(bytes);
     }
 
     /// Takes in one event. `frame` holds its bytes where they may be kept; else what is kept of them is copied.
@@ -279,7 +300,7 @@ impl Assembler {
 
     /// Has these tables be asked for again, by schema and name: what is known of them may hold no longer.
     pub(crate) fn forget_tables(&mut self, which: impl Fn(&str, &str) -> bool) {
-        self.tables.retain(|_, (_, entry)| match entry {
+        self.tables.retain(|entry| match entry {
             Entry::Kept { table, .. } => !which(&table.map.schema, &table.map.table),
             Entry::Filtered | Entry::Unreadable => true,
         });
@@ -287,15 +308,12 @@ impl Assembler {
 
     /// Answers [`Need::Table`].
     pub(crate) fn define(&mut self, body: &[u8], server_table_id: u64, entry: Entry) {
-        self.tables.insert(server_table_id, (body.into(), entry));
+        self.tables.define(server_table_id, body, entry);
     }
 
     fn begin(&mut self, event: &GtidEvent, at: &Event<'_>) {
         self.abandon_open();
-        // The server gives a table a new number each time it opens it anew, and tells of none that is gone.
-        if self.tables.len() > MAX_TABLES {
-            self.tables.clear();
-        }
+        self.tables.tidy();
         let committed_at = event
             .committed
             .map(|times| {
@@ -451,11 +469,7 @@ impl Assembler {
     }
 
     fn table_map(&mut self, map: &TableMapEvent<'_>, at: &Event<'_>) -> Need {
-        if self
-            .tables
-            .get(&map.table_id)
-            .is_some_and(|(body, _)| **body == *map.body)
-        {
+        if self.tables.knows(map, Entry::is_certain) {
             return Need::Nothing;
         }
         if !self.filter.keeps(map.schema, map.table) {
@@ -474,10 +488,10 @@ impl Assembler {
     }
 
     fn rows(&mut self, rows: &RowsEvent<'_>, at: &Event<'_>, frame: Option<&Bytes>) {
-        let (table, table_id) = match self.tables.get(&rows.table_id) {
-            Some((_, Entry::Kept { table, table_id })) => (Arc::clone(table), *table_id),
-            Some((_, Entry::Filtered)) => return,
-            Some((_, Entry::Unreadable)) => return self.skip("unreadable_table", "", at),
+        let (table, table_id) = match self.tables.get(rows.table_id) {
+            Some(Entry::Kept { table, table_id }) => (Arc::clone(table), *table_id),
+            Some(Entry::Filtered) => return,
+            Some(Entry::Unreadable) => return self.skip("unreadable_table", "", at),
             None => return self.skip("rows_without_table_map", "", at),
         };
         let count = match rows.count(&table.map) {
@@ -488,7 +502,7 @@ impl Assembler {
                 return self.skip("unreadable_rows", &name, at);
             }
         };
-        let names = count.saturating_mul(table.names_len);
+        let weight = weight(at.body.len(), count, rows.kind, &table);
         let first_change_id = self.next_change_id;
         let open = match &mut self.open {
             Some(open) => open,
@@ -510,8 +524,7 @@ impl Assembler {
             first_change_id,
         });
         self.work.row_count = self.work.row_count.saturating_add(count);
-        self.work.bytes = self.work.bytes.saturating_add(at.body.len());
-        self.work.names = self.work.names.saturating_add(names);
+        self.add_weight(weight);
         self.next_change_id = self.next_change_id.saturating_add(count);
     }
 
@@ -574,6 +587,7 @@ impl Assembler {
                 let schema_changes = &mut self.work.batch.schema_changes;
                 schema_changes.append(&mut open.schema_changes);
                 if open.row_count > 0 {
+                    self.add_weight(TRANSACTION.saturating_add(open.statements.len() as u64));
                     self.work.batch.transactions.push(Transaction {
                         transaction_id: open.transaction_id,
                         gtid: open.gtid.map(|gtid| gtid.to_string()),
@@ -621,7 +635,6 @@ impl Assembler {
     }
 
     fn recount(&mut self) {
-        self.work.bytes = self.work.rows.iter().map(|rows| rows.body.len()).sum();
         let first_kept = self.work.rows.first().map(|rows| rows.first_change_id);
         let end = self
             .open
@@ -687,6 +700,20 @@ impl Assembler {
             capture_skips: self.skips.clone(),
         }
     }
+}
+
+/// About as many bytes as a rows event and what is encoded from it take in memory.
+fn weight(body: usize, rows: u64, kind: RowsKind, table: &Table) -> u64 {
+    let images = match kind {
+        RowsKind::Update => 2,
+        RowsKind::Write | RowsKind::Delete => 1,
+    };
+    let fixed = images * table.fixed_len + size_of::<RowChange>() as u64;
+    // Bytes may be twice as long in base64 or in UTF-8.
+    let body = (body as u64).saturating_mul(3);
+    rows.saturating_mul(fixed)
+        .saturating_add(body)
+        .saturating_add(size_of::<RawRows>() as u64)
 }
 
 fn seconds(header: &EventHeader) -> Micros {

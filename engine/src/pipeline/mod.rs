@@ -3,3 +3,4 @@
 pub(crate) mod assemble;
 pub mod encode;
 pub mod statement;
+pub(crate) mod tables;

@@ -93,6 +93,14 @@ pub enum Error {
         /// The read timeout.
         after: Duration,
     },
+    /// A second connection came to another server than the first.
+    #[error("the same address led to the server {before}, and a moment later to {now}")]
+    Elsewhere {
+        /// The first one's uuid, or its id.
+        before: String,
+        /// The second one's.
+        now: String,
+    },
     /// The server took too long over several questions together.
     #[error("the server has not answered {what} in {}s", after.as_secs_f32())]
     NoAnswer {

@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bintrail_proto::binlog::decoder::{Decoder, EventData};
 
-use super::server::{
-    Server, address, dump, log_order, parse_set, process_mark, quote, source_error, text,
-};
+use super::dump::process_mark;
+use super::server::{Server, address, log_order, parse_set, quote, source_error, text};
 use crate::error::Error;
 use crate::gtids::Gtids;
 use crate::index::record::Flavor;
@@ -99,7 +98,7 @@ impl Server {
     /// When a binary log was begun, as its first event says; `None` when the source does not send it.
     pub(crate) async fn begun(&mut self, file: &str, server_id: u32) -> Result<Option<u32>, Error> {
         let from = Start::Position(file.to_owned(), 4);
-        let (mut events, checksum) = dump(self.options(), server_id, &from, self.flavor()).await?;
+        let (mut events, checksum) = self.dump(server_id, &from).await?;
         let mut decoder = Decoder::for_dump(checksum);
         let mut frames = Vec::new();
         let mut seen = 0;

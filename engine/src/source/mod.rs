@@ -1,6 +1,7 @@
 //! Where binlog events come from.
 
 pub mod connection;
+pub(crate) mod dump;
 mod error;
 pub(crate) mod logs;
 mod packets;

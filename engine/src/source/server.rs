@@ -1,11 +1,5 @@
 //! A source server: what it is, how it is set up, where its binlog is, and what its tables are.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::OnceLock;
-use std::time::Duration;
-
-use bintrail_proto::binlog::checksum::Checksum;
-use bintrail_proto::command::dump_flags;
 use bintrail_proto::gtid_set::Uuid;
 use bintrail_proto::resultset::ResultSet;
 
@@ -16,13 +10,9 @@ use crate::error::Error;
 use crate::gtids::Gtids;
 use crate::index::record::{Flavor, Place, Source};
 use crate::source::connection::{ConnectOptions, Connection};
-use crate::source::replication::ReplicationStream;
 use crate::source::variables::Variables;
 use crate::stream::Start;
 use crate::table::SchemaColumn;
-
-/// How often the source says that it is alive while it has no events.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// What its answers depend on, so that no setting of the server changes them.
 const SESSION: [&str; 3] = [
@@ -269,27 +259,6 @@ impl Server {
         }
     }
 
-    /// The events from a place to the end of the binlog.
-    pub(crate) async fn dump_to_end(
-        &self,
-        server_id: u32,
-        from: &Place,
-    ) -> Result<(ReplicationStream, Checksum), Error> {
-        let (file, position) = from;
-        // What lies beyond 4 GiB cannot be asked for.
-        let position = u32::try_from(*position).map_or(4, u64::from);
-        let start = Start::Position(file.clone(), position);
-        open_dump(
-            &self.options,
-            server_id,
-            &start,
-            self.flavor(),
-            dump_flags::NON_BLOCK,
-        )
-        .await
-        .map_err(|error| self.error(error))
-    }
-
     pub(crate) fn error(&self, error: super::Error) -> Error {
         source_error(&self.options, error)
     }
@@ -301,21 +270,56 @@ impl Server {
             Err(
                 super::Error::Lost(_) | super::Error::Silent { .. } | super::Error::Protocol(_),
             ) => {
-                *self = Self::connect(&self.options).await?;
+                self.reconnect().await?;
                 self.connection.query(sql).await
             }
             // ER_CLIENT_INTERACTION_TIMEOUT: how newer servers end an idle connection.
             Err(super::Error::Server(error)) if error.code == 4031 => {
-                *self = Self::connect(&self.options).await?;
+                self.reconnect().await?;
                 self.connection.query(sql).await
             }
             answer => answer,
         };
         answer.map_err(|error| source_error(&self.options, error))
     }
+
+    async fn reconnect(&mut self) -> Result<(), Error> {
+        let again = Self::connect(&self.options).await?;
+        let now = again.settings.identity(again.flavor());
+        self.settings
+            .is_of(self.flavor(), now)
+            .map_err(|error| self.error(error))?;
+        *self = again;
+        Ok(())
+    }
 }
 
 impl Settings {
+    /// The variable that tells one server from all others that an address may lead to.
+    pub(super) const fn name(flavor: Flavor) -> &'static str {
+        match flavor {
+            Flavor::MySql => "@@GLOBAL.server_uuid",
+            Flavor::MariaDb => "@@GLOBAL.server_id",
+        }
+    }
+
+    fn identity(&self, flavor: Flavor) -> String {
+        match flavor {
+            Flavor::MySql => self.server_uuid.clone(),
+            Flavor::MariaDb => self.server_id.to_string(),
+        }
+    }
+
+    /// The same address may lead to one server now and to another then: coordinates and columns must not be mixed.
+    pub(super) fn is_of(&self, flavor: Flavor, now: String) -> Result<(), super::Error> {
+        let before = self.identity(flavor);
+        if now == before {
+            Ok(())
+        } else {
+            Err(super::Error::Elsewhere { before, now })
+        }
+    }
+
     async fn read(connection: &mut Connection) -> Result<Self, super::Error> {
         let variables = Variables::read(connection).await?;
         let value = |name: &str| variables.text(name).to_owned();
@@ -336,115 +340,6 @@ impl Settings {
 /// Orders places in one source's binlogs: numbers in file names have six digits, and more from a million on.
 pub(crate) fn log_order(file: &str, position: u64) -> (usize, &str, u64) {
     (file.len(), file, position)
-}
-
-/// Opens a dump as the replica `server_id`, and tells how its events are checksummed.
-pub(crate) async fn dump(
-    options: &ConnectOptions,
-    server_id: u32,
-    from: &Start,
-    flavor: Flavor,
-) -> Result<(ReplicationStream, Checksum), Error> {
-    let options = &ConnectOptions {
-        read_timeout: HEARTBEAT.saturating_mul(3),
-        ..options.clone()
-    };
-    open_dump(options, server_id, from, flavor, 0)
-        .await
-        .map_err(|error| source_error(options, error))
-}
-
-async fn open_dump(
-    options: &ConnectOptions,
-    server_id: u32,
-    from: &Start,
-    flavor: Flavor,
-    more_flags: u16,
-) -> Result<(ReplicationStream, Checksum), super::Error> {
-    let mut connection = Connection::connect(options).await?;
-    let heartbeat = HEARTBEAT.as_nanos();
-    let uuid = replica_uuid(server_id);
-    // The variables have new names since MySQL 8.0.26; a server reads those it knows.
-    for sql in [
-        format!(
-            "SET @source_heartbeat_period = {heartbeat}, @master_heartbeat_period = {heartbeat}"
-        ),
-        "SET @source_binlog_checksum = @@GLOBAL.binlog_checksum, \
-         @master_binlog_checksum = @@GLOBAL.binlog_checksum"
-            .to_owned(),
-        format!("SET @replica_uuid = '{uuid}', @slave_uuid = '{uuid}'"),
-        // A slow index holds the source back through TCP; the source must not give up on it.
-        "SET SESSION net_write_timeout = 3600".to_owned(),
-    ] {
-        connection.execute(&sql).await?;
-    }
-    let rows = connection.query("SELECT @master_binlog_checksum").await?;
-    let checksum = match rows.rows.first().and_then(|row| text(row, 0)).as_deref() {
-        Some("CRC32") => Checksum::Crc32,
-        _ => Checksum::None,
-    };
-    connection
-        .register_replica(server_id, "", process_mark())
-        .await
-        .map_err(|error| match error {
-            // Logged in it is: what it lacks is the privilege.
-            super::Error::AccessDenied(error) => super::Error::PrivilegeMissing(error),
-            error => error,
-        })?;
-    // The second bit means one thing to MySQL and another to MariaDB.
-    let flags = match flavor {
-        Flavor::MySql => dump_flags::HEARTBEAT_V2,
-        Flavor::MariaDb => dump_flags::SEND_ANNOTATE_ROWS,
-    } | more_flags;
-    if flavor == Flavor::MariaDb {
-        // It has all of MariaDB's events sent as they are, and not replaced by others.
-        connection
-            .execute("SET @mariadb_slave_capability = 4")
-            .await?;
-    }
-    let stream = match from {
-        Start::Gtids(Gtids::MySql(set)) => {
-            let mut encoded = Vec::new();
-            set.encode(&mut encoded);
-            connection.dump_by_gtid(server_id, &encoded, flags).await?
-        }
-        Start::Gtids(Gtids::MariaDb(set)) => {
-            // Strict: a place that the binlog does not have is refused, and not passed over.
-            connection
-                .execute(&format!(
-                    "SET @slave_connect_state = '{set}', @slave_gtid_strict_mode = 1, \
-                     @slave_gtid_ignore_duplicates = 0"
-                ))
-                .await?;
-            connection
-                .dump_by_position(server_id, b"", 4, flags)
-                .await?
-        }
-        Start::Position(file, position) => {
-            connection
-                .dump_by_position(server_id, file.as_bytes(), *position, flags)
-                .await?
-        }
-    };
-    Ok((stream, checksum))
-}
-
-/// The port that this process says it has as a replica. Nobody connects there; it tells this process's dumps from
-/// another one's under the same server id.
-pub(super) fn process_mark() -> u16 {
-    static MARK: OnceLock<u16> = OnceLock::new();
-    *MARK.get_or_init(|| {
-        let [a, b, ..] = RandomState::new()
-            .hash_one(std::process::id())
-            .to_ne_bytes();
-        u16::from_ne_bytes([a, b])
-    })
-}
-
-/// The uuid that a replica of this server id goes by. It is the same after a restart, so that the
-/// source ends the dump that a killed stream left behind.
-pub(crate) fn replica_uuid(server_id: u32) -> String {
-    format!("b1474a11-0000-4000-8000-0000{server_id:08x}")
 }
 
 /// What a MariaDB source is known again by, in the form of a uuid.

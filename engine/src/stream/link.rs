@@ -256,6 +256,7 @@ mod tests {
             server_id: None,
             filter: Filter::new(&[], &[]),
             batch_size: 1,
+            memory: 64,
             checkpoint: Duration::from_secs(1),
             start: None,
             reset: false,

@@ -2,6 +2,7 @@
 
 mod far;
 mod link;
+mod memory;
 mod patience;
 mod resume;
 mod session;
@@ -27,10 +28,6 @@ use crate::source::replication::{Progress, ReplicationStream};
 use crate::source::server;
 use crate::telemetry::Vitals;
 
-/// Bytes of events that a batch keeps in memory at the most, unless a single event is larger. What is
-/// encoded from them takes a few times as much.
-const MAX_BATCH_BYTES: usize = 1 << 20;
-
 /// What to stream, and where to.
 #[derive(Debug, Clone)]
 pub struct StreamOptions {
@@ -46,6 +43,8 @@ pub struct StreamOptions {
     pub filter: Filter,
     /// Row changes after which a batch goes to the index even while it is busy.
     pub batch_size: u64,
+    /// Memory to get by with, in MB.
+    pub memory: u32,
     /// The longest time between two checkpoints.
     pub checkpoint: Duration,
     /// Where to start when there is no checkpoint; `None` for where the source is now.

@@ -13,9 +13,10 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::far::{self, Passed};
 use super::link::Link;
+use super::memory::Budget;
 use super::patience::Patience;
 use super::resume::{Comparison, Lost, predecessor, with_earlier};
-use super::write::{InFlight, Job, MAX_BYTES_IN_FLIGHT, Pool, write_all};
+use super::write::{InFlight, Job, Pool, write_all};
 use super::{Start, StreamOptions, checkpoint_every, derived_server_id, place_of, read};
 use crate::clock;
 use crate::doctor;
@@ -58,6 +59,7 @@ pub(super) struct Session<'a> {
     passed: Option<Passed>,
     /// What a reset leaves out, to be recorded with the checkpoint that makes it true.
     left_out: Option<String>,
+    budget: Budget,
     in_flight: Arc<InFlight>,
     pool: Arc<Pool>,
 }
@@ -131,7 +133,7 @@ impl<'a> Session<'a> {
             tracing::info!(from = %start, source = address, server_id, "streaming");
         }
         let (asked, passed) = far::ask_for(&start);
-        let (mut events, checksum) = server::dump(host, server_id, &asked, flavor).await?;
+        let (mut events, checksum) = server.dump(server_id, &asked).await?;
         // The server refuses a start it cannot serve in its first answer.
         let mut frames = Vec::new();
         read(&mut events, &mut frames, host, &start).await?;
@@ -199,6 +201,7 @@ impl<'a> Session<'a> {
         if from.doubtful {
             assembler.doubt_start();
         }
+        let budget = Budget::of(options.memory);
         let session = Self {
             options,
             index,
@@ -214,8 +217,9 @@ impl<'a> Session<'a> {
             assembler,
             passed,
             left_out,
-            in_flight: Arc::default(),
-            pool: Arc::default(),
+            budget,
+            in_flight: Arc::new(InFlight::new(budget)),
+            pool: Arc::new(Pool::new(budget)),
         };
         Ok((session, frames))
     }
@@ -328,18 +332,18 @@ impl<'a> Session<'a> {
         if work.is_empty() && work.batch.checkpoint.is_none() {
             return;
         }
-        let bytes = u32::try_from(work.bytes)
+        let weight = u32::try_from(work.weight)
             .unwrap_or(u32::MAX)
-            .min(MAX_BYTES_IN_FLIGHT);
+            .min(self.budget.in_flight);
         // Never closed, so never an error.
         let Ok(room) = Arc::clone(&self.in_flight.room)
-            .acquire_many_owned(bytes)
+            .acquire_many_owned(weight)
             .await
         else {
             return;
         };
         self.in_flight.add();
-        self.options.vitals.queued(bytes);
+        self.options.vitals.queued(weight);
         let pool = Arc::clone(&self.pool);
         let job = tokio::task::spawn_blocking(move || pool.encode(work, room));
         // A closed queue means that the index side has failed, and its error is the one to report.

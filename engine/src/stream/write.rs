@@ -7,7 +7,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::MAX_BATCH_BYTES;
+use super::memory::Budget;
 use super::patience::Patience;
 use crate::error::Error;
 use crate::index::Index;
@@ -16,16 +16,12 @@ use crate::pipeline::assemble::Work;
 use crate::pipeline::encode::Encoder;
 use crate::telemetry::Vitals;
 
-/// Bytes of events in all the batches between the reader and the index. A batch that is larger by itself
-/// goes alone.
-pub(super) const MAX_BYTES_IN_FLIGHT: u32 = 4 << 20;
-
 pub(super) type Job = JoinHandle<Result<Encoded, bintrail_proto::Error>>;
 
 /// A batch ready for the index.
 pub(super) struct Encoded {
     batch: Batch,
-    /// Its share of [`MAX_BYTES_IN_FLIGHT`], free again once it is written.
+    /// Its share of [`Budget::in_flight`], free again once it is written.
     room: OwnedSemaphorePermit,
     /// Values in it that were kept as raw bytes.
     undecodable: u64,
@@ -89,17 +85,15 @@ pub(super) struct InFlight {
     pub(super) room: Arc<Semaphore>,
 }
 
-impl Default for InFlight {
-    fn default() -> Self {
+impl InFlight {
+    pub(super) fn new(budget: Budget) -> Self {
         Self {
             count: AtomicUsize::new(0),
             none: Notify::new(),
-            room: Arc::new(Semaphore::new(MAX_BYTES_IN_FLIGHT as usize)),
+            room: Arc::new(Semaphore::new(budget.in_flight as usize)),
         }
     }
-}
 
-impl InFlight {
     pub(super) fn add(&self) {
         self.count.fetch_add(1, Ordering::AcqRel);
     }
@@ -119,13 +113,23 @@ impl InFlight {
 }
 
 /// Encoders and batches whose memory is used again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pool {
+    /// The largest buffer that is worth keeping.
+    largest: usize,
     encoders: Mutex<Vec<Encoder>>,
     batches: Mutex<Vec<Batch>>,
 }
 
 impl Pool {
+    pub(super) fn new(budget: Budget) -> Self {
+        Self {
+            largest: usize::try_from(budget.batch).unwrap_or(usize::MAX),
+            encoders: Mutex::default(),
+            batches: Mutex::default(),
+        }
+    }
+
     pub(super) fn encode(
         &self,
         work: Work,
@@ -154,7 +158,7 @@ impl Pool {
 
     /// Keeps the buffers of a batch that was written, unless they have grown beyond what is usual.
     fn give_back(&self, mut batch: Batch) {
-        if batch.text.capacity() <= MAX_BATCH_BYTES.saturating_mul(8) {
+        if batch.text.capacity() <= self.largest {
             batch.text.clear();
             batch.rows.clear();
             let (text, rows) = (batch.text, batch.rows);

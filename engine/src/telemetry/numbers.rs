@@ -108,7 +108,7 @@ impl Numbers {
             "bintrail_stream_batch_size", "Row changes in a batch", self.batch_size;
             "bintrail_stream_connected", "1 while it reads from the source", self.connected;
             "bintrail_stream_queue_batches", "Batches on their way to the index", self.queue_batches;
-            "bintrail_stream_queue_bytes", "Bytes of events on their way to the index", self.queue_bytes;
+            "bintrail_stream_queue_bytes", "Bytes of memory that they take, about", self.queue_bytes;
         }
         all.register(
             "process_resident_memory_bytes",

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, Error, RootCertStore};
 
 use super::verifier::{Check, Verifier};
@@ -46,12 +47,34 @@ pub(crate) fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, T
     Ok(Arc::new(config))
 }
 
-/// The authorities to believe; without any of the user's or the system's, those that browsers believe.
+/// The authorities to believe.
 fn roots(options: &TlsOptions) -> Result<RootCertStore, TlsSetupError> {
+    Ok(or_those_of_browsers(authorities(options.ca.as_deref())?))
+}
+
+/// Without any of the user's or the system's, those that browsers believe.
+fn or_those_of_browsers(authorities: Vec<CertificateDer<'static>>) -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(authorities(options.ca.as_deref())?);
+    roots.add_parsable_certificates(authorities);
     if roots.is_empty() {
+        tracing::debug!("the system has no authorities: those that browsers believe are taken");
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
-    Ok(roots)
+    roots
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    #[test]
+    fn browsers_are_followed_only_where_nobody_else_is() {
+        let known = or_those_of_browsers(Vec::new());
+        assert!(known.len() > 50, "{}", known.len());
+        let key = KeyPair::generate().unwrap();
+        let ours = CertificateParams::default().self_signed(&key).unwrap();
+        assert_eq!(or_those_of_browsers(vec![ours.der().clone()]).len(), 1);
+    }
 }

@@ -131,7 +131,9 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsSetupError> {
 }
 
 fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsSetupError> {
-    let certificates = CertificateDer::pem_slice_iter(pem)
+    // MySQL ends its files with one, which hides the first certificate of what is put behind them.
+    let pem: Vec<u8> = pem.iter().copied().filter(|byte| *byte != 0).collect();
+    let certificates = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| TlsSetupError::BadCertificate {
             path: path.to_owned(),

@@ -12,6 +12,7 @@
 
 mod accounts;
 mod certificates;
+mod index;
 mod modes;
 
 use std::time::Duration;

@@ -3,16 +3,15 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use bintrail_engine::dsn::{IndexDsn, MySqlDsn};
-use bintrail_engine::index::{ErrorKind, Index};
-use bintrail_engine::secret::Secret;
+use bintrail_engine::index::ErrorKind;
 use bintrail_engine::source::Error;
 use bintrail_engine::source::connection::ConnectOptions;
 use bintrail_engine::tls::{SslMode, TlsOptions};
-use bintrail_testkit::client::{Client, block_on};
+use bintrail_testkit::client::Client;
 use bintrail_testkit::server::Server;
 
 use crate::certificates::{Authority, Directory, Pair, as_pkcs1};
+use crate::index::open;
 use crate::{PASSWORD, USER, login, options, refusal};
 
 const MODES: [(SslMode, &str); 5] = [
@@ -75,24 +74,7 @@ fn mysql_client(server: &Server, mode: &str, tls: &TlsOptions) -> Option<bool> {
 
 /// What the index link makes of them: its error's kind when it cannot be opened.
 fn index(server: &Server, tls: &TlsOptions) -> Result<(), (ErrorKind, String)> {
-    let dsn = MySqlDsn {
-        user: USER.to_owned(),
-        password: Secret::new(PASSWORD),
-        host: "127.0.0.1".to_owned(),
-        port: server.port,
-        more_hosts: Vec::new(),
-        database: Some("kept".to_owned()),
-        tls: tls.clone(),
-    };
-    block_on(async {
-        match Index::open(&IndexDsn::MySql(dsn), true).await {
-            Ok(index) => {
-                index.close().await.unwrap();
-                Ok(())
-            }
-            Err(error) => Err((error.kind(), error.to_string())),
-        }
-    })
+    open(server, USER, PASSWORD, tls)
 }
 
 fn account(client: &mut Client, require: &str) {
@@ -390,6 +372,10 @@ fn a_server_whose_tls_is_too_old() {
             matches!(&error, Error::TlsFailed(text) if text.contains("newer than 1.1")),
             "{mode:?}: {error}"
         );
+        // It is no server for an index, but what it is refused for is TLS, before anything is sent in clear.
+        let (kind, text) = open(&server, "root", "", &options.tls).unwrap_err();
+        assert_eq!(kind, ErrorKind::Tls, "{mode:?}: {text}");
+        assert!(text.contains("newer than 1.1"), "{mode:?}: {text}");
     }
     let mut plain = options(&server, "root", "");
     plain.tls.mode = Some(SslMode::Disabled);

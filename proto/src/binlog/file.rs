@@ -1,4 +1,11 @@
 //! Binlog files: a magic number, then events without a frame of their own.
+//!
+//! ```text
+//! string<4>    fe 'bin'; fd 'bin' when the server encrypted the file
+//! events       one behind the other: the event_size of each says where the next begins
+//! ```
+//!
+//! Source: MySQL source documentation, "Binary Log Overview"; `BINLOG_MAGIC` in `sql/log_event.h`.
 
 use crate::error::{Error, Kind};
 

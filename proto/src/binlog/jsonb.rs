@@ -39,7 +39,16 @@ pub use print::Style;
 use crate::error::{Error, Kind, Parsed};
 use crate::primitive::bytes;
 
+use scalar::Scalar;
+
 const WHAT: &str = "JSON";
+
+// The types that are told apart before the value is read.
+const SMALL_OBJECT: u8 = 0x00;
+const LARGE_OBJECT: u8 = 0x01;
+const SMALL_ARRAY: u8 = 0x02;
+const LARGE_ARRAY: u8 = 0x03;
+const STRING: u8 = 0x0C;
 
 /// A JSON column value as it stands in a row image, behind its length prefix.
 ///
@@ -88,6 +97,13 @@ impl<'a> Jsonb<'a> {
         self.document
     }
 
+    /// Whether the value is the literal `null`, of which nothing else is looked at.
+    #[must_use]
+    #[inline]
+    pub const fn is_null(&self) -> bool {
+        matches!(self.document, [] | [0x04, 0x00, ..])
+    }
+
     /// The outermost value.
     ///
     /// # Errors
@@ -118,17 +134,23 @@ impl<'a> Span<'a> {
     /// The value of type `kind` at the start.
     fn node(&self, kind: u8) -> Result<Node<'a>, Error> {
         match kind {
-            0x00 => Object::new(self, false).map(Node::Object),
-            0x01 => Object::new(self, true).map(Node::Object),
-            0x02 => Array::new(self, false).map(Node::Array),
-            0x03 => Array::new(self, true).map(Node::Array),
-            0x0C => {
+            SMALL_OBJECT | LARGE_OBJECT => {
+                Object::new(self, kind == LARGE_OBJECT).map(Node::Object)
+            }
+            SMALL_ARRAY | LARGE_ARRAY => Array::new(self, kind == LARGE_ARRAY).map(Node::Array),
+            STRING => {
                 let (start, text) = self.string()?;
                 let text = str::from_utf8(text).map_err(|_| not_utf8(start))?;
                 Ok(Node::String(text))
             }
-            _ => self.read_at(self.start, scalar::scalar(kind)),
+            _ => self.scalar(kind).map(Node::from),
         }
+    }
+
+    /// The value of type `kind` at the start, which is neither an object nor an array nor a string.
+    #[inline(always)]
+    fn scalar(&self, kind: u8) -> Result<Scalar<'a>, Error> {
+        self.read_at(self.start, scalar::scalar(kind))
     }
 
     /// The bytes of the string at the start, and where in the document they are.

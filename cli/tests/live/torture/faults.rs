@@ -10,7 +10,7 @@ use bintrail_testkit::server::Server;
 use bintrail_testkit::workload::Rng;
 
 use super::Tally;
-use super::scene::Scene;
+use super::scene::{DISK, Scene};
 use super::subject::{Excuse, Subject};
 
 /// How long behind a fault a stream may still end for it: a connection attempt takes its time.
@@ -53,6 +53,8 @@ enum Undo {
     /// A statement for the source, or for the index.
     Source(&'static str),
     Index(&'static str),
+    /// The disk of the SQLite indexes.
+    Disk,
     /// A server that comes back, or something that ends by itself.
     Thread(Option<JoinHandle<Result<()>>>, bool),
     Nothing,
@@ -249,9 +251,18 @@ impl Faults {
                 self.begin(&[10, 11, 13, 17], false, lasts, Undo::Source(give));
             }
             86.. => {
-                if let Some(keeper) = keeper {
-                    let subject = &scene.subjects[number];
+                let subject = &scene.subjects[number];
+                if let Some(keeper) = keeper
+                    && subject.index.is_some()
+                {
                     self.at_index(keeper, subject, rng, tally);
+                } else if let Some(disk) = &scene.disk
+                    && rng.chance(50)
+                {
+                    disk.shrink(rng.pick(&[0, 64 << 10, 1 << 20]))?;
+                    // Waited for by a stream that is under way.
+                    self.begin(&[20, 25], true, millis(rng, 500, 8_000), Undo::Disk);
+                    tally.fault("full disk under the SQLite indexes");
                 } else {
                     self.hold(subject, rng, tally);
                 }
@@ -376,6 +387,10 @@ impl Faults {
                 }
                 // A server that is away gets them when it is back.
                 Undo::Source(sql) => run(&scene.source, sql).is_ok(),
+                Undo::Disk => scene
+                    .disk
+                    .as_ref()
+                    .is_none_or(|disk| disk.resize(DISK).is_ok()),
                 Undo::Index(sql) => scene.keeper.as_ref().is_none_or(|at| run(at, sql).is_ok()),
                 Undo::Thread(thread, _) => {
                     let ended = thread.take_if(|thread| thread.is_finished());

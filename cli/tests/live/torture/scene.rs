@@ -1,5 +1,8 @@
 //! A source under load, an index server, and the streams between them.
 
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,10 +15,14 @@ use bintrail_testkit::workload::{Plan, Rng};
 use super::Tally;
 use super::load::{Load, Working};
 use super::subject::{Excuse, Subject};
+use crate::disk::Disk;
 use crate::support::{Scratch, Stream, index_server, source_of};
 
 /// Longest wait for the streams once the faults are over.
 const PATIENCE: Duration = Duration::from_secs(200);
+
+/// What the SQLite indexes may take.
+pub(super) const DISK: &str = "8G";
 
 pub(super) struct Scene {
     pub(super) about: String,
@@ -25,6 +32,8 @@ pub(super) struct Scene {
     /// Does the source know ACCOUNT LOCK?
     pub(super) locks_accounts: bool,
     pub(super) subjects: Vec<Subject>,
+    /// Where the SQLite indexes are, when this process may mount one.
+    pub(super) disk: Option<Disk>,
     scratch: Scratch,
 }
 
@@ -55,6 +64,12 @@ impl Scene {
         };
         let source = Arc::new(source_of(kind, &options));
         let scratch = Scratch::new();
+        let disk = std::env::var_os("BINTRAIL_TORTURE_DISK").map(|_| {
+            let at = scratch.0.join("disk");
+            fs::create_dir(&at)?;
+            Ok::<_, std::io::Error>(Disk::mount(&at, DISK))
+        });
+        let disk = disk.transpose()?;
         let load = if newest {
             let plan = Plan {
                 sessions: 6,
@@ -114,6 +129,10 @@ impl Scene {
                 &scratch,
                 &arguments,
             );
+            if disk.is_some() && keeper.is_none() {
+                let index = scratch.0.join("disk").join(format!("{name}.db"));
+                symlink(index, scratch.0.join(&name).join("index.db"))?;
+            }
             let link = Proxy::start(source.port, rng.word())?;
             let index_link = keeper.map(|keeper| Proxy::start(keeper.port, rng.word()));
             subjects.push(Subject::new(stream, link, index_link.transpose()?));
@@ -125,6 +144,7 @@ impl Scene {
             load,
             locks_accounts: newest,
             subjects,
+            disk,
             scratch,
         })
     }
@@ -191,6 +211,14 @@ impl Scene {
     pub(super) fn keep(self) -> String {
         drop(self.subjects);
         let mut kept = format!("logs and SQLite indexes: {}", self.scratch.0.display());
+        if self.disk.is_some() {
+            // It is gone with this process.
+            let copied = Command::new("cp")
+                .arg("-a")
+                .args(["disk", "kept"].map(|name| self.scratch.0.join(name)))
+                .status();
+            kept += &format!("/kept ({copied:?})");
+        }
         for server in [Some(self.source), self.keeper].into_iter().flatten() {
             kept += &format!("\nserver {}: {}", server.name, server.datadir.display());
             if let Err(error) = server.stop() {

@@ -56,7 +56,23 @@ pub(super) async fn connect(dsn: &MySqlDsn, database: Option<&str>) -> Result<Co
     conn.query_drop("SET NAMES utf8mb4 COLLATE utf8mb4_bin")
         .await?;
     conn.query_drop(format!("{SESSION}{IDLE_SECONDS}")).await?;
+    if dsn.unlogged {
+        unlog(&mut conn).await?;
+    }
     Ok(conn)
+}
+
+/// Keeps what the session writes out of the server's binary log.
+async fn unlog(conn: &mut Conn) -> Result<(), Fault> {
+    match conn.query_drop("SET SESSION sql_log_bin = 0").await {
+        Err(Error::Server(error)) if error.code == 1227 => Err(IndexError::new(
+            ErrorKind::AccessDenied,
+            "sql_log_bin=0 in the DSN needs a privilege: GRANT SESSION_VARIABLES_ADMIN ON *.* to the index's account, \
+             or leave it out",
+        )
+        .into()),
+        result => Ok(result?),
+    }
 }
 
 async fn dial(options: Opts) -> Result<Conn, Fault> {

@@ -71,6 +71,19 @@ impl Fault {
                     ),
                 );
             }
+            Self::MySql(Error::Driver(
+                ref error @ (DriverError::UnknownAuthPlugin { .. }
+                | DriverError::CleartextPluginDisabled
+                | DriverError::MysqlOldPasswordDisabled),
+            )) => {
+                return IndexError::new(
+                    ErrorKind::AccessDenied,
+                    format!(
+                        "the index {place} authenticates the user in a way that is not supported: ALTER USER … IDENTIFIED \
+                         WITH caching_sha2_password BY … ({error})"
+                    ),
+                );
+            }
             Self::MySql(error) => match tls(&error) {
                 Some(text) => {
                     return IndexError::new(

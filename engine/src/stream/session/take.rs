@@ -10,11 +10,7 @@ use super::Session;
 use crate::error::Error;
 use crate::pipeline::assemble::{Entry, Need};
 use crate::schema::Named;
-use crate::stream::MAX_BATCH_BYTES;
 use crate::stream::write::Job;
-
-/// Bytes that the names of columns may take in what is encoded from a batch, about.
-const MAX_BATCH_NAMES: u64 = 8 << 20;
 
 const BEHIND_THE_END: bintrail_proto::Error = bintrail_proto::Error::new(
     "TRANSACTION_PAYLOAD_EVENT",
@@ -33,6 +29,7 @@ impl Session<'_> {
         // Back in its place unless the session ends here.
         let mut unpacker = std::mem::take(&mut self.unpacker);
         for frame in frames.drain(..) {
+            self.assembler.read(frame.len());
             let position = self.decoder.position();
             let event = self.decoder.decode(&frame);
             let event = event.map_err(|error| self.damaged(position, error))?;
@@ -114,7 +111,7 @@ impl Session<'_> {
         }
         let pending = self.assembler.pending();
         let full = pending.row_count >= self.options.batch_size && queue.capacity() > 0;
-        let large = pending.bytes >= MAX_BATCH_BYTES || pending.names >= MAX_BATCH_NAMES;
+        let large = pending.weight >= self.budget.batch && !pending.is_empty();
         if full || large {
             self.hand_on(queue).await?;
         }

@@ -6,7 +6,11 @@ use crate::binlog::value::int::{write_int, write_uint};
 
 use super::container::key_not_utf8;
 use super::number::write_double;
-use super::{Jsonb, Node, Span, escape, fault, not_utf8};
+use super::scalar::Scalar;
+use super::{
+    Array, Jsonb, LARGE_ARRAY, LARGE_OBJECT, Object, SMALL_ARRAY, SMALL_OBJECT, STRING, Span,
+    escape, fault, not_utf8,
+};
 
 /// How much white space the text has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,9 +20,6 @@ pub enum Style {
     /// As the server prints it: `{"a": [1, 2]}`.
     MySql,
 }
-
-/// The type of a string.
-const STRING: u8 = 0x0C;
 
 /// The server's own limit, `JSON_DOCUMENT_MAX_DEPTH`.
 const MAX_DEPTH: usize = 100;
@@ -76,63 +77,70 @@ impl<'o, const SPACED: bool> Printer<'o, SPACED> {
 
     /// Prints a value that stands in an object or array at byte `at`, `depth` levels deep.
     fn value(&mut self, kind: u8, value: &Span<'_>, at: usize, depth: usize) -> Result<(), Error> {
-        // The text of a string is copied while it is checked, and so looked at only once.
-        if kind == STRING {
-            let (start, text) = value.string()?;
-            self.take(at, text.len())?;
-            return match escape::write_utf8(self.out, text) {
-                true => Ok(()),
-                false => Err(not_utf8(start)),
-            };
-        }
-        match value.node(kind)? {
-            Node::Null => self.out.extend_from_slice(b"null"),
-            Node::Bool(true) => self.out.extend_from_slice(b"true"),
-            Node::Bool(false) => self.out.extend_from_slice(b"false"),
-            Node::Int(number) => write_int(self.out, number),
-            Node::Uint(number) => write_uint(self.out, number),
-            Node::Double(number) => write_double(number, self.out),
-            Node::String(text) => {
+        match kind {
+            // The text is copied while it is checked, and so looked at only once.
+            STRING => {
+                let (start, text) = value.string()?;
                 self.take(at, text.len())?;
-                escape::write_string(self.out, text);
-            }
-            Node::Opaque(opaque) => {
-                self.take(at, opaque.data.len())?;
-                opaque.write_to(self.out)?;
-            }
-            Node::Array(array) => {
-                let (at, header) = array.header();
-                self.enter(at, header, depth)?;
-                self.out.push(b'[');
-                for index in 0..array.len() {
-                    if index > 0 {
-                        self.separate(b',');
-                    }
-                    let (kind, value) = array.locate(index)?;
-                    self.value(kind, &value, at, depth + 1)?;
+                if !escape::write_utf8(self.out, text) {
+                    return Err(not_utf8(start));
                 }
-                self.out.push(b']');
             }
-            Node::Object(object) => {
-                let (at, header) = object.header();
-                self.enter(at, header, depth)?;
-                self.out.push(b'{');
-                for index in 0..object.len() {
-                    if index > 0 {
-                        self.separate(b',');
-                    }
-                    let (start, key) = object.key_bytes(index)?;
-                    self.take(at, key.len())?;
-                    if !escape::write_utf8(self.out, key) {
-                        return Err(key_not_utf8(start));
-                    }
-                    self.separate(b':');
-                    let (kind, value) = object.locate_value(index)?;
-                    self.value(kind, &value, at, depth + 1)?;
+            SMALL_OBJECT | LARGE_OBJECT => {
+                self.object(&Object::new(value, kind == LARGE_OBJECT)?, depth)?;
+            }
+            SMALL_ARRAY | LARGE_ARRAY => {
+                self.array(&Array::new(value, kind == LARGE_ARRAY)?, depth)?;
+            }
+            _ => match value.scalar(kind)? {
+                Scalar::Null => self.out.extend_from_slice(b"null"),
+                Scalar::Bool(true) => self.out.extend_from_slice(b"true"),
+                Scalar::Bool(false) => self.out.extend_from_slice(b"false"),
+                Scalar::Int(number) => write_int(self.out, number),
+                Scalar::Uint(number) => write_uint(self.out, number),
+                Scalar::Double(number) => write_double(number, self.out),
+                Scalar::Opaque(opaque) => {
+                    self.take(at, opaque.data.len())?;
+                    opaque.write_to(self.out)?;
                 }
-                self.out.push(b'}');
-            }
+            },
         }
+        Ok(())
+    }
+
+    fn array(&mut self, array: &Array<'_>, depth: usize) -> Result<(), Error> {
+        let (at, header) = array.header();
+        self.enter(at, header, depth)?;
+        self.out.push(b'[');
+        for index in 0..array.len() {
+            if index > 0 {
+                self.separate(b',');
+            }
+            let (kind, value) = array.locate(index)?;
+            self.value(kind, &value, at, depth + 1)?;
+        }
+        self.out.push(b']');
+        Ok(())
+    }
+
+    fn object(&mut self, object: &Object<'_>, depth: usize) -> Result<(), Error> {
+        let (at, header) = object.header();
+        self.enter(at, header, depth)?;
+        self.out.push(b'{');
+        for index in 0..object.len() {
+            if index > 0 {
+                self.separate(b',');
+            }
+            let (start, key) = object.key_bytes(index)?;
+            self.take(at, key.len())?;
+            if !escape::write_utf8(self.out, key) {
+                return Err(key_not_utf8(start));
+            }
+            self.separate(b':');
+            let (kind, value) = object.locate_value(index)?;
+            self.value(kind, &value, at, depth + 1)?;
+        }
+        self.out.push(b'}');
         Ok(())
     }
 

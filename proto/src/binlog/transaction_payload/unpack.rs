@@ -21,7 +21,8 @@ const MAX_EVENT: usize = (1 << 30) + (1 << 20);
 /// Unpacks payloads; holds what is used again from one to the next: the buffer, and Zstandard's context.
 ///
 /// Memory does not depend on the size of a payload, nor on what it says of itself: it is one event, a chunk, and
-/// the window of the compression, which is 2 MiB as MySQL compresses by default, and 128 MiB at the most.
+/// the window of the compression, which is 2 MiB as MySQL compresses by default, and 128 MiB at the most. The payload
+/// itself is the caller's, and whole: it is one event.
 #[derive(Debug, Default)]
 pub struct Unpacker {
     zstd: Option<Zstd>,

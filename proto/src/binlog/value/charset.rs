@@ -233,14 +233,24 @@ const fn of_collation(collation: u16) -> Option<Charset> {
 
 fn single_byte(bytes: &[u8], table: &Table, out: &mut String) -> Result<(), Undecodable> {
     out.reserve(bytes.len());
-    for &byte in bytes {
+    let is_ascii =
+        |byte: &&u8| **byte < 0x80 && table.get(usize::from(**byte)) == Some(&u16::from(**byte));
+    let mut rest = bytes;
+    loop {
+        // What is ASCII in both is copied as it is.
+        let plain = rest.iter().take_while(is_ascii).count();
+        let (plain, from) = rest.split_at_checked(plain).unwrap_or((rest, &[]));
+        out.push_str(str::from_utf8(plain).map_err(|_| Undecodable)?);
+        let Some((&byte, behind)) = from.split_first() else {
+            return Ok(());
+        };
         let point = table.get(usize::from(byte)).copied().unwrap_or(0);
-        if point == 0 && byte != 0 {
+        if point == 0 {
             return Err(Undecodable);
         }
-        out.push(char::from_u32(u32::from(point)).ok_or(Undecodable)?);
+        out.push(char::from_u32(point.into()).ok_or(Undecodable)?);
+        rest = behind;
     }
-    Ok(())
 }
 
 /// One character in each `N` bytes.

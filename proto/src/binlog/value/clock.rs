@@ -2,8 +2,7 @@
 
 use crate::error::Fault;
 
-use super::digits::two;
-use super::fraction;
+use super::digits::{self, push_front, two};
 
 /// A time of day, or the amount of a TIME; its fraction is printed with `fsp` digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,15 +54,24 @@ impl Clock {
             let [_, hundreds] = two(u32::from(self.hour) / 100);
             out.push(hundreds);
         }
-        out.extend_from_slice(&self.text());
-        fraction::write(out, self.micros, self.fsp);
+        write(
+            out,
+            [self.hour % 100, self.minute.into(), self.second.into()].map(u32::from),
+            self.micros,
+            self.fsp,
+        );
     }
+}
 
-    /// `hh:mm:ss`, of an hour's last two digits.
-    #[inline]
-    pub(super) fn text(&self) -> [u8; 8] {
-        clock(self.hour.into(), self.minute.into(), self.second.into())
-    }
+/// Appends `hh:mm:ss[.f…]`.
+#[inline(always)]
+pub(super) fn write(out: &mut Vec<u8>, [hour, minute, second]: [u32; 3], micros: u32, fsp: u8) {
+    let behind = if fsp == 0 { 0 } else { 1 + usize::from(fsp) };
+    push_front(
+        out,
+        &digits::clock(hour, minute, second, micros),
+        8 + behind,
+    );
 }
 
 /// Splits the packed form of the types with fractions: hours, then 6 bits each of minute, second.
@@ -74,21 +82,4 @@ pub(super) const fn unpack(packed: u64) -> [u64; 3] {
 /// Splits the decimal form of the old types: the digits `hhmmss`.
 pub(super) const fn split_decimal(digits: u64) -> [u64; 3] {
     [digits / 10_000, digits / 100 % 100, digits % 100]
-}
-
-/// `hh:mm:ss`, of an hour's last two digits.
-#[inline]
-pub(super) const fn clock(hour: u32, minute: u32, second: u32) -> [u8; 8] {
-    let ([h1, h2], [m1, m2], [s1, s2]) = (two(hour), two(minute), two(second));
-    [h1, h2, b':', m1, m2, b':', s1, s2]
-}
-
-/// `YYYY-MM-DD hh:mm:ss`
-#[inline]
-pub(super) const fn moment(date: [u8; 10], clock: [u8; 8]) -> [u8; 19] {
-    let [y1, y2, y3, y4, _, m1, m2, _, d1, d2] = date;
-    let [a, b, c, d, e, f, g, h] = clock;
-    [
-        y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b' ', a, b, c, d, e, f, g, h,
-    ]
 }

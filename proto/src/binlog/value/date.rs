@@ -3,7 +3,7 @@
 use crate::error::{Error, Fault, read};
 use crate::primitive::int3;
 
-use super::digits::{four, two};
+use super::digits::{self, push_front};
 
 /// A date: 3 bytes, little-endian, of 15 bits year, 4 bits month and 5 bits day.
 ///
@@ -76,22 +76,14 @@ impl Date {
 
     /// Appends `YYYY-MM-DD`.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.text());
+        push_front(out, &self.text(), 10);
     }
 
-    /// `YYYY-MM-DD`
+    /// `YYYY-MM-DD ` and bytes of no meaning.
     #[inline]
-    pub(super) fn text(&self) -> [u8; 10] {
-        text(self.year.into(), self.month.into(), self.day.into())
+    pub(super) fn text(&self) -> [u8; 16] {
+        digits::date(self.year.into(), self.month.into(), self.day.into())
     }
-}
-
-/// `YYYY-MM-DD`
-#[inline]
-pub(super) const fn text(year: u32, month: u32, day: u32) -> [u8; 10] {
-    let [y1, y2, y3, y4] = four(year);
-    let ([m1, m2], [d1, d2]) = (two(month), two(day));
-    [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2]
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use crate::error::{Error, Fault, read};
 use crate::primitive::{int_be, int8};
 
-use super::clock::{Clock, moment, split_decimal, unpack};
+use super::clock::{Clock, split_decimal, unpack};
 use super::date::Date;
+use super::digits::push_front;
 use super::fraction::{self, fraction};
 
 const MAX_HOUR: u16 = 23;
@@ -81,8 +82,8 @@ impl DateTime {
 
     /// Appends `YYYY-MM-DD hh:mm:ss[.f…]`.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&moment(self.date.text(), self.clock.text()));
-        fraction::write(out, self.clock.micros, self.clock.fsp);
+        push_front(out, &self.date.text(), 11);
+        self.clock.write_to(out);
     }
 }
 

@@ -55,6 +55,27 @@ pub(super) const fn four(value: u32) -> [u8; 4] {
     [a, b, c, d]
 }
 
+/// `YYYY-MM-DD ` and bytes of no meaning, for [`push_front`].
+#[inline(always)]
+pub(super) const fn date(year: u32, month: u32, day: u32) -> [u8; 16] {
+    const SEPARATORS: u128 = (b'-' as u128) << 32 | (b'-' as u128) << 56 | (b' ' as u128) << 80;
+    let digits = (spread((10_000 * year + 100 * month + day) as u64) | ZEROS) as u128;
+    let (year, month, day) = (digits & 0xFFFF_FFFF, digits >> 32 & 0xFFFF, digits >> 48);
+    (year | month << 40 | day << 64 | SEPARATORS).to_le_bytes()
+}
+
+/// `hh:mm:ss.ffffff` and a byte of no meaning, for [`push_front`].
+#[inline(always)]
+pub(super) const fn clock(hour: u32, minute: u32, second: u32, micros: u32) -> [u8; 16] {
+    const SEPARATORS: u64 = (b':' as u64) << 16 | (b':' as u64) << 40;
+    let digits = spread((10_000 * hour + 100 * minute + second) as u64) | ZEROS;
+    let (hour, minute, second) = (digits >> 16 & 0xFFFF, digits >> 32 & 0xFFFF, digits >> 48);
+    let clock = hour | minute << 24 | second << 48 | SEPARATORS;
+    // Of eight digits the last six.
+    let fraction = (spread(micros as u64) | ZEROS) >> 16 << 8 | b'.' as u64;
+    (clock as u128 | (fraction as u128) << 64).to_le_bytes()
+}
+
 /// Appends the first `len` bytes of `block`: a copy of a length that the compiler knows, which no call is made for.
 #[inline(always)]
 pub fn push_front<const N: usize>(out: &mut Vec<u8>, block: &[u8; N], len: usize) {
@@ -133,6 +154,37 @@ mod tests {
             let mut out = b"x".to_vec();
             push_nine(&mut out, value);
             assert_eq!(out, format!("x{value:09}").as_bytes());
+        }
+    }
+
+    #[test]
+    fn dates_and_clocks() {
+        for year in [0, 7, 99, 1000, 1970, 2024, 9999] {
+            for (month, day) in (0..=12).flat_map(|month| (0..=31).map(move |day| (month, day))) {
+                let expected = format!("{year:04}-{month:02}-{day:02} ");
+                assert_eq!(
+                    date(year, month, day).first_chunk(),
+                    Some(expected.as_bytes().first_chunk::<11>().unwrap())
+                );
+            }
+        }
+        for (minute, second) in
+            (0..60).flat_map(|minute| (0..60).map(move |second| (minute, second)))
+        {
+            for (hour, micros) in [
+                (0, 0),
+                (9, 9),
+                (23, 999_999),
+                (99, 120_003),
+                (59 - minute, 16_666 * second),
+            ] {
+                let expected = format!("{hour:02}:{minute:02}:{second:02}.{micros:06}");
+                let text = clock(hour, minute, second, micros);
+                assert_eq!(
+                    text.first_chunk(),
+                    Some(expected.as_bytes().first_chunk::<15>().unwrap())
+                );
+            }
         }
     }
 }

@@ -1,4 +1,6 @@
-//! INET6 and INET4 of MariaDB.
+//! INET6 and INET4 of MariaDB: `string<16>` and `string<4>`, the address in network byte order.
+//!
+//! Source: `Inet6` and `Inet4` in MariaDB's `plugin/type_inet/sql_type_inet.h`.
 
 use std::io::Write;
 use std::net::Ipv4Addr;

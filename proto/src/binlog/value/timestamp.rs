@@ -3,8 +3,9 @@
 use crate::error::{Error, Fault, read};
 use crate::primitive::{int_be, int4};
 
-use super::clock::{clock, moment};
-use super::date;
+use super::clock;
+use super::digits::{self, push_front};
+
 use super::fraction::{self, fraction};
 use super::int::write_uint;
 
@@ -103,9 +104,9 @@ impl Timestamp {
         };
         let second_of_day = self.seconds % 86_400;
         let (hour, minute) = (second_of_day / 3600, second_of_day / 60 % 60);
-        let clock = clock(hour, minute, second_of_day % 60);
-        out.extend_from_slice(&moment(date::text(year, month, day), clock));
-        fraction::write(out, self.micros, self.fsp);
+        push_front(out, &digits::date(year, month, day), 11);
+        let clock = [hour, minute, second_of_day % 60];
+        clock::write(out, clock, self.micros, self.fsp);
     }
 }
 
