@@ -32,6 +32,7 @@ mod recover;
 mod rotate;
 mod schema;
 mod secrets;
+mod show;
 mod stream;
 mod support;
 mod tls;

@@ -48,7 +48,7 @@ impl Index {
         };
         let mut sql = format!(
             "SELECT schema_change_id, source_id, binlog_file, start_position, end_position, gtid, {committed_at}, \
-             schema_name, change_type, statement FROM schema_changes WHERE schema_change_id < ?"
+             schema_name, change_type, statement, next_change_id FROM schema_changes WHERE schema_change_id < ?"
         );
         // As far as integers go where they are signed.
         let most = u64::MAX >> 1;
@@ -80,6 +80,7 @@ impl Index {
                     schema: cells.a_text(7)?,
                     change_type: cells.a_text(8)?,
                     statement: cells.a_text(9)?,
+                    next_change_id: cells.a_number(10)?,
                 },
             });
         }

@@ -14,6 +14,7 @@ mod ahead;
 mod change;
 mod column;
 mod concern;
+mod effect;
 mod history;
 mod lex;
 mod reader;
@@ -40,6 +41,7 @@ use ahead::Ahead;
 pub(crate) use column::is_text;
 pub(crate) use concern::Concern;
 use concern::Folded;
+pub(crate) use effect::{Effect, effect};
 use history::History;
 
 /// How often it is looked whether the index has answered, when told to stop.
