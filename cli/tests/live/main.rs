@@ -36,6 +36,7 @@ mod redefined;
 mod rotate;
 mod schema;
 mod secrets;
+mod show;
 mod stream;
 mod support;
 mod tls;

@@ -235,6 +235,8 @@ pub struct XaDecided {
     /// The id that the next row change had when it was decided: an xid may be used again, so the
     /// newest transaction prepared below this id is the one meant.
     pub next_change_id: u64,
+    /// When it was decided.
+    pub decided_at: Micros,
 }
 
 /// A source transaction with rows in the index: one row of `transactions`.

@@ -458,12 +458,20 @@ impl Assembler {
 
     fn decide(&mut self, xid: &str, state: XaState, at: &Event<'_>) {
         let next_change_id = self.next_change_id;
+        let decided_at = self.time_of(at);
         self.work.batch.xa_decided.push(XaDecided {
             xid: xid.to_owned(),
             state,
             next_change_id,
+            decided_at,
         });
         self.end(at, None);
+    }
+
+    /// When what is open is committed, or a statement that stands alone.
+    fn time_of(&self, at: &Event<'_>) -> Micros {
+        let open = self.open.as_ref();
+        open.map_or_else(|| seconds(&at.header), |open| open.committed_at)
     }
 
     fn schema_change(&mut self, query: &Query<'_>, change_type: String, sql: &str, at: &Event<'_>) {
@@ -485,7 +493,7 @@ impl Assembler {
             start_position: at.start,
             end_position: at.end,
             gtid: open.and_then(|open| open.gtid).map(|gtid| gtid.to_string()),
-            committed_at: open.map_or_else(|| seconds(&at.header), |open| open.committed_at),
+            committed_at: self.time_of(at),
             next_change_id: self.next_change_id,
             schema: String::from_utf8_lossy(query.schema).into_owned(),
             sql_mode: query.status.sql_mode,

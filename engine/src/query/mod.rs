@@ -10,6 +10,7 @@ mod image;
 pub mod moment;
 mod plan;
 mod schema;
+pub mod show;
 mod statements;
 
 use std::collections::{HashMap, VecDeque};
@@ -105,6 +106,8 @@ pub struct Facts {
     pub committed_at: Micros,
     /// The session that made it.
     pub connection_id: Option<u32>,
+    /// When an XA transaction that was prepared first was decided.
+    pub decided_at: Option<Micros>,
     /// Is it an XA transaction that is not committed?
     undecided: bool,
 }
@@ -124,6 +127,9 @@ pub(crate) struct Definition {
 const FIRST_PAGE: u64 = 100;
 const PAGE: u64 = 1_000;
 const PAGE_BYTES: usize = 8 << 20;
+
+/// Row changes read at once where none of those before fitted.
+const MOST_ROWS: u64 = 4_000;
 
 /// Keys found at once.
 const CANDIDATES: u64 = 10_000;
@@ -232,8 +238,17 @@ impl Index {
     /// When the index cannot be read, and [`ErrorKind::NoSuchColumn`] for a column that none of the
     /// tables asked about has had.
     pub async fn ask(&self, question: Question) -> Result<Answer<'_>> {
+        self.ask_within(question, None).await
+    }
+
+    /// Puts a question about changes of these ids.
+    async fn ask_within(&self, question: Question, ids: Option<Segment>) -> Result<Answer<'_>> {
         let statements = Statements::of(self);
-        let plan = plan::plan(self, &statements, &question).await?;
+        let mut plan = plan::plan(self, &statements, &question).await?;
+        if let Some(ids) = ids {
+            plan.keep(ids);
+            plan.rewind(question.newest_first);
+        }
         Ok(Answer {
             index: self,
             question,
@@ -343,6 +358,8 @@ impl Answer<'_> {
                 self.page = PAGE;
                 return Ok(page);
             }
+            // What fits is far apart.
+            self.page = self.page.saturating_mul(4).min(MOST_ROWS);
         }
         Ok(Vec::new())
     }
@@ -523,6 +540,7 @@ impl Answer<'_> {
                     end_position: cells.a_number(10)?,
                     committed_at: cells.a_number(11)?,
                     connection_id: cells.number(12)?,
+                    decided_at: cells.number(15)?,
                     undecided: cells.text(13)?.is_some_and(|state| state != "committed"),
                 });
                 self.last = Some(Arc::clone(&facts));

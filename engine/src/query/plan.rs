@@ -136,6 +136,15 @@ impl Plan {
         }
     }
 
+    /// Leaves all other ids out.
+    pub(super) fn keep(&mut self, ids: Segment) {
+        for segment in &mut self.all {
+            segment.from = segment.from.max(ids.from);
+            segment.to = segment.to.min(ids.to);
+        }
+        self.all.retain(|segment| !segment.is_empty());
+    }
+
     /// The way to the rows, once it is known where they are.
     async fn way(
         &self,

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::index::Index;
 use crate::index::record::{EventType, Micros};
 use crate::query::{Answer, Change, Definition, Question};
-use crate::schema::{Effect, effect};
+use crate::schema::{Fate, fate};
 
 /// A table that a statement emptied.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ pub(super) async fn find(index: &Index, question: &Question) -> Result<Vec<Empti
             continue;
         }
         for (schema, table) in index.tables_of(definition.source_id).await? {
-            let Effect::Empties(what) = effect(&definition.statement, &schema, &table) else {
+            let Fate::Empties(what) = fate(&definition.statement, &schema, &table) else {
                 continue;
             };
             if !(given(&question.schema, &schema) && given(&question.table, &table)) {
@@ -113,10 +113,10 @@ fn beginning<'d>(
     table: &str,
 ) -> (u64, Option<&'static str>) {
     for definition in before {
-        match effect(&definition.statement, schema, table) {
-            Effect::Empties(_) | Effect::Creates => return (definition.next_change_id, None),
-            Effect::Names => return (definition.next_change_id, Some(NAMED)),
-            Effect::None => {}
+        match fate(&definition.statement, schema, table) {
+            Fate::Empties(_) | Fate::Creates => return (definition.next_change_id, None),
+            Fate::Names => return (definition.next_change_id, Some(NAMED)),
+            Fate::None => {}
         }
     }
     (0, Some(BEGAN))

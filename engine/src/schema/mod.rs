@@ -14,6 +14,7 @@ mod ahead;
 mod change;
 mod column;
 mod concern;
+mod effect;
 mod history;
 mod lex;
 mod reader;
@@ -41,8 +42,9 @@ use ahead::Ahead;
 pub(crate) use column::is_text;
 use concern::Folded;
 pub(crate) use concern::{Concern, decode};
+pub(crate) use effect::{Effect, effect};
 use history::History;
-pub(crate) use way::{Effect, State, Statement, Way, effect, same_columns};
+pub(crate) use way::{Fate, State, Statement, Way, fate, same_columns};
 
 /// How often it is looked whether the index has answered, when told to stop.
 const LOOK: Duration = Duration::from_millis(10);

@@ -166,6 +166,7 @@ impl Builder {
             xid: xid.into(),
             state,
             next_change_id: self.next,
+            decided_at: self.at,
         });
         self
     }

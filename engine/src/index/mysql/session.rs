@@ -609,10 +609,11 @@ impl Session {
             // None is found when filters dropped all of its rows.
             self.conn
                 .exec_drop(
-                    "UPDATE transactions SET xa_state = ? WHERE xid = ? AND xa_state = 'prepared'
+                    "UPDATE transactions SET xa_state = ?, decided_at = ? WHERE xid = ? AND xa_state = 'prepared'
                      AND transaction_id BETWEEN ? AND ? ORDER BY transaction_id DESC LIMIT 1",
                     (
                         xa_name(decided.state),
+                        text(decided.decided_at),
                         &decided.xid,
                         change_ids_of(source_id).start,
                         decided.next_change_id.saturating_sub(1),
@@ -714,6 +715,12 @@ impl Session {
         at: Micros,
         detail: &str,
     ) -> Result<(), Fault> {
+        self.conn
+            .exec_drop(
+                "REPLACE INTO gaps SELECT source_id, next_change_id, ?, ? FROM stream_state WHERE source_id = ?",
+                (text(at), detail, source_id),
+            )
+            .await?;
         self.update(
             "UPDATE stream_state SET gap_lost_at = ?, gap_lost_detail = ? WHERE source_id = ?",
             (text(at), detail, source_id).into(),

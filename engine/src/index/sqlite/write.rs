@@ -139,7 +139,7 @@ fn xa_decided(connection: &Connection, source_id: u32, batch: &Batch) -> Result<
         // None is found when filters dropped all of its rows.
         connection
             .prepare_cached(
-                "UPDATE transactions SET xa_state = ?4 WHERE transaction_id =
+                "UPDATE transactions SET xa_state = ?4, decided_at = ?5 WHERE transaction_id =
                    (SELECT max(transaction_id) FROM transactions WHERE xid = ?1
                     AND xa_state = 'prepared' AND source_id = ?2 AND transaction_id < ?3)",
             )?
@@ -147,7 +147,8 @@ fn xa_decided(connection: &Connection, source_id: u32, batch: &Batch) -> Result<
                 decided.xid,
                 source_id,
                 signed(decided.next_change_id)?,
-                xa_name(decided.state)
+                xa_name(decided.state),
+                decided.decided_at
             ])?;
     }
     Ok(())
