@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Stream(StreamArgs),
     /// Print the row changes that fit a question
     Query(QueryArgs),
+    /// Shows rows as they were at a moment, or their history
+    Show(ShowArgs),
     /// Write the SQL that undoes row changes, or run it
     Recover(RecoverArgs),
     /// Show every source's stream: where it is, how far behind, what it covers
@@ -491,6 +493,43 @@ pub(crate) enum QueryFormat {
     Ndjson,
     /// Comma-separated, with a line of names
     Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    /// Source, where the index holds several: its number in `bintrail status`
+    #[arg(long, env = "BINTRAIL_SOURCE_ID", value_name = "ID")]
+    pub(crate) source_id: Option<u32>,
+    /// Schema, as it is written on the source, case included
+    #[arg(long, env = "BINTRAIL_SCHEMA", value_name = "NAME")]
+    pub(crate) schema: Option<String>,
+    /// Table, likewise
+    #[arg(long, env = "BINTRAIL_TABLE", value_name = "NAME")]
+    pub(crate) table: String,
+    /// Primary key, as pk_values has it; may be given again [default: all rows of the table that the index has]
+    #[arg(
+        long,
+        env = "BINTRAIL_PK",
+        value_name = "KEY",
+        allow_hyphen_values = true
+    )]
+    pub(crate) pk: Vec<String>,
+    /// As what was committed up to this time left them [default: the end of what the index has]
+    #[arg(long, env = "BINTRAIL_AT", value_name = "TIME", value_parser = time)]
+    pub(crate) at: Option<Micros>,
+    /// All that happened to the row, in place of its state
+    #[arg(long, env = "BINTRAIL_HISTORY", requires = "pk", conflicts_with = "at")]
+    pub(crate) history: bool,
+    /// Form of the output
+    #[arg(
+        long,
+        env = "BINTRAIL_FORMAT",
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    pub(crate) format: QueryFormat,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod filter;
 mod query;
 mod recover;
 mod rotate;
+mod show;
 mod status;
 
 use std::io::{self, BufWriter};
@@ -40,6 +41,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Error> {
     let done = match command {
         Command::Stream(args) => run_stream(args, stop::listen()?).await,
         Command::Query(args) => unless_closed(query::run(args).await),
+        Command::Show(args) => unless_closed(show::run(args).await),
         Command::Recover(args) => unless_closed(recover::run(args).await),
         Command::Status(args) => unless_closed(status::run(&args).await),
         Command::Rotate(args) => rotate::run(args, stop::listen()?).await,

@@ -313,7 +313,7 @@ impl Error {
                 ErrorKind::ReadOnly => 26,
                 ErrorKind::Batch | ErrorKind::Other => 27,
                 ErrorKind::Tls => 28,
-                ErrorKind::NoSuchColumn => 2,
+                ErrorKind::NoSuchColumn | ErrorKind::NoSuchTable => 2,
             },
             Self::WriteTimeout { .. } => 29,
             Self::Binlog { .. } | Self::LeftOut { .. } => 30,

@@ -1,6 +1,6 @@
 //! `bintrail query`.
 
-mod table;
+pub(crate) mod table;
 
 use std::io::Write;
 

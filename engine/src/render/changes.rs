@@ -139,8 +139,53 @@ pub fn write_object(out: &mut dyn Write, change: &Change) -> io::Result<()> {
 #[derive(Debug)]
 pub struct Csv;
 
-const NAMES: &str = "change_id,source_id,binlog_file,start_pos,end_pos,event_timestamp,gtid,connection_id,schema_name,\
+/// The names of the fields, as the first line of a CSV file.
+pub const NAMES: &str = "change_id,source_id,binlog_file,start_pos,end_pos,event_timestamp,gtid,connection_id,schema_name,\
      table_name,event_type,pk_values,changed_columns,row_before,row_after\n";
+
+/// Which of them is the time.
+pub const TIME: usize = 5;
+
+/// The fields of a row change, in their order.
+///
+/// # Errors
+/// Images that are no JSON.
+pub fn fields(change: &Change) -> io::Result<Vec<Option<String>>> {
+    let facts = &change.transaction;
+    let number = |number: u64| Some(number.to_string());
+    let connection_id = facts.connection_id.map(u64::from);
+    Ok(vec![
+        number(change.change_id),
+        number(facts.source_id.into()),
+        Some(facts.binlog_file.clone()),
+        number(facts.start_position),
+        number(facts.end_position),
+        Some(rfc3339(facts.committed_at)),
+        facts.gtid.clone(),
+        connection_id.and_then(number),
+        Some(change.table.schema.clone()),
+        Some(change.table.table.clone()),
+        Some(event_name(change.event_type).to_owned()),
+        change.pk_values.clone(),
+        changed(change)?,
+        change.before.clone(),
+        change.after.clone(),
+    ])
+}
+
+/// A line of them.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_fields(out: &mut dyn Write, fields: &[Option<String>]) -> io::Result<()> {
+    for (at, field) in fields.iter().enumerate() {
+        if at > 0 {
+            out.write_all(b",")?;
+        }
+        write_field(out, field.as_deref())?;
+    }
+    out.write_all(b"\n")
+}
 
 impl Form for Csv {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
@@ -149,33 +194,7 @@ impl Form for Csv {
 
     fn page(&mut self, out: &mut dyn Write, changes: &[Change]) -> io::Result<()> {
         for change in changes {
-            let facts = &change.transaction;
-            let number = |number: u64| Some(number.to_string());
-            let connection_id = facts.connection_id.map(u64::from);
-            let fields = [
-                number(change.change_id),
-                number(facts.source_id.into()),
-                Some(facts.binlog_file.clone()),
-                number(facts.start_position),
-                number(facts.end_position),
-                Some(rfc3339(facts.committed_at)),
-                facts.gtid.clone(),
-                connection_id.and_then(number),
-                Some(change.table.schema.clone()),
-                Some(change.table.table.clone()),
-                Some(event_name(change.event_type).to_owned()),
-                change.pk_values.clone(),
-                changed(change)?,
-                change.before.clone(),
-                change.after.clone(),
-            ];
-            for (at, field) in fields.iter().enumerate() {
-                if at > 0 {
-                    out.write_all(b",")?;
-                }
-                write_field(out, field.as_deref())?;
-            }
-            out.write_all(b"\n")?;
+            write_fields(out, &fields(change)?)?;
         }
         Ok(())
     }

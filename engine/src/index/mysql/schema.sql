@@ -69,6 +69,7 @@ CREATE TABLE IF NOT EXISTS transactions (
   row_count BIGINT UNSIGNED NOT NULL,
   xid VARCHAR(512),
   xa_state VARCHAR(16),
+  decided_at DATETIME(6),
   statement LONGTEXT,
   KEY transactions_time (committed_at),
   KEY transactions_xa (xid)
@@ -112,9 +113,20 @@ CREATE TABLE IF NOT EXISTS schema_changes (
   end_position BIGINT UNSIGNED NOT NULL,
   gtid VARCHAR(128),
   committed_at DATETIME(6) NOT NULL,
+  next_change_id BIGINT UNSIGNED NOT NULL,
   schema_name VARCHAR(64) NOT NULL,
+  sql_mode BIGINT UNSIGNED,
+  temporary TINYINT NOT NULL,
   change_type VARCHAR(255) NOT NULL,
   statement LONGTEXT NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+-- What was lost before it was read: it lay before the change with this id.
+CREATE TABLE IF NOT EXISTS gaps (
+  source_id INT UNSIGNED NOT NULL,
+  next_change_id BIGINT UNSIGNED NOT NULL,
+  found_at DATETIME(6) NOT NULL,
+  detail LONGTEXT NOT NULL,
+  PRIMARY KEY (source_id, next_change_id, found_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS index_state (
   source_id INT UNSIGNED NOT NULL,

@@ -609,10 +609,11 @@ impl Session {
             // None is found when filters dropped all of its rows.
             self.conn
                 .exec_drop(
-                    "UPDATE transactions SET xa_state = ? WHERE xid = ? AND xa_state = 'prepared'
+                    "UPDATE transactions SET xa_state = ?, decided_at = ? WHERE xid = ? AND xa_state = 'prepared'
                      AND transaction_id BETWEEN ? AND ? ORDER BY transaction_id DESC LIMIT 1",
                     (
                         xa_name(decided.state),
+                        text(decided.decided_at),
                         &decided.xid,
                         change_ids_of(source_id).start,
                         decided.next_change_id.saturating_sub(1),
@@ -624,8 +625,9 @@ impl Session {
             self.conn
                 .exec_drop(
                     "INSERT INTO schema_changes (source_id, binlog_file, start_position,
-                       end_position, gtid, committed_at, schema_name, change_type, statement)
-                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       end_position, gtid, committed_at, next_change_id, schema_name, sql_mode,
+                       temporary, change_type, statement)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         source_id,
                         &change.binlog_file,
@@ -633,7 +635,10 @@ impl Session {
                         change.end_position,
                         &change.gtid,
                         text(change.committed_at),
+                        change.next_change_id,
                         &change.schema,
+                        change.sql_mode,
+                        change.temporary,
                         &change.change_type,
                         &change.statement,
                     ),
@@ -710,6 +715,12 @@ impl Session {
         at: Micros,
         detail: &str,
     ) -> Result<(), Fault> {
+        self.conn
+            .exec_drop(
+                "REPLACE INTO gaps SELECT source_id, next_change_id, ?, ? FROM stream_state WHERE source_id = ?",
+                (text(at), detail, source_id),
+            )
+            .await?;
         self.update(
             "UPDATE stream_state SET gap_lost_at = ?, gap_lost_detail = ? WHERE source_id = ?",
             (text(at), detail, source_id).into(),

@@ -443,6 +443,12 @@ impl Store {
     }
 
     pub(super) fn save_gap(&self, source_id: u32, at: Micros, detail: &str) -> Result<(), Fault> {
+        self.connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO gaps
+                 SELECT source_id, next_change_id, ?2, ?3 FROM stream_state WHERE source_id = ?1",
+            )?
+            .execute(params![source_id, at, detail])?;
         self.update(
             "UPDATE stream_state SET gap_lost_at = ?2, gap_lost_detail = ?3 WHERE source_id = ?1",
             params![source_id, at, detail],
