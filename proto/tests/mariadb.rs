@@ -284,7 +284,7 @@ fn fractions_of_before_10_1_leave_a_doubt() {
             _ => {}
         },
     );
-    assert_eq!((refused, doubted), (6, 2));
+    assert_eq!((refused, doubted), (7, 1));
 }
 
 /// Rows that cannot have been written with fractions are in no doubt.
