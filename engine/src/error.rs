@@ -231,8 +231,11 @@ pub(crate) fn remedy(error: &source::Error) -> &'static str {
              binary logs were reset"
         }
         E::Server(error) if error.message.contains("AUTO_POSITION") => {
-            "; the source no longer gives GTIDs: go on with --reset, and --start-file and --start-pos as \
+            "; the source has had transactions without a GTID: go on with --reset, and --start-file and --start-pos as \
              `bintrail status` has them"
+        }
+        E::Server(error) if error.message.contains("GTID_MODE = ON") => {
+            "; SET GLOBAL gtid_mode = ON_PERMISSIVE on the source until the stream has read these"
         }
         _ => "",
     }
@@ -382,6 +385,7 @@ impl Error {
                     | E::Silent { .. }
                     | E::NoAnswer { .. }
                     | E::Elsewhere { .. }
+                    | E::Astray(_)
                     | E::Protocol(_)
             ),
             Self::Index(error) => error.may_pass(),

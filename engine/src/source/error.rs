@@ -101,6 +101,9 @@ pub enum Error {
         /// The second one's.
         now: String,
     },
+    /// The source's binary logs are not what they were when the dump began.
+    #[error("{0}: were its binary logs reset?")]
+    Astray(String),
     /// The server took too long over several questions together.
     #[error("the server has not answered {what} in {}s", after.as_secs_f32())]
     NoAnswer {
@@ -159,6 +162,8 @@ impl Error {
         } else if says(&[
             // What a running dump gets when the binary logs are reset.
             "could not find next log",
+            // The same, when a file of the same name is there again.
+            "I/O error reading log event",
             // From the middle of an event on.
             "bogus data in log event",
             "log event entry exceeded max_allowed_packet",

@@ -5,6 +5,7 @@ mod link;
 mod memory;
 mod patience;
 mod resume;
+mod seam;
 mod session;
 mod write;
 

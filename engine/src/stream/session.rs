@@ -15,7 +15,8 @@ use super::far::{self, Passed};
 use super::link::Link;
 use super::memory::Budget;
 use super::patience::Patience;
-use super::resume::{Comparison, Lost, predecessor, with_earlier};
+use super::resume::{Compared, Comparison, Lost, predecessor, with_earlier};
+use super::seam::Seam;
 use super::write::{InFlight, Job, Pool, write_all};
 use super::{Start, StreamOptions, checkpoint_every, derived_server_id, place_of, read};
 use crate::clock;
@@ -30,6 +31,8 @@ use crate::pipeline::assemble::{Assembler, Work};
 use crate::schema::Names;
 use crate::source;
 use crate::source::connection::ConnectOptions;
+use crate::source::dump::HEARTBEAT;
+use crate::source::logs::base;
 use crate::source::replication::ReplicationStream;
 use crate::source::server::{self, Server, log_order};
 
@@ -57,6 +60,7 @@ pub(super) struct Session<'a> {
     unpacker: Unpacker,
     assembler: Assembler,
     passed: Option<Passed>,
+    seam: Seam,
     /// What a reset leaves out, to be recorded with the checkpoint that makes it true.
     left_out: Option<String>,
     budget: Budget,
@@ -75,6 +79,8 @@ struct Beginning {
     forgotten: Option<Checkpoint>,
     /// What is passed over because the source no longer has it.
     lost: Option<Lost>,
+    /// The file that a dump by GTIDs is to begin in.
+    file: Option<String>,
 }
 
 impl<'a> Session<'a> {
@@ -133,10 +139,14 @@ impl<'a> Session<'a> {
             tracing::info!(from = %start, source = address, server_id, "streaming");
         }
         let (asked, passed) = far::ask_for(&start);
-        let (mut events, checksum) = server.dump(server_id, &asked).await?;
+        let (mut events, checksum) = server
+            .dump_within(server_id, &asked, from.file.as_deref())
+            .await?;
         // The server refuses a start it cannot serve in its first answer.
         let mut frames = Vec::new();
         read(&mut events, &mut frames, host, &start).await?;
+        // Not before: with the server that wrote to this file, the dump would be gone.
+        let written = server.readable_place().await?.map(|(file, _)| file);
 
         // Before the checkpoint: behind a gap, nothing that was known holds.
         let goes_on = !from.fresh && !took_over && from.lost.is_none();
@@ -216,6 +226,7 @@ impl<'a> Session<'a> {
             unpacker: Unpacker::default(),
             assembler,
             passed,
+            seam: Seam::new(written),
             left_out,
             budget,
             in_flight: Arc::new(InFlight::new(budget)),
@@ -286,8 +297,13 @@ impl<'a> Session<'a> {
         let mut tick = tokio::time::interval(checkpoint_every(self.options.checkpoint));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let result = loop {
+            let placed = self.assembler.is_placed();
             if let Err(error) = self.take(&mut frames, &queue, stop).await {
                 break Err(error);
+            }
+            // What shows a reset is not to be lost by a crash.
+            if !placed && self.assembler.is_placed() {
+                self.hand_on(&queue).await?;
             }
             let in_flight = &self.in_flight;
             let pending = !self.assembler.pending().is_empty();
@@ -297,8 +313,12 @@ impl<'a> Session<'a> {
                 _ = stop.wait_for(|stop| *stop) => break Ok(()),
                 () = in_flight.idle(), if pending => self.hand_on(&queue).await?,
                 _ = tick.tick() => {
-                    self.assembler.want_checkpoint(waiting.elapsed() >= QUIET);
+                    let quiet = waiting.elapsed() >= QUIET;
+                    self.assembler.want_checkpoint(quiet);
                     self.hand_on(&queue).await?;
+                    if quiet && let Err(error) = self.look_back().await {
+                        break Err(error);
+                    }
                 }
                 result = read(&mut self.events, &mut frames, &self.host, &self.start) => {
                     if result.is_err() {
@@ -311,6 +331,25 @@ impl<'a> Session<'a> {
         let last = self.assembler.take_last();
         self.encode(last, &queue).await;
         result
+    }
+
+    /// Is the source still where it was read? From binary logs that were reset under a dump, nothing comes for as long
+    /// as they are shorter than what was read.
+    async fn look_back(&mut self) -> Result<(), Error> {
+        let question = self.server.readable_place();
+        // A source that does not answer is noticed by its silence.
+        let Ok(Ok(Some(now))) = tokio::time::timeout(HEARTBEAT, question).await else {
+            return Ok(());
+        };
+        let (file, position) = self.assembler.place();
+        if base(&now.0) == base(file) && log_order(&now.0, now.1) < log_order(file, position) {
+            let evidence = format!(
+                "its binary log ends at {}:{}, before {file}:{position} up to which it was read",
+                now.0, now.1
+            );
+            return Err(self.server.error(source::Error::Astray(evidence)));
+        }
+        Ok(())
     }
 
     /// Hands on what is pending; waits while as many batches as there may be are under way.
@@ -403,7 +442,6 @@ async fn take_over(
         (Some(_), _) => return Ok(false),
         // Somebody wants a new beginning.
         (None, None) if link.reset => return Ok(false),
-        (None, None) if link.options.start.is_some() && hosts.len() < 2 => return Ok(false),
         (None, attached) => predecessor(&statuses, attached, now.flavor, &hosts),
     };
     let Some((status, checkpoint)) = before else {
@@ -489,6 +527,7 @@ async fn start_from(
             doubtful,
             forgotten,
             lost: None,
+            file: None,
         });
     };
     let comparison = Comparison {
@@ -496,7 +535,7 @@ async fn start_from(
         server_id,
         took_over,
     };
-    let lost = comparison.within(options.gap_timeout, server).await?;
+    let Compared { lost, file } = comparison.within(options.gap_timeout, server).await?;
     let mut checkpoint = Checkpoint {
         server_id,
         // It was true then.
@@ -527,6 +566,7 @@ async fn start_from(
         doubtful: false,
         forgotten: None,
         lost,
+        file,
     })
 }
 
