@@ -21,6 +21,8 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A reader of the log that goes away must not end the stream.
+        .log_internal_errors(false)
         .with_target(false);
     match format {
         LogFormat::Text => builder

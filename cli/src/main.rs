@@ -7,6 +7,7 @@ mod env_file;
 mod logging;
 mod stop;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -25,7 +26,8 @@ fn main() -> ExitCode {
     match runtime.block_on(commands::run(cli.command)) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("bintrail: {error}");
+            // Whoever reads it may be gone; the exit code says it too.
+            let _ = writeln!(std::io::stderr(), "bintrail: {error}");
             ExitCode::from(error.exit_code())
         }
     }

@@ -120,7 +120,7 @@ pub enum Error {
         /// What was wrong with the last attempt.
         cause: String,
     },
-    /// `status` was asked to fail when changes were lost.
+    /// `status` tells of lost changes that nobody has taken note of yet.
     #[error("changes were lost: {0}")]
     RecordedGap(String),
     /// `status` was asked to fail when a stream is late.

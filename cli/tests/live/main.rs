@@ -20,6 +20,7 @@ mod doctor;
 mod failover;
 mod faults;
 mod gaps;
+mod history;
 mod huge;
 mod index_trouble;
 mod link;

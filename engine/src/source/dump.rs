@@ -29,9 +29,14 @@ impl Server {
         // What lies beyond 4 GiB cannot be asked for.
         let position = u32::try_from(*position).map_or(4, u64::from);
         let start = Start::Position(file.clone(), position);
-        self.open_dump(self.options(), server_id, (&start, None), dump_flags::NON_BLOCK)
-            .await
-            .map_err(|error| self.error(error))
+        self.open_dump(
+            self.options(),
+            server_id,
+            (&start, None),
+            dump_flags::NON_BLOCK,
+        )
+        .await
+        .map_err(|error| self.error(error))
     }
 
     /// Opens a dump as the replica `server_id`, and tells how its events are checksummed.

@@ -487,13 +487,17 @@ mod tests {
         let (read, up_to_4) = (format!("{A}:1-5"), format!("{A}:1-4"));
         let mysql = |purged: &str, oldest| began_anew(&read, purged, oldest, Flavor::MySql);
         let evidence = mysql(&up_to_4, "log.000009").unwrap();
-        assert!(evidence.contains(&format!("transactions {A}:5,")), "{evidence}");
+        assert!(
+            evidence.contains(&format!("transactions {A}:5,")),
+            "{evidence}"
+        );
         assert!(evidence.contains("read from log.000007"), "{evidence}");
         assert_eq!(mysql(&read, "log.000009"), None);
         // What was read is in the files that are left.
         assert_eq!(mysql(&up_to_4, "log.000007"), None);
         assert_eq!(mysql(&up_to_4, "other.000009"), None);
-        let mariadb = |purged: &str| began_anew("0-1-5,7-2-9", purged, "log.000009", Flavor::MariaDb);
+        let mariadb =
+            |purged: &str| began_anew("0-1-5,7-2-9", purged, "log.000009", Flavor::MariaDb);
         assert_eq!(mariadb("0-1-5,7-2-9"), None);
         assert_eq!(mariadb("0-3-6"), None);
         let evidence = mariadb("0-1-4,7-2-9").unwrap();

@@ -86,9 +86,18 @@ mod tests {
 
     #[test]
     fn a_file_that_is_written_says_that_it_ends() {
-        let (begins, ends) = (|file| event(4, 0, Some(file)), |file| event(4, 500, Some(file)));
+        let (begins, ends) = (
+            |file| event(4, 0, Some(file)),
+            |file| event(4, 500, Some(file)),
+        );
         let stops = || event(3, 500, None);
-        let proper = [begins("l.2"), ends("l.3"), begins("l.3"), stops(), begins("l.4")];
+        let proper = [
+            begins("l.2"),
+            ends("l.3"),
+            begins("l.3"),
+            stops(),
+            begins("l.4"),
+        ];
         assert_eq!(follow(Some("l.2"), &proper), Ok(()));
         // One that a crash has cut off, from before the dump.
         let crash = [begins("l.1"), begins("l.2"), ends("l.3"), begins("l.3")];

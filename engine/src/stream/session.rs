@@ -35,6 +35,7 @@ use crate::source::dump::HEARTBEAT;
 use crate::source::logs::base;
 use crate::source::replication::ReplicationStream;
 use crate::source::server::{self, Server, log_order};
+use crate::status::gaps::acknowledged_at;
 
 /// Batches between the reader and the index: enough for encoding and writing to overlap.
 const BATCHES_IN_FLIGHT: usize = 4;
@@ -165,7 +166,9 @@ impl<'a> Session<'a> {
         .await?;
         names.quiet = link.quiet;
         let earlier = state.gap_lost.as_ref();
-        if let Some((found, _)) = earlier {
+        if let Some((found, detail)) = earlier
+            && acknowledged_at(detail).is_none()
+        {
             options.vitals.gap(*found);
         }
         if let Some(lost) = from.lost {
@@ -445,7 +448,7 @@ async fn take_over(
         (None, attached) => predecessor(&statuses, attached, now.flavor, &hosts),
     };
     let Some((status, checkpoint)) = before else {
-        return Ok(false);
+        return not_known_otherwise(server, &statuses).await.map(|()| false);
     };
     let read = server::parse_set(&checkpoint.gtid_set, now.flavor)?;
     if checkpoint.mode == Mode::Position || !server.has_gtids() || read.is_empty() {
@@ -469,11 +472,44 @@ async fn take_over(
     Ok(true)
 }
 
+/// # Errors
+/// When the index has what this server committed as another's, whose address `--source-dsn` does not name: to begin where
+/// it is now would leave out what it committed since then.
+async fn not_known_otherwise(server: &mut Server, statuses: &[SourceStatus]) -> Result<(), Error> {
+    let flavor = server.flavor();
+    if !server.has_gtids() {
+        return Ok(());
+    }
+    for status in statuses {
+        let known = &status.source;
+        let Some(checkpoint) = &status.state.checkpoint else {
+            continue;
+        };
+        if known.flavor != flavor || checkpoint.gtid_set.is_empty() {
+            continue;
+        }
+        let read = server::parse_set(&checkpoint.gtid_set, flavor)?;
+        if server.shares(&read).await? {
+            let address = format!("{}:{}", known.host, known.port);
+            return Err(refused(
+                server,
+                format!(
+                    "it has all that was read from {address}, source {} of the index, and may have taken its place; to go \
+                     on behind that, name {address} in --source-dsn too, behind a comma; to begin a source of its own, \
+                     give --reset",
+                    status.source_id
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn successor(server: &Server, before: &SourceStatus, checkpoint: &Checkpoint) -> Error {
     let go_on = match checkpoint.mode {
         Mode::Gtid => "without GTIDs its binlog cannot be compared with what was read",
         Mode::Position => {
-            "to go on, find the place in its binlogs and give --start-file and --start-pos"
+            "to go on, find the place in its binlogs and give it with --reset, --start-file and --start-pos"
         }
     };
     refused(
