@@ -425,6 +425,7 @@ fn a_replica_that_is_named_alone() {
         );
         let mut stream = Stream::new("alone", &source, None, &scratch, &[]);
         stream.start();
+        stream.says("streaming", 1);
         run(&source, &["INSERT INTO d.t VALUES (1)"]);
         stream.catch_up(&source);
         stream.terminate();

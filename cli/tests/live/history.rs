@@ -1,13 +1,15 @@
 //! Binary logs whose names, positions and numbers are there again for something else: the stream ends, and says why. Nothing
 //! of it is left out in silence.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
 use bintrail_testkit::server::Server;
 
 use crate::gaps::arrived;
-use crate::support::{Scratch, Stream, ask, run, source_of};
+use crate::support::{Scratch, Stream, ask, run, source_of, wait};
 
 /// Files tell when they were begun in seconds.
 const ANOTHER_SECOND: Duration = Duration::from_millis(1_100);
@@ -28,8 +30,8 @@ fn reset_of(kind: &str) -> &'static str {
 }
 
 /// Its binary logs begin with the first file.
-fn fresh(kind: &str) -> Server {
-    let source = source_of(kind, &[]);
+fn fresh(kind: &str, options: &[&str]) -> Server {
+    let source = source_of(kind, options);
     run(&source, &[reset_of(kind)]);
     source
 }
@@ -46,7 +48,7 @@ fn ends_with_15(stream: &mut Stream, words: &[&str]) {
 #[test]
 fn logs_that_are_reset_under_a_stream_in_their_first_file() {
     for kind in ["mysql97", "mysql56", "mariadb"] {
-        let source = fresh(kind);
+        let source = fresh(kind, &[]);
         let scratch = Scratch::new();
         run(&source, &TABLE);
         insert(&source, 1..10);
@@ -60,6 +62,13 @@ fn logs_that_are_reset_under_a_stream_in_their_first_file() {
         for stream in &mut streams {
             stream.start();
             arrived(stream, &ids);
+        }
+        let mut tail = streams[0].command(&["tail", "--start-file", &first, "--log-level", "warn"]);
+        let mut tail = tail.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+        for id in 1..10 {
+            let line = lines.next().unwrap().unwrap();
+            assert!(line.contains(&format!("\"id\":{id}")), "{line}");
         }
         sleep(ANOTHER_SECOND);
         run(
@@ -75,6 +84,8 @@ fn logs_that_are_reset_under_a_stream_in_their_first_file() {
             ends_with_15(stream, &[&first, "reset", "--reset"]);
             assert_eq!(ask(stream, crate::gaps::IDS), ids, "{kind}");
         }
+        assert_eq!(wait(&mut tail).code(), Some(17), "{kind}");
+        assert!(lines.next().is_none(), "{kind}");
     }
 }
 
@@ -82,7 +93,7 @@ fn logs_that_are_reset_under_a_stream_in_their_first_file() {
 #[test]
 fn logs_that_are_reset_under_a_stream_and_stay_shorter() {
     for kind in ["mysql97", "mysql56", "mariadb"] {
-        let source = fresh(kind);
+        let source = fresh(kind, &[]);
         let scratch = Scratch::new();
         run(&source, &TABLE);
         insert(&source, 1..10);
@@ -98,7 +109,7 @@ fn logs_that_are_reset_under_a_stream_and_stay_shorter() {
 #[test]
 fn logs_that_were_reset_have_grown_beyond_and_were_purged() {
     for kind in ["mysql97", "mysql56", "mariadb"] {
-        let source = fresh(kind);
+        let source = fresh(kind, &[]);
         let scratch = Scratch::new();
         run(&source, &TABLE);
         run(&source, &["FLUSH LOGS"]);
@@ -125,7 +136,7 @@ fn logs_that_were_reset_have_grown_beyond_and_were_purged() {
 #[test]
 fn logs_that_are_reset_right_after_the_first_start() {
     for kind in ["mysql97", "mysql56", "mariadb"] {
-        let source = fresh(kind);
+        let source = fresh(kind, &[]);
         let scratch = Scratch::new();
         run(&source, &TABLE);
         let mut stream = Stream::new("early", &source, None, &scratch, &[]);
@@ -144,7 +155,7 @@ fn logs_that_are_reset_right_after_the_first_start() {
 /// By GTIDs alone a server begins behind the files that have no new ones.
 #[test]
 fn transactions_without_a_gtid_between_others() {
-    let source = fresh("mysql97");
+    let source = fresh("mysql97", &["--binlog-row-metadata=FULL"]);
     let scratch = Scratch::new();
     run(&source, &TABLE);
     let mut by_gtid = Stream::new("gtid", &source, None, &scratch, &["--server-id", "71"]);

@@ -5,7 +5,6 @@ mod link;
 mod memory;
 mod patience;
 mod resume;
-mod seam;
 mod session;
 mod write;
 

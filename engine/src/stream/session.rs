@@ -16,7 +16,6 @@ use super::link::Link;
 use super::memory::Budget;
 use super::patience::Patience;
 use super::resume::{Compared, Comparison, Lost, predecessor, with_earlier};
-use super::seam::Seam;
 use super::write::{InFlight, Job, Pool, write_all};
 use super::{Start, StreamOptions, checkpoint_every, derived_server_id, place_of, read};
 use crate::clock;
@@ -34,6 +33,7 @@ use crate::source::connection::ConnectOptions;
 use crate::source::dump::HEARTBEAT;
 use crate::source::logs::base;
 use crate::source::replication::ReplicationStream;
+use crate::source::seam::Seam;
 use crate::source::server::{self, Server, log_order};
 use crate::status::gaps::acknowledged_at;
 

@@ -445,6 +445,8 @@ impl Store {
         before: &str,
         now: &str,
     ) -> Result<(), Fault> {
+        // It is a reader that writes, this once.
+        self.connection.execute_batch("PRAGMA query_only = OFF")?;
         self.connection.execute(
             "UPDATE stream_state SET gap_lost_detail = ?3
              WHERE source_id = ?1 AND gap_lost_detail = ?2",

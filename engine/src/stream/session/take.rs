@@ -33,10 +33,8 @@ impl Session<'_> {
             let position = self.decoder.position();
             let event = self.decoder.decode(&frame);
             let event = event.map_err(|error| self.damaged(position, error))?;
-            if let Err(left) = self.seam.follow(&event) {
-                let evidence = format!("the source has left its {left} without ending it");
-                return Err(self.server.error(crate::source::Error::Astray(evidence)));
-            }
+            let followed = self.seam.follow(&event);
+            followed.map_err(|error| self.server.error(error))?;
             if let Some(passed) = &self.passed {
                 if passed.holds(&event) {
                     continue;

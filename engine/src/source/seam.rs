@@ -7,9 +7,11 @@
 
 use bintrail_proto::binlog::decoder::{Event, EventData};
 
+use super::Error;
+
 /// Follows the files of one dump.
 #[derive(Debug)]
-pub(super) struct Seam {
+pub(crate) struct Seam {
     /// The file that the server wrote to once the dump was there; `None` when it may not be known.
     written: Option<String>,
     /// The one that the events are from.
@@ -21,7 +23,7 @@ pub(super) struct Seam {
 }
 
 impl Seam {
-    pub(super) const fn new(written: Option<String>) -> Self {
+    pub(crate) const fn new(written: Option<String>) -> Self {
         Self {
             written,
             file: String::new(),
@@ -30,14 +32,19 @@ impl Seam {
         }
     }
 
-    /// Follows `event`. The file that was left without an end, where it leaves one.
-    pub(super) fn follow(&mut self, event: &Event<'_>) -> Result<(), String> {
+    /// Follows `event`.
+    ///
+    /// # Errors
+    /// When a file is left without an end.
+    pub(crate) fn follow(&mut self, event: &Event<'_>) -> Result<(), Error> {
         match &event.data {
             EventData::Rotate(rotate) if event.header.is_artificial() => {
                 if rotate.file != self.file {
                     let left = std::mem::replace(&mut self.file, rotate.file.to_owned());
                     if self.live && !self.ended {
-                        return Err(left);
+                        return Err(Error::Astray(format!(
+                            "the source has left its {left} without ending it"
+                        )));
                     }
                     self.live |= self.written.as_deref() == Some(rotate.file);
                 }
@@ -79,7 +86,8 @@ mod tests {
         let mut decoder = Decoder::for_dump(Checksum::None);
         let mut seam = Seam::new(written.map(str::to_owned));
         for event in events {
-            seam.follow(&decoder.decode(event).unwrap())?;
+            let followed = seam.follow(&decoder.decode(event).unwrap());
+            followed.map_err(|error| error.to_string())?;
         }
         Ok(())
     }
@@ -103,8 +111,10 @@ mod tests {
         let crash = [begins("l.1"), begins("l.2"), ends("l.3"), begins("l.3")];
         assert_eq!(follow(Some("l.2"), &crash), Ok(()));
         let reset = [begins("l.1"), ends("l.2"), begins("l.2"), begins("l.3")];
-        assert_eq!(follow(Some("l.1"), &reset), Err("l.2".to_owned()));
-        assert_eq!(follow(Some("l.2"), &reset), Err("l.2".to_owned()));
+        for written in ["l.1", "l.2"] {
+            let error = follow(Some(written), &reset).unwrap_err();
+            assert!(error.contains("left its l.2 without"), "{error}");
+        }
         assert_eq!(follow(Some("l.3"), &reset), Ok(()));
         assert_eq!(follow(None, &reset), Ok(()));
         // The same file again is no other.
