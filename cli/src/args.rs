@@ -322,9 +322,16 @@ pub(crate) struct StatusArgs {
         default_value = "text"
     )]
     pub(crate) format: StatusFormat,
-    /// Exit with 3 when a source has lost changes in a gap
+    /// With --watch, end with 3 when a source has lost changes in a gap; else that needs no flag
     #[arg(long, env = "BINTRAIL_FAIL_ON_GAP")]
     pub(crate) fail_on_gap: bool,
+    /// Take note of the gaps there are: they are shown still, and are no failure any more
+    #[arg(
+        long,
+        env = "BINTRAIL_ACKNOWLEDGE_GAPS",
+        conflicts_with_all = ["watch", "fail_on_gap"]
+    )]
+    pub(crate) acknowledge_gaps: bool,
     /// Exit with 4 when a source's lag is above this, or is not known: 60s, 5m, 2h; beyond it, a stream is called
     /// behind [default for that: 60s]
     #[arg(long, env = "BINTRAIL_FAIL_ON_LAG", value_name = "TIME", value_parser = duration)]

@@ -206,6 +206,12 @@ impl MySqlDsn {
                         _ => return Err(fault("sql_log_bin is not 0 or 1")),
                     };
                 }
+                // Passed over, a misspelt one would leave the link less safe than it was asked to be.
+                name if name.contains("ssl") || name.contains("tls") || name.contains("verify") => {
+                    return Err(fault(
+                        "a parameter about TLS that is none of ssl-mode, ssl-ca, ssl-cert, ssl-key and tls",
+                    ));
+                }
                 // What else Go's driver takes (parseTime, loc, charset …) has no meaning here.
                 _ => {}
             }
@@ -389,6 +395,11 @@ mod tests {
             ("mysql://u:s3cret%ff@h/d", "UTF-8"),
             ("mysql://u:s3cret@h:s3cret/d", "the port"),
             ("mysql://u:s3cret@h/d?ssl-mode=s3cret", "ssl-mode"),
+            ("mysql://u:s3cret@h/d?ssl-mod=verify-ca", "about TLS"),
+            ("mysql://u:p@h/?ssl_verify_identity=true", "about TLS"),
+            ("u:p@tcp(h)/d?parseTime=true&useSSL=true", "about TLS"),
+            ("u:p@tcp(h)/d?tlsMode=verify-ca", "about TLS"),
+            ("mysql://u:p@h/?verifyServerCertificate=true", "about TLS"),
             ("mysql://u:s3cret@tcp(h:1)/d", "no host has"),
             ("sqlite:s3cret", "no server"),
         ] {

@@ -120,7 +120,7 @@ pub enum Error {
         /// What was wrong with the last attempt.
         cause: String,
     },
-    /// `status` was asked to fail when changes were lost.
+    /// `status` tells of lost changes that nobody has taken note of yet.
     #[error("changes were lost: {0}")]
     RecordedGap(String),
     /// `status` was asked to fail when a stream is late.
@@ -234,8 +234,11 @@ pub(crate) fn remedy(error: &source::Error) -> &'static str {
              binary logs were reset"
         }
         E::Server(error) if error.message.contains("AUTO_POSITION") => {
-            "; the source no longer gives GTIDs: go on with --reset, and --start-file and --start-pos as \
+            "; the source has had transactions without a GTID: go on with --reset, and --start-file and --start-pos as \
              `bintrail status` has them"
+        }
+        E::Server(error) if error.message.contains("GTID_MODE = ON") => {
+            "; SET GLOBAL gtid_mode = ON_PERMISSIVE on the source until the stream has read these"
         }
         _ => "",
     }
@@ -386,6 +389,7 @@ impl Error {
                     | E::Silent { .. }
                     | E::NoAnswer { .. }
                     | E::Elsewhere { .. }
+                    | E::Astray(_)
                     | E::Protocol(_)
             ),
             Self::Index(error) => error.may_pass(),

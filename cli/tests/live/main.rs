@@ -24,6 +24,7 @@ mod failover;
 mod faults;
 mod files;
 mod gaps;
+mod history;
 mod huge;
 mod index_trouble;
 mod link;

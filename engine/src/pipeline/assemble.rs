@@ -208,6 +208,16 @@ impl Assembler {
         (self.mode == Mode::Gtid).then_some(&self.boundary.gtid_set)
     }
 
+    /// Does it know of a file of the source?
+    pub(crate) fn is_placed(&self) -> bool {
+        !self.boundary.file.is_empty()
+    }
+
+    /// Up to where all is taken in.
+    pub(crate) fn place(&self) -> (&str, u64) {
+        (&self.boundary.file, self.boundary.position)
+    }
+
     /// Is it inside of a transaction?
     pub(crate) fn in_transaction(&self) -> bool {
         self.open.is_some()
@@ -295,7 +305,11 @@ impl Assembler {
             EventData::FormatDescription(_) => {
                 self.abandon_open();
                 self.created = Some(event.header.timestamp).filter(|time| *time != 0);
-                if self.boundary.file == self.file && self.boundary.created != self.created {
+                if self.boundary.file.is_empty() {
+                    // A dump by GTIDs that is the first from this server begins in this file. Should its binary logs be
+                    // reset before anything else comes, that shows it.
+                    self.move_to(4);
+                } else if self.boundary.file == self.file && self.boundary.created != self.created {
                     self.boundary.created = self.created;
                     self.moved = true;
                 }

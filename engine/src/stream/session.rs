@@ -17,7 +17,7 @@ use super::far::{self, Passed};
 use super::link::Link;
 use super::memory::Budget;
 use super::patience::Patience;
-use super::resume::{Comparison, Lost, predecessor, with_earlier};
+use super::resume::{Compared, Comparison, Lost, predecessor, with_earlier};
 use super::write::{InFlight, Job, Pool, write_all};
 use super::{Start, checkpoint_every, derived_server_id, place_of, read};
 use crate::clock;
@@ -32,7 +32,11 @@ use crate::pipeline::assemble::{Assembler, Work};
 use crate::schema::Names;
 use crate::source;
 use crate::source::connection::ConnectOptions;
+use crate::source::dump::HEARTBEAT;
+use crate::source::logs::base;
+use crate::source::seam::Seam;
 use crate::source::server::{self, Server, log_order};
+use crate::status::gaps::acknowledged_at;
 use crate::telemetry::Vitals;
 
 /// Batches between the reader and the index: enough for encoding and writing to overlap.
@@ -78,6 +82,8 @@ struct Beginning {
     forgotten: Option<Checkpoint>,
     /// What is passed over because the source no longer has it.
     lost: Option<Lost>,
+    /// The file that a dump by GTIDs is to begin in.
+    file: Option<String>,
 }
 
 impl<'a> Session<'a> {
@@ -136,10 +142,14 @@ impl<'a> Session<'a> {
             tracing::info!(from = %start, source = address, server_id, "streaming");
         }
         let (asked, passed) = far::ask_for(&start);
-        let (mut events, checksum) = server.dump(server_id, &asked).await?;
+        let (mut events, checksum) = server
+            .dump_within(server_id, &asked, from.file.as_deref())
+            .await?;
         // The server refuses a start it cannot serve in its first answer.
         let mut frames = Vec::new();
         read(&mut events, &mut frames, host, &start).await?;
+        // Not before: with the server that wrote to this file, the dump would be gone.
+        let written = server.readable_place().await?.map(|(file, _)| file);
 
         // Before the checkpoint: behind a gap, nothing that was known holds.
         let goes_on = !from.fresh && !took_over && from.lost.is_none();
@@ -158,7 +168,9 @@ impl<'a> Session<'a> {
         .await?;
         names.quiet = link.quiet;
         let earlier = state.gap_lost.as_ref();
-        if let Some((found, _)) = earlier {
+        if let Some((found, detail)) = earlier
+            && acknowledged_at(detail).is_none()
+        {
             options.vitals.gap(*found);
         }
         if let Some(lost) = from.lost {
@@ -218,6 +230,7 @@ impl<'a> Session<'a> {
                 stream: Box::new(events),
                 host: host.clone(),
                 from: start,
+                seam: Seam::new(written),
             },
             decoder: Decoder::for_dump(checksum),
             unpacker: Unpacker::default(),
@@ -293,8 +306,13 @@ impl<'a> Session<'a> {
         let mut tick = tokio::time::interval(checkpoint_every(self.checkpoint));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let result = loop {
+            let placed = self.assembler.is_placed();
             if let Err(error) = self.take(&mut frames, &queue, stop).await {
                 break Err(error);
+            }
+            // What shows a reset is not to be lost by a crash.
+            if !placed && self.assembler.is_placed() {
+                self.hand_on(&queue).await?;
             }
             let in_flight = &self.in_flight;
             let pending = !self.assembler.pending().is_empty();
@@ -307,8 +325,12 @@ impl<'a> Session<'a> {
                     continue;
                 }
                 _ = tick.tick() => {
-                    self.assembler.want_checkpoint(waiting.elapsed() >= QUIET);
+                    let quiet = waiting.elapsed() >= QUIET;
+                    self.assembler.want_checkpoint(quiet);
                     self.hand_on(&queue).await?;
+                    if quiet && let Err(error) = self.look_back().await {
+                        break Err(error);
+                    }
                     continue;
                 }
                 arrived = self.events.next(&mut frames) => arrived,
@@ -332,6 +354,28 @@ impl<'a> Session<'a> {
         let last = self.assembler.take_last();
         self.encode(last, &queue).await;
         result
+    }
+
+    /// Is the source still where it was read? From binary logs that were reset under a dump, nothing comes for as long
+    /// as they are shorter than what was read.
+    async fn look_back(&mut self) -> Result<(), Error> {
+        let Some(server) = &mut self.server else {
+            return Ok(());
+        };
+        let question = server.readable_place();
+        // A source that does not answer is noticed by its silence.
+        let Ok(Ok(Some(now))) = tokio::time::timeout(HEARTBEAT, question).await else {
+            return Ok(());
+        };
+        let (file, position) = self.assembler.place();
+        if base(&now.0) == base(file) && log_order(&now.0, now.1) < log_order(file, position) {
+            let evidence = format!(
+                "its binary log ends at {}:{}, before {file}:{position} up to which it was read",
+                now.0, now.1
+            );
+            return Err(server.error(source::Error::Astray(evidence)));
+        }
+        Ok(())
     }
 
     /// Hands on what is pending; waits while as many batches as there may be are under way.
@@ -430,11 +474,10 @@ async fn take_over(
         (Some(_), _) => return Ok(false),
         // Somebody wants a new beginning.
         (None, None) if link.reset => return Ok(false),
-        (None, None) if link.options.start.is_some() && hosts.len() < 2 => return Ok(false),
         (None, attached) => predecessor(&statuses, attached, now.flavor, &hosts),
     };
     let Some((status, checkpoint)) = before else {
-        return Ok(false);
+        return not_known_otherwise(server, &statuses).await.map(|()| false);
     };
     let read = server::parse_set(&checkpoint.gtid_set, now.flavor)?;
     if checkpoint.mode == Mode::Position || !server.has_gtids() || read.is_empty() {
@@ -458,11 +501,44 @@ async fn take_over(
     Ok(true)
 }
 
+/// # Errors
+/// When the index has what this server committed as another's, whose address `--source-dsn` does not name: to begin where
+/// it is now would leave out what it committed since then.
+async fn not_known_otherwise(server: &mut Server, statuses: &[SourceStatus]) -> Result<(), Error> {
+    let flavor = server.flavor();
+    if !server.has_gtids() {
+        return Ok(());
+    }
+    for status in statuses {
+        let known = &status.source;
+        let Some(checkpoint) = &status.state.checkpoint else {
+            continue;
+        };
+        if known.flavor != flavor || checkpoint.gtid_set.is_empty() {
+            continue;
+        }
+        let read = server::parse_set(&checkpoint.gtid_set, flavor)?;
+        if server.shares(&read).await? {
+            let address = format!("{}:{}", known.host, known.port);
+            return Err(refused(
+                server,
+                format!(
+                    "it has all that was read from {address}, source {} of the index, and may have taken its place; to go \
+                     on behind that, name {address} in --source-dsn too, behind a comma; to begin a source of its own, \
+                     give --reset",
+                    status.source_id
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn successor(server: &Server, before: &SourceStatus, checkpoint: &Checkpoint) -> Error {
     let go_on = match checkpoint.mode {
         Mode::Gtid => "without GTIDs its binlog cannot be compared with what was read",
         Mode::Position => {
-            "to go on, find the place in its binlogs and give --start-file and --start-pos"
+            "to go on, find the place in its binlogs and give it with --reset, --start-file and --start-pos"
         }
     };
     refused(
@@ -516,6 +592,7 @@ async fn start_from(
             doubtful,
             forgotten,
             lost: None,
+            file: None,
         });
     };
     let comparison = Comparison {
@@ -523,7 +600,7 @@ async fn start_from(
         server_id,
         took_over,
     };
-    let lost = comparison.within(options.gap_timeout, server).await?;
+    let Compared { lost, file } = comparison.within(options.gap_timeout, server).await?;
     let mut checkpoint = Checkpoint {
         server_id,
         // It was true then.
@@ -554,6 +631,7 @@ async fn start_from(
         doubtful: false,
         forgotten: None,
         lost,
+        file,
     })
 }
 
