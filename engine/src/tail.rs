@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::print::Printer;
 use crate::schema::Names;
 use crate::source::connection::ConnectOptions;
-use crate::source::server::Server;
+use crate::source::server::{self, Server};
 use crate::stream::{Start, derived_server_id, read};
 
 /// What to print, and from where on.
@@ -45,6 +45,7 @@ pub async fn tail<W: Write>(
         server.has_place(file, *position).await?;
     }
     let (mut events, checksum) = server.dump(server_id, &start).await?;
+    tracing::info!(from = %start, source = server::address(&options.source), server_id, "reading");
     let mut decoder = Decoder::for_dump(checksum);
     let ahead = derived_server_id(&options.source, "tail, ahead");
     let mut naming = Naming {

@@ -85,7 +85,7 @@ pub enum Error {
     #[error("{0}")]
     Server(ServerError),
     /// The connection broke.
-    #[error("the connection to the server is lost: {0}")]
+    #[error("the connection to the server is lost: {}", lost(.0))]
     Lost(io::Error),
     /// The server sent nothing for too long.
     #[error("the server has sent nothing for {}s", after.as_secs_f32())]
@@ -186,5 +186,29 @@ impl From<session::Error> for Error {
             session::Error::TlsNotOffered => Self::TlsNotOffered,
             session::Error::Protocol(error) => Self::Protocol(error),
         }
+    }
+}
+
+/// How a connection was lost; what rustls says of an end without a word is a link to its manual.
+fn lost(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "it was closed from the other side".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_without_a_word_is_told_in_ours() {
+        let cause = io::Error::new(io::ErrorKind::UnexpectedEof, "see https://example.com/");
+        assert_eq!(
+            Error::Lost(cause).to_string(),
+            "the connection to the server is lost: it was closed from the other side"
+        );
+        let cause = io::ErrorKind::ConnectionReset.into();
+        assert!(Error::Lost(cause).to_string().ends_with("connection reset"));
     }
 }
