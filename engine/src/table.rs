@@ -177,7 +177,10 @@ impl Table {
                 charset: known.charset.clone(),
                 nullable: known.nullable,
                 pk: known.pk,
-                members: members(&known.column_type),
+                members: match known_by {
+                    KnownBy::InformationSchema => certain_members(known),
+                    _ => members(&known.column_type),
+                },
                 generated: known.generated,
                 invisible: known.invisible,
             });
@@ -441,6 +444,33 @@ fn known_charset(known: &SchemaColumn) -> Option<Charset> {
     }
 }
 
+/// The members that `information_schema` prints: in utf8mb3, with a `?` for each character beyond. `None` where that may
+/// have happened.
+pub(crate) fn certain_members(column: &SchemaColumn) -> Option<Vec<String>> {
+    const NARROW: [&str; 3] = ["utf8mb3", "utf8", "ucs2"];
+    let members = members(&column.column_type)?;
+    let charset = column.charset.as_deref();
+    let beyond = charset.is_none_or(|charset| charset.starts_with("utf") || charset == "gb18030")
+        && !charset.is_some_and(|charset| NARROW.contains(&charset));
+    let unsure = beyond && members.iter().any(|member| member.contains('?'));
+    (!unsure).then_some(members)
+}
+
+/// Are these the same labels, for all that is known where `information_schema` has printed some?
+pub(crate) fn same_labels(one: &[String], other: &[String]) -> bool {
+    let same_char = |one: char, other: char| {
+        one == other || one == '?' && other > '\u{FFFF}' || other == '?' && one > '\u{FFFF}'
+    };
+    let same = |(one, other): (&String, &String)| {
+        one.chars().count() == other.chars().count()
+            && one
+                .chars()
+                .zip(other.chars())
+                .all(|(one, other)| same_char(one, other))
+    };
+    one.len() == other.len() && one.iter().zip(other).all(same)
+}
+
 /// The members in `enum('a','b''c')` or `set(…)`; `None` for other types.
 pub(crate) fn members(column_type: &str) -> Option<Vec<String>> {
     let list = column_type
@@ -486,6 +516,29 @@ fn push_unescaped(member: &mut String, mut text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_that_information_schema_cannot_print_are_not_known() {
+        let of = |charset: &str, column_type: &str| {
+            certain_members(&SchemaColumn {
+                name: "e".into(),
+                column_type: column_type.into(),
+                charset: Some(charset.into()),
+                nullable: true,
+                generated: None,
+                invisible: false,
+                pk: None,
+            })
+        };
+        let labels =
+            |list: &[&str]| -> Vec<String> { list.iter().map(ToString::to_string).collect() };
+        assert_eq!(of("utf8mb4", "enum('a','?')"), None);
+        assert_eq!(of("utf8mb4", "enum('a','b')"), Some(labels(&["a", "b"])));
+        assert_eq!(of("latin1", "set('?')"), Some(labels(&["?"])));
+        assert!(same_labels(&labels(&["a", "?x"]), &labels(&["a", "😀x"])));
+        assert!(!same_labels(&labels(&["?"]), &labels(&["é"])));
+        assert!(!same_labels(&labels(&["a", "b"]), &labels(&["b", "a"])));
+    }
 
     #[test]
     fn enum_members_as_information_schema_prints_them() {

@@ -142,9 +142,12 @@ fn shared_values_do_not_multiply() {
     assert_eq!(error.kind, Kind::Invalid("values overlap"));
 
     let string = [&[0x80, 0x08][..], &[b'\x01'; 1024]].concat();
-    let array = pointing(1000, 0x0C, 8 + 1000 * 5, &string);
-    let error = print(&[&[0x03], &array[..]].concat(), Style::Compact).unwrap_err();
-    assert_eq!(error.kind, Kind::Invalid("values overlap"));
+    let opaque = [&[0xFC], &string[..]].concat();
+    for (kind, value) in [(0x0C, string), (0x0F, opaque)] {
+        let array = pointing(1000, kind, 8 + 1000 * 5, &value);
+        let error = print(&[&[0x03], &array[..]].concat(), Style::Compact).unwrap_err();
+        assert_eq!(error.kind, Kind::Invalid("values overlap"), "{kind}");
+    }
 }
 
 #[test]

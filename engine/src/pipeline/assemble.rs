@@ -22,6 +22,7 @@ use crate::pipeline::encode::RawRows;
 use crate::pipeline::statement::{Statement, classify};
 use crate::pipeline::tables::{Columns, Tables};
 use crate::pipeline::unread::Unread;
+use crate::schema::{THREAD_SPECIFIC, decode};
 use crate::table::Table;
 
 /// The most of a transaction's statements that is kept, in bytes.
@@ -110,6 +111,8 @@ struct Open {
     /// DDL inside it (`CREATE TABLE … SELECT`): it goes to the index with the checkpoint that covers it,
     /// and that is only behind the transaction's end.
     schema_changes: Vec<SchemaChange>,
+    /// Its ALTER TABLE is not done, or never was.
+    alters_nothing: bool,
     /// Rows of it have left in an earlier batch.
     flushed: bool,
 }
@@ -187,6 +190,22 @@ impl Assembler {
     /// The file that the events come from.
     pub(crate) fn file(&self) -> &str {
         &self.file
+    }
+
+    /// The events from here on are those of `file`, from its beginning or, where it was left, from there.
+    pub(crate) fn start_file(&mut self, file: &str) {
+        self.abandon_open();
+        self.tables.clear();
+        self.created = None;
+        file.clone_into(&mut self.file);
+        if self.mode == Mode::Position && self.boundary.file != file {
+            self.move_to(4);
+        }
+    }
+
+    /// The GTIDs that were read, where they are counted.
+    pub(crate) fn gtids(&self) -> Option<&Gtids> {
+        (self.mode == Mode::Gtid).then_some(&self.boundary.gtid_set)
     }
 
     /// Is it inside of a transaction?
@@ -348,6 +367,7 @@ impl Assembler {
         let open = self.open(at, Some(AnyGtid::MariaDb(event.gtid)), None);
         open.begun = !event.is_standalone();
         open.connection_id = event.thread_id;
+        open.alters_nothing = event.alters_nothing;
     }
 
     fn open(
@@ -366,6 +386,7 @@ impl Assembler {
             row_count: 0,
             statements: String::new(),
             schema_changes: Vec::new(),
+            alters_nothing: false,
             flushed: false,
         })
     }
@@ -437,16 +458,29 @@ impl Assembler {
 
     fn decide(&mut self, xid: &str, state: XaState, at: &Event<'_>) {
         let next_change_id = self.next_change_id;
+        let decided_at = self.time_of(at);
         self.work.batch.xa_decided.push(XaDecided {
             xid: xid.to_owned(),
             state,
             next_change_id,
+            decided_at,
         });
         self.end(at, None);
     }
 
+    /// When what is open is committed, or a statement that stands alone.
+    fn time_of(&self, at: &Event<'_>) -> Micros {
+        let open = self.open.as_ref();
+        open.map_or_else(|| seconds(&at.header), |open| open.committed_at)
+    }
+
     fn schema_change(&mut self, query: &Query<'_>, change_type: String, sql: &str, at: &Event<'_>) {
         let open = self.open.as_ref();
+        if open.is_some_and(|open| open.alters_nothing) {
+            return;
+        }
+        let mut scratch = String::new();
+        let sql = decode(query, &mut scratch).unwrap_or(sql);
         // Their passwords, hashed or in clear, are nothing for the index's readers.
         let statement = match change_type.as_str() {
             "CREATE USER" | "ALTER USER" | "CREATE SERVER" | "ALTER SERVER" => {
@@ -459,8 +493,11 @@ impl Assembler {
             start_position: at.start,
             end_position: at.end,
             gtid: open.and_then(|open| open.gtid).map(|gtid| gtid.to_string()),
-            committed_at: open.map_or_else(|| seconds(&at.header), |open| open.committed_at),
+            committed_at: self.time_of(at),
+            next_change_id: self.next_change_id,
             schema: String::from_utf8_lossy(query.schema).into_owned(),
+            sql_mode: query.status.sql_mode,
+            temporary: at.header.flags & THREAD_SPECIFIC != 0,
             statement: statement.to_owned(),
             change_type,
         };

@@ -69,7 +69,10 @@ pub(super) async fn plan(
     let mut span = (question.since, question.until);
     let mut states = states(index, statements).await?;
     states.retain(|state| question.source_id.is_none_or(|id| id == state.source_id));
-    warn(question, &states);
+    // Of the parts of an answer, the first says it for all.
+    if question.behind.is_none() && question.ids.is_none() {
+        warn(question, &states);
+    }
     for State { covered, .. } in states {
         let mut segment = covered.ids;
         if let Some(gtid) = &question.gtid {
@@ -89,6 +92,11 @@ pub(super) async fn plan(
         } else if question.since.is_some() || question.until.is_some() {
             segment = find::time(index, *statements, covered, question).await?;
         }
+        if let Some(ids) = &question.ids {
+            segment.from = segment.from.max(ids.start);
+            segment.to = segment.to.min(ids.end);
+        }
+        segment = segment.behind(question.behind, question.newest_first);
         if !segment.is_empty() {
             all.push(segment);
         }
@@ -127,6 +135,15 @@ impl Plan {
         if newest_first {
             self.left = self.left.drain(..).rev().collect();
         }
+    }
+
+    /// Leaves all other ids out.
+    pub(super) fn keep(&mut self, ids: Segment) {
+        for segment in &mut self.all {
+            segment.from = segment.from.max(ids.from);
+            segment.to = segment.to.min(ids.to);
+        }
+        self.all.retain(|segment| !segment.is_empty());
     }
 
     /// The way to the rows, once it is known where they are.
@@ -264,6 +281,12 @@ async fn states(index: &Index, statements: &Statements) -> Result<Vec<State>> {
         });
     }
     Ok(states)
+}
+
+/// What the sources' checkpoints cover.
+pub(super) async fn covered(index: &Index) -> Result<Vec<Covered>> {
+    let states = states(index, &Statements::of(index)).await?;
+    Ok(states.into_iter().map(|state| state.covered).collect())
 }
 
 /// Says why an answer may have less than was meant, where that shows in the question.

@@ -1,5 +1,6 @@
-//! One session: from a connection to the source to the end of it.
+//! One session: from a connection to the source to the end of it; or through binlog files.
 
+mod files;
 mod take;
 
 use std::sync::Arc;
@@ -11,13 +12,14 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use self::files::{Arrived, Events};
 use super::far::{self, Passed};
 use super::link::Link;
 use super::memory::Budget;
 use super::patience::Patience;
 use super::resume::{Comparison, Lost, predecessor, with_earlier};
 use super::write::{InFlight, Job, Pool, write_all};
-use super::{Start, StreamOptions, checkpoint_every, derived_server_id, place_of, read};
+use super::{Start, checkpoint_every, derived_server_id, place_of, read};
 use crate::clock;
 use crate::doctor;
 use crate::error::Error;
@@ -30,8 +32,8 @@ use crate::pipeline::assemble::{Assembler, Work};
 use crate::schema::Names;
 use crate::source;
 use crate::source::connection::ConnectOptions;
-use crate::source::replication::ReplicationStream;
 use crate::source::server::{self, Server, log_order};
+use crate::telemetry::Vitals;
 
 /// Batches between the reader and the index: enough for encoding and writing to overlap.
 const BATCHES_IN_FLIGHT: usize = 4;
@@ -44,15 +46,16 @@ const STOP_GRACE: Duration = Duration::from_secs(30);
 
 /// A stream from one connection to the end of it.
 pub(super) struct Session<'a> {
-    options: &'a StreamOptions,
+    vitals: Arc<Vitals>,
+    batch_size: u64,
+    checkpoint: Duration,
     index: &'a Index,
     patience: Arc<Patience>,
-    host: ConnectOptions,
     source_id: u32,
-    start: Start,
-    server: Server,
+    /// `None` for files whose source is not asked.
+    server: Option<Server>,
     names: Names<'a>,
-    events: ReplicationStream,
+    events: Events,
     decoder: Decoder,
     unpacker: Unpacker,
     assembler: Assembler,
@@ -203,15 +206,19 @@ impl<'a> Session<'a> {
         }
         let budget = Budget::of(options.memory);
         let session = Self {
-            options,
+            vitals: Arc::clone(&options.vitals),
+            batch_size: options.batch_size,
+            checkpoint: options.checkpoint,
             index,
             patience: Arc::clone(&link.patience),
-            host: host.clone(),
             source_id,
-            start,
-            server,
+            server: Some(server),
             names,
-            events,
+            events: Events::Dump {
+                stream: Box::new(events),
+                host: host.clone(),
+                from: start,
+            },
             decoder: Decoder::for_dump(checksum),
             unpacker: Unpacker::default(),
             assembler,
@@ -232,7 +239,7 @@ impl<'a> Session<'a> {
     ) -> Result<(), Error> {
         let (queue, jobs) = mpsc::channel(BATCHES_IN_FLIGHT);
         let (in_flight, pool) = (Arc::clone(&self.in_flight), Arc::clone(&self.pool));
-        let patience = Arc::clone(&self.patience);
+        let (patience, vitals) = (Arc::clone(&self.patience), Arc::clone(&self.vitals));
         let index_side = write_all(
             self.index,
             self.source_id,
@@ -240,7 +247,7 @@ impl<'a> Session<'a> {
             &in_flight,
             &pool,
             &patience,
-            &self.options.vitals,
+            &vitals,
         );
         let mut stop_again = stop.clone();
         let overdue = async move {
@@ -283,7 +290,7 @@ impl<'a> Session<'a> {
         queue: mpsc::Sender<Job>,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), Error> {
-        let mut tick = tokio::time::interval(checkpoint_every(self.options.checkpoint));
+        let mut tick = tokio::time::interval(checkpoint_every(self.checkpoint));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let result = loop {
             if let Err(error) = self.take(&mut frames, &queue, stop).await {
@@ -292,20 +299,34 @@ impl<'a> Session<'a> {
             let in_flight = &self.in_flight;
             let pending = !self.assembler.pending().is_empty();
             let waiting = Instant::now();
-            tokio::select! {
+            let arrived = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break Ok(()),
-                () = in_flight.idle(), if pending => self.hand_on(&queue).await?,
+                () = in_flight.idle(), if pending => {
+                    self.hand_on(&queue).await?;
+                    continue;
+                }
                 _ = tick.tick() => {
                     self.assembler.want_checkpoint(waiting.elapsed() >= QUIET);
                     self.hand_on(&queue).await?;
+                    continue;
                 }
-                result = read(&mut self.events, &mut frames, &self.host, &self.start) => {
-                    if result.is_err() {
-                        break result;
-                    }
-                    self.options.vitals.received(&frames);
+                arrived = self.events.next(&mut frames) => arrived,
+            };
+            let went_on = match arrived {
+                Ok(Arrived::Events) => {
+                    self.vitals.received(&frames);
+                    Ok(())
                 }
+                Ok(Arrived::File(number, first, position)) => {
+                    self.begin_file(number, first, position, &queue, stop).await
+                }
+                Ok(Arrived::FileEnd(number, cut_off)) => self.end_file(number, cut_off),
+                Ok(Arrived::End) => break Ok(()),
+                Err(error) => Err(error),
+            };
+            if went_on.is_err() {
+                break went_on;
             }
         };
         let last = self.assembler.take_last();
@@ -322,13 +343,19 @@ impl<'a> Session<'a> {
             self.index
                 .save_gap(self.source_id, clock::now(), &detail)
                 .await?;
-            self.options.vitals.gap(clock::now());
+            self.vitals.gap(clock::now());
         }
         self.encode(work, queue).await;
         Ok(())
     }
 
-    async fn encode(&self, work: Work, queue: &mpsc::Sender<Job>) {
+    async fn encode(&mut self, mut work: Work, queue: &mpsc::Sender<Job>) {
+        if let (Events::Files(feed), Some(checkpoint)) = (&mut self.events, &work.batch.checkpoint)
+        {
+            work.batch.files = feed.book.rows(checkpoint);
+            feed.progress
+                .at(self.decoder.position(), feed.book.events(checkpoint));
+        }
         if work.is_empty() && work.batch.checkpoint.is_none() {
             return;
         }
@@ -343,7 +370,7 @@ impl<'a> Session<'a> {
             return;
         };
         self.in_flight.add();
-        self.options.vitals.queued(weight);
+        self.vitals.queued(weight);
         let pool = Arc::clone(&self.pool);
         let job = tokio::task::spawn_blocking(move || pool.encode(work, room));
         // A closed queue means that the index side has failed, and its error is the one to report.

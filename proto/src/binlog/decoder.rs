@@ -198,6 +198,11 @@ impl Decoder {
         self.position
     }
 
+    /// In a file, the next event starts here: those in between are left out.
+    pub const fn continue_at(&mut self, position: u64) {
+        self.position = position;
+    }
+
     /// Reads `event`: the whole of it, from its header to its checksum.
     ///
     /// # Errors
