@@ -225,7 +225,7 @@ pub(crate) struct FilesArgs {
     /// Directory of the binlog files: the server's own, or one with copies of its files under their own names
     #[arg(long, env = "BINTRAIL_BINLOG_DIR", value_name = "DIRECTORY")]
     pub(crate) binlog_dir: PathBuf,
-    /// All binlog files in the directory
+    /// All binlog files in the directory; give this or --files
     #[arg(
         long,
         env = "BINTRAIL_ALL",
