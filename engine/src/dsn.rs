@@ -54,15 +54,18 @@ pub enum IndexDsn {
 /// Why a DSN cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "malformed DSN: {fault}; expected user:password@tcp(host:3306)/database or \
-     mysql://user:password@host:3306/database"
+    "malformed DSN: {fault}; expected {}user:password@tcp(host:3306)/database or \
+     mysql://user:password@host:3306/database",
+    if *file { "sqlite:PATH, " } else { "" }
 )]
 pub struct DsnError {
     fault: &'static str,
+    /// May it name a file as well?
+    file: bool,
 }
 
 const fn fault(fault: &'static str) -> DsnError {
-    DsnError { fault }
+    DsnError { fault, file: false }
 }
 
 impl IndexDsn {
@@ -72,6 +75,13 @@ impl IndexDsn {
     ///
     /// When it is neither `sqlite:PATH` nor a [`MySqlDsn`] with a database.
     pub fn parse(text: &str) -> Result<Self, DsnError> {
+        Self::parse_either(text).map_err(|error| DsnError {
+            file: true,
+            ..error
+        })
+    }
+
+    fn parse_either(text: &str) -> Result<Self, DsnError> {
         if let Some(path) = text.strip_prefix("sqlite:") {
             return match path.strip_prefix("//").unwrap_or(path) {
                 "" => Err(fault("sqlite: needs the path of a file")),

@@ -11,7 +11,7 @@ use crate::print::Printer;
 use crate::schema::Names;
 use crate::source::connection::ConnectOptions;
 use crate::source::seam::Seam;
-use crate::source::server::Server;
+use crate::source::server::{self, Server};
 use crate::stream::{Start, derived_server_id, read};
 
 /// What to print, and from where on.
@@ -48,6 +48,7 @@ pub async fn tail<W: Write>(
     let (mut events, checksum) = server.dump(server_id, &start).await?;
     let written = server.readable_place().await?.map(|(file, _)| file);
     let mut seam = Seam::new(written);
+    tracing::info!(from = %start, source = server::address(&options.source), server_id, "reading");
     let mut decoder = Decoder::for_dump(checksum);
     let ahead = derived_server_id(&options.source, "tail, ahead");
     let mut naming = Naming {

@@ -121,6 +121,14 @@ async fn write(asked: &mut Asked<'_>, checked: Checked, path: Option<&Path>) -> 
                 "{} is there already, and is not overwritten: name another file, or remove it",
                 path.display()
             ),
+            io::ErrorKind::NotFound => format!(
+                "the directory of {} is not there: make it, or name another file",
+                path.display()
+            ),
+            io::ErrorKind::PermissionDenied => format!(
+                "{} may not be made here ({error}): name a file in another directory",
+                path.display()
+            ),
             _ => format!("{}: {error}", path.display()),
         };
         Error::Output(io::Error::new(error.kind(), problem))

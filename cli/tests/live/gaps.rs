@@ -156,6 +156,16 @@ fn purged_while_away(kind: &str, mode: &str) {
         assert_eq!(ended, Some(3), "{arguments:?}");
         assert!(text.contains("Gap ") && text.contains(&lost), "{text}");
     }
+    for (question, told) in [
+        (&["query", "--table", "t"][..], true),
+        (&["recover", "--table", "t", "--dry-run"], true),
+        // What is lost now was committed before then.
+        (&["query", "--since", "2099-01-01"], false),
+    ] {
+        let output = stream.command(question).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.contains(&lost), told, "{question:?}: {said}");
+    }
     let (_, json) = status(&scratch, "gap", &["--format", "json"]);
     assert!(json.contains("\"gap\": {"), "{json}");
     assert!(json.contains("\"acknowledged\": null"), "{json}");

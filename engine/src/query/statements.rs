@@ -188,6 +188,18 @@ impl Statements {
         )
     }
 
+    /// What the sources' checkpoints cover, and what was lost to them.
+    pub(super) fn states(self) -> String {
+        let gap_lost_at = match self {
+            Self::Sqlite => "gap_lost_at",
+            Self::MySql => "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', gap_lost_at)",
+        };
+        format!(
+            "SELECT source_id, next_change_id, clock_back, {gap_lost_at}, gap_lost_detail FROM stream_state \
+             ORDER BY source_id"
+        )
+    }
+
     /// Rows by their ids, each with its transaction.
     fn rows(self) -> String {
         let from = match self {

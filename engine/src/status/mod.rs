@@ -226,7 +226,7 @@ pub struct Disk {
     pub bytes: u64,
     /// Bytes that are free where it is, where that can be seen.
     pub free_bytes: Option<u64>,
-    /// Bytes a row change, everything included.
+    /// Bytes a row change, everything included; `None` for too few to tell.
     pub bytes_per_row_change: Option<f64>,
     /// Bytes that the row changes of the last 24 hours take; `null` for too few to tell.
     pub growth_bytes_per_day: Option<f64>,
@@ -264,7 +264,7 @@ impl Report {
         }
         let (bytes, free_bytes) = facts::room(index).await?;
         let bytes_per_row_change =
-            (held > 0).then(|| (rate::as_f64(bytes) / rate::as_f64(held)).round());
+            (held >= rate::ENOUGH).then(|| (rate::as_f64(bytes) / rate::as_f64(held)).round());
         let verdict = sources
             .iter()
             .filter_map(|source| source.findings.first())
