@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bintrail_cli::flags::{IndexArgs, LogArgs, ssl_mode};
 use bintrail_engine::clock;
 use bintrail_engine::index::record::Micros;
 use bintrail_engine::query::moment;
@@ -16,41 +17,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "bintrail", version, propagate_version = true)]
 pub(crate) struct Cli {
-    /// Least severity of what is logged, to standard error
-    #[arg(
-        long,
-        global = true,
-        env = "BINTRAIL_LOG_LEVEL",
-        value_name = "LEVEL",
-        default_value = "info"
-    )]
-    pub(crate) log_level: LogLevel,
-    /// Form of the log
-    #[arg(
-        long,
-        global = true,
-        env = "BINTRAIL_LOG_FORMAT",
-        value_name = "FORMAT",
-        default_value = "text"
-    )]
-    pub(crate) log_format: LogFormat,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum LogFormat {
-    Text,
-    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -59,36 +29,24 @@ pub(crate) enum Command {
     Stream(StreamArgs),
     /// Print the row changes that fit a question
     Query(QueryArgs),
+    /// Shows rows as they were at a moment, or their history
+    Show(ShowArgs),
     /// Write the SQL that undoes row changes, or run it
     Recover(RecoverArgs),
     /// Show every source's stream: where it is, how far behind, what it covers
     Status(StatusArgs),
+    /// Remove row changes that are older than they are to be kept
+    Rotate(RotateArgs),
     /// Make the index's tables where they are missing
     Init(IndexArgs),
+    /// Put the row changes in binlog files into the index
+    Index(FilesArgs),
     /// Print the row changes in binlog files
     Decode(DecodeArgs),
     /// Print a live source's row changes as they are committed
     Tail(TailArgs),
     /// Look for what stands in the way of a stream, or puts it at risk, and say what mends it
     Doctor(DoctorArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct IndexArgs {
-    /// Index: sqlite:PATH, user:password@tcp(host:3306)/database or mysql://user:password@host:3306/database
-    #[arg(
-        long,
-        env = "BINTRAIL_INDEX_DSN",
-        value_name = "DSN",
-        default_value = "sqlite:bintrail.db",
-        hide_env_values = true
-    )]
-    pub(crate) index_dsn: String,
-    /// File whose first line is the index's password; beats the one in the DSN
-    #[arg(long, env = "BINTRAIL_INDEX_PASSWORD_FILE", value_name = "FILE")]
-    pub(crate) index_password_file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) tls: IndexTlsArgs,
 }
 
 #[derive(Debug, Args)]
@@ -172,27 +130,6 @@ pub(crate) struct SourceTlsArgs {
     pub(crate) ssl_key: Option<PathBuf>,
 }
 
-/// TLS to an index on a MySQL server, likewise.
-#[derive(Debug, Args)]
-pub(crate) struct IndexTlsArgs {
-    /// TLS to the index, as --ssl-mode has it for the source
-    #[arg(long, env = "BINTRAIL_INDEX_SSL_MODE", value_name = "MODE", value_parser = ssl_mode)]
-    pub(crate) index_ssl_mode: Option<SslMode>,
-    /// PEM file of the authorities to believe of the index [default: the system's]
-    #[arg(long, env = "BINTRAIL_INDEX_SSL_CA", value_name = "FILE")]
-    pub(crate) index_ssl_ca: Option<PathBuf>,
-    /// PEM file with a client certificate for the index; needs --index-ssl-key
-    #[arg(long, env = "BINTRAIL_INDEX_SSL_CERT", value_name = "FILE")]
-    pub(crate) index_ssl_cert: Option<PathBuf>,
-    /// PEM file with that client certificate's private key
-    #[arg(long, env = "BINTRAIL_INDEX_SSL_KEY", value_name = "FILE")]
-    pub(crate) index_ssl_key: Option<PathBuf>,
-}
-
-fn ssl_mode(name: &str) -> Result<SslMode, String> {
-    SslMode::from_name(name).ok_or_else(|| format!("it is {}", SslMode::NAMES))
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct StreamArgs {
     #[command(flatten)]
@@ -253,6 +190,124 @@ pub(crate) struct StreamArgs {
     /// Address to offer metrics (/metrics) and probes (/healthz, /readyz) on, such as 127.0.0.1:9180
     #[arg(long, env = "BINTRAIL_METRICS_ADDR", value_name = "ADDRESS")]
     pub(crate) metrics_addr: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FilesArgs {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    /// Directory of the binlog files: the server's own, or one with copies of its files under their own names
+    #[arg(long, env = "BINTRAIL_BINLOG_DIR", value_name = "DIRECTORY")]
+    pub(crate) binlog_dir: PathBuf,
+    /// All binlog files in the directory
+    #[arg(
+        long,
+        env = "BINTRAIL_ALL",
+        conflicts_with = "files",
+        required_unless_present = "files"
+    )]
+    pub(crate) all: bool,
+    /// These files in the directory, separated by commas
+    #[arg(
+        long,
+        env = "BINTRAIL_FILES",
+        value_name = "NAMES",
+        value_delimiter = ','
+    )]
+    pub(crate) files: Vec<String>,
+    /// Server that the files come from: it tells which source they are of, and the names that they lack
+    #[arg(
+        long,
+        env = "BINTRAIL_SOURCE_DSN",
+        value_name = "DSN",
+        hide_env_values = true
+    )]
+    pub(crate) source_dsn: Option<String>,
+    /// File whose first line is the source's password; beats the one in the DSN
+    #[arg(long, env = "BINTRAIL_SOURCE_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) source_password_file: Option<PathBuf>,
+    /// The server's server_uuid, where neither it nor its auto.cnf nor GTIDs in the files tell it
+    #[arg(
+        long,
+        env = "BINTRAIL_SERVER_UUID",
+        value_name = "UUID",
+        conflicts_with = "source_dsn"
+    )]
+    pub(crate) server_uuid: Option<String>,
+    /// Schemas to keep, separated by commas [default: all but the server's own]
+    #[arg(
+        long,
+        env = "BINTRAIL_SCHEMAS",
+        value_name = "NAMES",
+        value_delimiter = ','
+    )]
+    pub(crate) schemas: Vec<String>,
+    /// Tables to keep, as table or schema.table, separated by commas [default: all]
+    #[arg(
+        long,
+        env = "BINTRAIL_TABLES",
+        value_name = "NAMES",
+        value_delimiter = ','
+    )]
+    pub(crate) tables: Vec<String>,
+    #[command(flatten)]
+    pub(crate) tls: SourceTlsArgs,
+    /// Row changes that are written at once while the index is busy
+    #[arg(
+        long,
+        env = "BINTRAIL_BATCH_SIZE",
+        value_name = "ROWS",
+        default_value_t = 1000,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) batch_size: u64,
+    /// Memory to get by with: no more is read while what was read takes its share of it
+    #[arg(
+        long,
+        env = "BINTRAIL_MEMORY",
+        value_name = "MB",
+        default_value_t = 64,
+        value_parser = clap::value_parser!(u32).range(48..=8192)
+    )]
+    pub(crate) memory: u32,
+    /// Longest time between two checkpoints
+    #[arg(
+        long,
+        env = "BINTRAIL_CHECKPOINT",
+        value_name = "SECONDS",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=3600)
+    )]
+    pub(crate) checkpoint: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateArgs {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    /// Keep row changes for this long: 36h, 7d, 90d; at least an hour
+    #[arg(long, env = "BINTRAIL_RETAIN", value_name = "TIME", value_parser = retention)]
+    pub(crate) retain: Duration,
+    /// Hours to come that have a partition of their own, in an index on a MySQL server
+    #[arg(
+        long,
+        env = "BINTRAIL_ADD_FUTURE",
+        value_name = "HOURS",
+        default_value_t = 48,
+        value_parser = clap::value_parser!(u32).range(1..=2000)
+    )]
+    pub(crate) add_future: u32,
+    /// Do it now and then every hour, until told to stop
+    #[arg(long, env = "BINTRAIL_DAEMON")]
+    pub(crate) daemon: bool,
+}
+
+fn retention(text: &str) -> Result<Duration, String> {
+    let retain = duration(text)?;
+    if retain < Duration::from_secs(3600) {
+        return Err("it is an hour at least".to_owned());
+    }
+    Ok(retain)
 }
 
 #[derive(Debug, Args)]
@@ -445,6 +500,43 @@ pub(crate) enum QueryFormat {
     Ndjson,
     /// Comma-separated, with a line of names
     Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    /// Source, where the index holds several: its number in `bintrail status`
+    #[arg(long, env = "BINTRAIL_SOURCE_ID", value_name = "ID")]
+    pub(crate) source_id: Option<u32>,
+    /// Schema, as it is written on the source, case included
+    #[arg(long, env = "BINTRAIL_SCHEMA", value_name = "NAME")]
+    pub(crate) schema: Option<String>,
+    /// Table, likewise
+    #[arg(long, env = "BINTRAIL_TABLE", value_name = "NAME")]
+    pub(crate) table: String,
+    /// Primary key, as pk_values has it; may be given again [default: all rows of the table that the index has]
+    #[arg(
+        long,
+        env = "BINTRAIL_PK",
+        value_name = "KEY",
+        allow_hyphen_values = true
+    )]
+    pub(crate) pk: Vec<String>,
+    /// As what was committed up to this time left them [default: the end of what the index has]
+    #[arg(long, env = "BINTRAIL_AT", value_name = "TIME", value_parser = time)]
+    pub(crate) at: Option<Micros>,
+    /// All that happened to the row, in place of its state
+    #[arg(long, env = "BINTRAIL_HISTORY", requires = "pk", conflicts_with = "at")]
+    pub(crate) history: bool,
+    /// Form of the output
+    #[arg(
+        long,
+        env = "BINTRAIL_FORMAT",
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    pub(crate) format: QueryFormat,
 }
 
 #[derive(Debug, Args)]

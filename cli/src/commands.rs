@@ -1,9 +1,12 @@
 //! The commands: arguments to engine options, and results to output.
 
 mod doctor;
+mod files;
 mod filter;
 mod query;
 mod recover;
+mod rotate;
+mod show;
 mod status;
 
 use std::io::{self, BufWriter};
@@ -12,13 +15,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bintrail_cli::flags::{IndexArgs, complete};
+use bintrail_cli::stop;
 use bintrail_engine::Error;
-use bintrail_engine::dsn::{IndexDsn, MySqlDsn};
+use bintrail_engine::dsn::MySqlDsn;
 use bintrail_engine::files::print_file;
 use bintrail_engine::filter::Filter;
 use bintrail_engine::index::Index;
 use bintrail_engine::print::{Format, Printer};
-use bintrail_engine::secret::Secret;
 use bintrail_engine::source::connection::ConnectOptions;
 use bintrail_engine::stream::{Start, StreamOptions, checkpoint_every, stream};
 use bintrail_engine::tail::{TailOptions, tail};
@@ -28,19 +32,21 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::args::{
-    Command, DecodeArgs, IndexArgs, RowFormat, ServerArgs, SourceArgs, StreamArgs, TailArgs,
+    Command, DecodeArgs, RowFormat, ServerArgs, SourceArgs, SourceTlsArgs, StreamArgs, TailArgs,
     TargetArgs,
 };
-use crate::stop;
 
 /// Runs a command to its end. An exit code that is not an error's is part of what it says.
 pub(crate) async fn run(command: Command) -> Result<ExitCode, Error> {
     let done = match command {
         Command::Stream(args) => run_stream(args, stop::listen()?).await,
         Command::Query(args) => unless_closed(query::run(args).await),
+        Command::Show(args) => unless_closed(show::run(args).await),
         Command::Recover(args) => unless_closed(recover::run(args).await),
         Command::Status(args) => unless_closed(status::run(&args).await),
+        Command::Rotate(args) => rotate::run(args, stop::listen()?).await,
         Command::Init(args) => init(&args).await,
+        Command::Index(args) => files::run(args, stop::listen()?).await,
         Command::Decode(args) => unless_closed(decode(args)),
         Command::Tail(args) => unless_closed(run_tail(args, stop::listen()?).await),
         Command::Doctor(args) => return doctor::run(&args).await,
@@ -58,9 +64,9 @@ async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(),
     );
     let options = StreamOptions {
         vitals: Arc::new(vitals),
-        index: index_dsn(&args.index)?,
+        index: args.index.dsn()?,
         source,
-        more_hosts: source_dsn(&args.source.server)?.more_hosts,
+        more_hosts: source_dsn(&args.source.server.source_dsn)?.more_hosts,
         server_id: args.source.server.server_id,
         filter: filter(&args.source.server),
         batch_size: args.batch_size,
@@ -102,7 +108,7 @@ async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(),
 }
 
 async fn init(args: &IndexArgs) -> Result<(), Error> {
-    Index::open(&index_dsn(args)?, true).await?.close().await?;
+    Index::open(&args.dsn()?, true).await?.close().await?;
     Ok(())
 }
 
@@ -163,25 +169,8 @@ const fn format(format: RowFormat) -> Format {
     }
 }
 
-fn index_dsn(args: &IndexArgs) -> Result<IndexDsn, Error> {
-    let mut dsn = IndexDsn::parse(&args.index_dsn).map_err(|error| Error::Dsn {
-        what: "--index-dsn",
-        error,
-    })?;
-    if let IndexDsn::MySql(dsn) = &mut dsn {
-        let flags = TlsOptions {
-            mode: args.tls.index_ssl_mode,
-            ca: args.tls.index_ssl_ca.clone(),
-            cert: args.tls.index_ssl_cert.clone(),
-            key: args.tls.index_ssl_key.clone(),
-        };
-        complete(dsn, flags, "index-", args.index_password_file.as_deref())?;
-    }
-    Ok(dsn)
-}
-
-fn source_dsn(args: &ServerArgs) -> Result<MySqlDsn, Error> {
-    MySqlDsn::parse(&args.source_dsn).map_err(|error| Error::Dsn {
+fn source_dsn(text: &str) -> Result<MySqlDsn, Error> {
+    MySqlDsn::parse(text).map_err(|error| Error::Dsn {
         what: "--source-dsn",
         error,
     })
@@ -189,14 +178,26 @@ fn source_dsn(args: &ServerArgs) -> Result<MySqlDsn, Error> {
 
 /// To the source; of several hosts, to the first.
 fn connect_options(args: &ServerArgs) -> Result<ConnectOptions, Error> {
-    let mut dsn = source_dsn(args)?;
+    source_options(
+        &args.source_dsn,
+        args.source_password_file.as_deref(),
+        &args.tls,
+    )
+}
+
+fn source_options(
+    text: &str,
+    password_file: Option<&Path>,
+    tls: &SourceTlsArgs,
+) -> Result<ConnectOptions, Error> {
+    let mut dsn = source_dsn(text)?;
     let flags = TlsOptions {
-        mode: args.tls.ssl_mode,
-        ca: args.tls.ssl_ca.clone(),
-        cert: args.tls.ssl_cert.clone(),
-        key: args.tls.ssl_key.clone(),
+        mode: tls.ssl_mode,
+        ca: tls.ssl_ca.clone(),
+        cert: tls.ssl_cert.clone(),
+        key: tls.ssl_key.clone(),
     };
-    complete(&mut dsn, flags, "", args.source_password_file.as_deref())?;
+    complete(&mut dsn, flags, "", password_file)?;
     let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
     options.tls = dsn.tls;
     Ok(options)
@@ -231,24 +232,6 @@ fn target_options(args: &TargetArgs) -> Result<Option<ConnectOptions>, Error> {
     let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
     options.tls = dsn.tls;
     Ok(Some(options))
-}
-
-/// Puts what the flags say over what the DSN says.
-fn complete(
-    dsn: &mut MySqlDsn,
-    flags: TlsOptions,
-    prefix: &str,
-    password_file: Option<&Path>,
-) -> Result<(), Error> {
-    dsn.tls = flags.or(std::mem::take(&mut dsn.tls));
-    dsn.tls.check(prefix).map_err(Error::Usage)?;
-    if let Some(path) = password_file {
-        dsn.password = Secret::read_file(path).map_err(|error| Error::File {
-            path: path.to_owned(),
-            error,
-        })?;
-    }
-    Ok(())
 }
 
 fn filter(args: &ServerArgs) -> Filter {

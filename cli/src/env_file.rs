@@ -1,6 +1,5 @@
 //! `.bintrail.env`: defaults for flags, as `BINTRAIL_FLAG=value` lines in the working directory.
 
-use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 
@@ -10,7 +9,7 @@ const NAME: &str = ".bintrail.env";
 
 /// The text of the file in the working directory, empty where there is none; or why it cannot be read.
 /// Passed over in silence, it would leave out the filters and the index that it names.
-pub(crate) fn read() -> Result<String, String> {
+pub fn read() -> Result<String, String> {
     match std::fs::read_to_string(NAME) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(format!(
@@ -21,7 +20,7 @@ pub(crate) fn read() -> Result<String, String> {
 }
 
 /// Refuses what would set nothing: a line that is none, and a name that no flag has.
-pub(crate) fn check(text: &str, known: &BTreeSet<String>) -> Result<(), String> {
+pub fn check(text: &str, known: impl Fn(&str) -> bool) -> Result<(), String> {
     for (number, line) in (1..).zip(text.lines()) {
         let Some(line) = content(line) else { continue };
         // Neither the line nor its value: they may hold a password.
@@ -31,7 +30,7 @@ pub(crate) fn check(text: &str, known: &BTreeSet<String>) -> Result<(), String> 
                     "line {number} of {NAME} is not NAME=value: mend it, or put a # before it"
                 ));
             }
-            Some((name, _)) if !known.contains(name) => {
+            Some((name, _)) if !known(name) => {
                 return Err(format!(
                     "line {number} of {NAME} sets {name}, which no flag is named after: `bintrail help COMMAND` \
                      lists the names; mend it, or put a # before it"
@@ -44,7 +43,7 @@ pub(crate) fn check(text: &str, known: &BTreeSet<String>) -> Result<(), String> 
 }
 
 /// Why a file that holds a password should not be as it is.
-pub(crate) fn concern(text: &str) -> Option<String> {
+pub fn concern(text: &str) -> Option<String> {
     let mode = std::fs::metadata(NAME).ok()?.permissions().mode();
     (mode & 0o004 != 0 && parse(text).any(holds_password))
         .then(|| format!("every user may read {NAME}, which holds a password: chmod 600 {NAME}"))
@@ -71,7 +70,7 @@ fn split(line: &str) -> Option<(&str, &str)> {
 ///
 /// Lines are `NAME=value`; the value may be in single or double quotes. Blank lines and lines that begin
 /// with `#` are passed over.
-pub(crate) fn parse(text: &str) -> impl Iterator<Item = (&str, &str)> {
+pub fn parse(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.lines().filter_map(content).filter_map(|line| {
         let (name, value) = split(line)?;
         let quoted = |quote| {
@@ -90,8 +89,7 @@ mod tests {
 
     #[test]
     fn what_sets_nothing_is_refused_by_its_line() {
-        let known = BTreeSet::from(["BINTRAIL_TABLES".to_owned()]);
-        let check = |text| check(text, &known);
+        let check = |text| check(text, |name| name == "BINTRAIL_TABLES");
         assert_eq!(
             check("# one\n\n  # two\nBINTRAIL_TABLES=a=b\nexport BINTRAIL_TABLES='t'\n"),
             Ok(())

@@ -2,11 +2,11 @@
 
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::args::{LogFormat, LogLevel};
+use crate::flags::{LogArgs, LogFormat, LogLevel};
 
 /// Starts logging. Called once, before anything is logged.
-pub(crate) fn start(level: LogLevel, format: LogFormat) {
-    let level = match level {
+pub fn start(args: &LogArgs) {
+    let level = match args.log_level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
@@ -17,6 +17,8 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) {
     let filter = tracing_subscriber::EnvFilter::default()
         .add_directive(LevelFilter::WARN.min(level).into())
         .add_directive(directive("bintrail", level))
+        .add_directive(directive("bintrail_cli", level))
+        .add_directive(directive("bintrail_console", level))
         .add_directive(directive("bintrail_engine", level));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -24,7 +26,7 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) {
         // A reader of the log that goes away must not end the stream.
         .log_internal_errors(false)
         .with_target(false);
-    match format {
+    match args.log_format {
         LogFormat::Text => builder
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .init(),

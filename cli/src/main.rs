@@ -1,18 +1,16 @@
 //! `bintrail`: every row change of a MySQL or MariaDB server in a queryable change index.
 
 mod args;
-mod argv;
 mod commands;
-mod env_file;
-mod logging;
-mod stop;
 
 use std::io::Write;
 use std::process::ExitCode;
 
+use bintrail_cli::logging;
+
 fn main() -> ExitCode {
     let cli = args::Cli::read();
-    logging::start(cli.log_level, cli.log_format);
+    logging::start(&cli.log);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -5,7 +5,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Turns true at the first SIGINT or SIGTERM. A second one ends the process at once.
-pub(crate) fn listen() -> Result<watch::Receiver<bool>, Error> {
+///
+/// # Errors
+/// When signals cannot be listened to.
+pub fn listen() -> Result<watch::Receiver<bool>, Error> {
     let mut signals = Signals {
         interrupt: handle(SignalKind::interrupt())?,
         terminate: handle(SignalKind::terminate())?,

@@ -136,7 +136,7 @@ pub enum Error {
     },
     /// What could be printed was.
     #[error(
-        "row changes of {events} events are left out, or parts of them; the warnings say which, and why"
+        "row changes of {events} events are left out, or parts of them, or may be wrong; the warnings say which, and why"
     )]
     LeftOut {
         /// How many events.
@@ -154,6 +154,9 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// Binlog files that cannot be indexed, or not into this index.
+    #[error("binlog files: {0}")]
+    Files(String),
     /// The server that `recover` changes refused, broke off or cannot be reached.
     #[error("target {address}: {error}{}{}", target_remedy(error), semicolon(done))]
     Target {
@@ -313,13 +316,14 @@ impl Error {
                 ErrorKind::ReadOnly => 26,
                 ErrorKind::Batch | ErrorKind::Other => 27,
                 ErrorKind::Tls => 28,
-                ErrorKind::NoSuchColumn => 2,
+                ErrorKind::NoSuchColumn | ErrorKind::NoSuchTable => 2,
             },
             Self::WriteTimeout { .. } => 29,
             Self::Binlog { .. } | Self::LeftOut { .. } => 30,
             Self::File { .. } => 31,
             Self::Output(_) => 32,
             Self::Listen { .. } => 33,
+            Self::Files(_) => 34,
             Self::Refused(_) => 41,
             Self::Conflicts(_) => 42,
             Self::LeftAlone(_) => 43,

@@ -87,6 +87,15 @@ impl Gtids {
         }
     }
 
+    /// Is a transaction among them?
+    pub(crate) fn contains(&self, gtid: AnyGtid) -> bool {
+        match (self, gtid) {
+            (Self::MySql(set), AnyGtid::MySql(gtid)) => set.contains(gtid),
+            (Self::MariaDb(set), AnyGtid::MariaDb(gtid)) => set.contains(gtid),
+            _ => false,
+        }
+    }
+
     /// Adds a transaction that is behind those of its own server or domain.
     pub(crate) fn add(&mut self, gtid: AnyGtid) {
         match (self, gtid) {

@@ -16,6 +16,7 @@ pub mod print;
 pub mod query;
 pub mod recover;
 pub mod render;
+pub mod rotate;
 mod schema;
 pub mod secret;
 pub mod source;

@@ -123,7 +123,7 @@ async fn print_event<W: Write>(
             server,
             stop,
         } = naming;
-        let Some(named) = names.resolve(map, place, server, stop).await? else {
+        let Some(named) = names.resolve(map, place, Some(server), stop).await? else {
             return Ok(false);
         };
         printer.define(event, named.table);

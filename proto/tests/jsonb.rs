@@ -64,7 +64,7 @@ fn prints_as_the_server_does() {
         assert_eq!(print(&document, Style::MySql), Ok(text), "{label}");
         seen += 1;
     }
-    assert_eq!(seen, 101, "golden values");
+    assert_eq!(seen, 106, "golden values");
 }
 
 #[test]
@@ -142,9 +142,12 @@ fn shared_values_do_not_multiply() {
     assert_eq!(error.kind, Kind::Invalid("values overlap"));
 
     let string = [&[0x80, 0x08][..], &[b'\x01'; 1024]].concat();
-    let array = pointing(1000, 0x0C, 8 + 1000 * 5, &string);
-    let error = print(&[&[0x03], &array[..]].concat(), Style::Compact).unwrap_err();
-    assert_eq!(error.kind, Kind::Invalid("values overlap"));
+    let opaque = [&[0xFC], &string[..]].concat();
+    for (kind, value) in [(0x0C, string), (0x0F, opaque)] {
+        let array = pointing(1000, kind, 8 + 1000 * 5, &value);
+        let error = print(&[&[0x03], &array[..]].concat(), Style::Compact).unwrap_err();
+        assert_eq!(error.kind, Kind::Invalid("values overlap"), "{kind}");
+    }
 }
 
 #[test]

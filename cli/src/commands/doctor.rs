@@ -15,9 +15,9 @@ const UNWELL: u8 = 40;
 
 pub(crate) async fn run(args: &DoctorArgs) -> Result<ExitCode, Error> {
     let options = DoctorOptions {
-        index: super::index_dsn(&args.index)?,
+        index: args.index.dsn()?,
         source: super::connect_options(&args.server)?,
-        more_hosts: super::source_dsn(&args.server)?.more_hosts,
+        more_hosts: super::source_dsn(&args.server.source_dsn)?.more_hosts,
         server_id: args.server.server_id,
         filter: super::filter(&args.server),
     };

@@ -1,16 +1,15 @@
 //! `bintrail query`.
 
-mod lines;
-mod table;
+pub(crate) mod table;
 
 use std::io::Write;
 
 use bintrail_engine::Error;
 use bintrail_engine::index::Index;
 use bintrail_engine::query::{Answer, Question};
+use bintrail_engine::render::changes::{Csv, Form, Json};
 
 use crate::args::{Order, QueryArgs, QueryFormat};
-use lines::{Csv, Json};
 use table::Table;
 
 pub(crate) async fn run(args: QueryArgs) -> Result<(), Error> {
@@ -19,7 +18,8 @@ pub(crate) async fn run(args: QueryArgs) -> Result<(), Error> {
         newest_first: args.order == Order::Desc,
         ..super::filter::question(args.filter)
     };
-    let index = Index::open(&super::index_dsn(&args.index)?, false).await?;
+    let (since, source_id) = (question.since, question.source_id);
+    let index = Index::open(&args.index.dsn()?, false).await?;
     let mut answer = index.ask(question).await?;
     let mut out = super::output();
     if args.explain {
@@ -35,26 +35,9 @@ pub(crate) async fn run(args: QueryArgs) -> Result<(), Error> {
     }
     out.flush().map_err(Error::Output)?;
     drop(answer);
+    super::rotate::tell_of_removed(&index, source_id, since).await?;
     index.close().await?;
     Ok(())
-}
-
-/// A form of the output.
-trait Form {
-    /// What comes before all row changes.
-    fn begin(&mut self, _out: &mut dyn Write) -> std::io::Result<()> {
-        Ok(())
-    }
-    /// Some row changes.
-    fn page(
-        &mut self,
-        out: &mut dyn Write,
-        changes: &[bintrail_engine::query::Change],
-    ) -> std::io::Result<()>;
-    /// What comes behind them.
-    fn end(&mut self, _out: &mut dyn Write) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 async fn print(

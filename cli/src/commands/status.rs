@@ -13,7 +13,7 @@ use bintrail_engine::status::{self, Limits, Report, StreamState};
 use crate::args::{StatusArgs, StatusFormat};
 
 pub(crate) async fn run(args: &StatusArgs) -> Result<(), Error> {
-    let dsn = super::index_dsn(&args.index)?;
+    let dsn = args.index.dsn()?;
     let limits = args.fail_on_lag.map_or_else(Limits::default, |lag| Limits {
         lag_seconds: lag.as_secs_f64(),
     });

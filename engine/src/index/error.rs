@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Batch,
     /// A question names a column that is not there.
     NoSuchColumn,
+    /// A question names a table that is not there, or several.
+    NoSuchTable,
     /// Anything else, a constraint for example.
     Other,
 }

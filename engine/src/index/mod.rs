@@ -16,6 +16,7 @@ pub(crate) mod mysql;
 pub(crate) mod places;
 pub(crate) mod read;
 pub mod record;
+pub(crate) mod remove;
 pub(crate) mod sqlite;
 pub(crate) mod time;
 
@@ -28,6 +29,7 @@ pub use sqlite::SqliteIndex;
 use crate::dsn::IndexDsn;
 use read::{Rows, Select};
 use record::{Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion, ValidTable};
+use remove::Removed;
 
 /// The version of the tables that this bintrail makes and understands.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -254,6 +256,21 @@ impl Index {
     /// The rows of a SELECT, up to some bytes of them and at least one.
     pub(crate) async fn read(&self, select: Select, room: usize) -> Result<Rows> {
         each!(self, index => index.read(select, room).await)
+    }
+
+    /// Notes that what was committed before a time may not be there any more.
+    pub(crate) async fn announce_removal(&self, before: Micros) -> Result<()> {
+        each!(self, index => index.announce_removal(before).await)
+    }
+
+    /// Removes some of the transactions that were committed before a time, whole ones to readers.
+    pub(crate) async fn remove(&self, before: Micros) -> Result<Removed> {
+        each!(self, index => index.remove(before).await)
+    }
+
+    /// Removes some of what is as old beside them; `false` when that is all.
+    pub(crate) async fn remove_beside(&self, before: Micros) -> Result<bool> {
+        each!(self, index => index.remove_beside(before).await)
     }
 
     /// Closes it after what is under way is done, and gives the locks back.

@@ -124,6 +124,8 @@ pub struct StreamState {
     pub streaming_since: Option<Micros>,
     /// A stream that runs saves a checkpoint every so many seconds, also when nothing happens.
     pub checkpoint_seconds: Option<u32>,
+    /// What was committed before this time may have been removed.
+    pub removed_before: Option<Micros>,
 }
 
 /// How the names and keys of a [`TableVersion`] are known.
@@ -233,6 +235,8 @@ pub struct XaDecided {
     /// The id that the next row change had when it was decided: an xid may be used again, so the
     /// newest transaction prepared below this id is the one meant.
     pub next_change_id: u64,
+    /// When it was decided.
+    pub decided_at: Micros,
 }
 
 /// A source transaction with rows in the index: one row of `transactions`.
@@ -274,12 +278,73 @@ pub struct SchemaChange {
     pub gtid: Option<String>,
     /// When it was committed.
     pub committed_at: Micros,
+    /// The id that the next row change had: all from there on came after it.
+    pub next_change_id: u64,
     /// The default schema of the session.
     pub schema: String,
+    /// The session's `sql_mode`, as its bits, where the server says so.
+    pub sql_mode: Option<u64>,
+    /// It uses a temporary table of its session, and what it changes may be that one.
+    pub temporary: bool,
     /// Its first words in upper case, such as `ALTER TABLE`.
     pub change_type: String,
     /// The statement.
     pub statement: String,
+}
+
+/// A binlog file that is indexed as a file: one row of `index_state`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexedFile {
+    /// Its name.
+    pub name: String,
+    /// When it was begun, in seconds since the Unix epoch, as its first event says. A file of the same name that was
+    /// begun at another time is another file.
+    pub created: u32,
+    /// Its bytes.
+    pub size: u64,
+    /// How far it was read: the end of its last whole transaction, or of the file.
+    pub last_position: u64,
+    /// Row changes that came of it.
+    pub events: u64,
+    /// What became of it.
+    pub status: FileStatus,
+    /// Why it was not read to its end.
+    pub error: Option<String>,
+}
+
+/// What became of a binlog file that is indexed as a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileStatus {
+    /// It is read up to some place.
+    Indexing,
+    /// It is read to its end.
+    Indexed,
+    /// It ends inside an event or a transaction: all before that is read.
+    CutOff,
+    /// It was read up to some place, and whoever did no longer does.
+    Stopped,
+}
+
+impl FileStatus {
+    /// The one of this name; for a name that is none, the one that promises least.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        [Self::Indexed, Self::CutOff, Self::Stopped]
+            .into_iter()
+            .find(|status| status.name() == name)
+            .unwrap_or(Self::Indexing)
+    }
+
+    /// As `index_state` has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Indexing => "indexing",
+            Self::Indexed => "indexed",
+            Self::CutOff => "cut off",
+            Self::Stopped => "stopped",
+        }
+    }
 }
 
 /// One row change, its texts as ranges of [`Batch::text`].
@@ -328,6 +393,8 @@ pub struct Batch {
     /// Rows at or above this id came with earlier batches and belong to a transaction that never
     /// ended: they are deleted before the batch is written.
     pub discard_from: Option<u64>,
+    /// How far binlog files are read that are indexed as files; only with a checkpoint.
+    pub files: Vec<IndexedFile>,
     /// The checkpoint that is true once all of this is in the index.
     pub checkpoint: Option<Checkpoint>,
 }
@@ -424,6 +491,7 @@ impl Batch {
             None if !self.schema_changes.is_empty() || !self.xa_decided.is_empty() => {
                 Err("DDL and XA decisions need a checkpoint in their batch")
             }
+            None if !self.files.is_empty() => Err("files need a checkpoint in their batch"),
             _ => Ok(()),
         }
     }

@@ -22,6 +22,7 @@ use crate::pipeline::encode::RawRows;
 use crate::pipeline::statement::{Statement, classify};
 use crate::pipeline::tables::{Columns, Tables};
 use crate::pipeline::unread::Unread;
+use crate::schema::{THREAD_SPECIFIC, decode};
 use crate::table::Table;
 
 /// The most of a transaction's statements that is kept, in bytes.
@@ -110,6 +111,8 @@ struct Open {
     /// DDL inside it (`CREATE TABLE … SELECT`): it goes to the index with the checkpoint that covers it,
     /// and that is only behind the transaction's end.
     schema_changes: Vec<SchemaChange>,
+    /// Its ALTER TABLE is not done, or never was.
+    alters_nothing: bool,
     /// Rows of it have left in an earlier batch.
     flushed: bool,
 }
@@ -189,14 +192,35 @@ impl Assembler {
         &self.file
     }
 
-    /// Does it know of a file of the source?
-    pub(crate) fn is_placed(&self) -> bool {
-        !self.boundary.file.is_empty()
+    /// Takes the file that a dump by GTIDs has begun in for its place, where it knows of none: should the source's binary
+    /// logs be reset before anything else comes, that shows it. Says whether it did.
+    pub(crate) fn settle(&mut self) -> bool {
+        let settles = self.boundary.file.is_empty() && self.created.is_some();
+        if settles {
+            self.move_to(4);
+        }
+        settles
     }
 
     /// Up to where all is taken in.
     pub(crate) fn place(&self) -> (&str, u64) {
         (&self.boundary.file, self.boundary.position)
+    }
+
+    /// The events from here on are those of `file`, from its beginning or, where it was left, from there.
+    pub(crate) fn start_file(&mut self, file: &str) {
+        self.abandon_open();
+        self.tables.clear();
+        self.created = None;
+        file.clone_into(&mut self.file);
+        if self.mode == Mode::Position && self.boundary.file != file {
+            self.move_to(4);
+        }
+    }
+
+    /// The GTIDs that were read, where they are counted.
+    pub(crate) fn gtids(&self) -> Option<&Gtids> {
+        (self.mode == Mode::Gtid).then_some(&self.boundary.gtid_set)
     }
 
     /// Is it inside of a transaction?
@@ -286,11 +310,7 @@ impl Assembler {
             EventData::FormatDescription(_) => {
                 self.abandon_open();
                 self.created = Some(event.header.timestamp).filter(|time| *time != 0);
-                if self.boundary.file.is_empty() {
-                    // A dump by GTIDs that is the first from this server begins in this file. Should its binary logs be
-                    // reset before anything else comes, that shows it.
-                    self.move_to(4);
-                } else if self.boundary.file == self.file && self.boundary.created != self.created {
+                if self.boundary.file == self.file && self.boundary.created != self.created {
                     self.boundary.created = self.created;
                     self.moved = true;
                 }
@@ -362,6 +382,7 @@ impl Assembler {
         let open = self.open(at, Some(AnyGtid::MariaDb(event.gtid)), None);
         open.begun = !event.is_standalone();
         open.connection_id = event.thread_id;
+        open.alters_nothing = event.alters_nothing;
     }
 
     fn open(
@@ -380,6 +401,7 @@ impl Assembler {
             row_count: 0,
             statements: String::new(),
             schema_changes: Vec::new(),
+            alters_nothing: false,
             flushed: false,
         })
     }
@@ -451,16 +473,29 @@ impl Assembler {
 
     fn decide(&mut self, xid: &str, state: XaState, at: &Event<'_>) {
         let next_change_id = self.next_change_id;
+        let decided_at = self.time_of(at);
         self.work.batch.xa_decided.push(XaDecided {
             xid: xid.to_owned(),
             state,
             next_change_id,
+            decided_at,
         });
         self.end(at, None);
     }
 
+    /// When what is open is committed, or a statement that stands alone.
+    fn time_of(&self, at: &Event<'_>) -> Micros {
+        let open = self.open.as_ref();
+        open.map_or_else(|| seconds(&at.header), |open| open.committed_at)
+    }
+
     fn schema_change(&mut self, query: &Query<'_>, change_type: String, sql: &str, at: &Event<'_>) {
         let open = self.open.as_ref();
+        if open.is_some_and(|open| open.alters_nothing) {
+            return;
+        }
+        let mut scratch = String::new();
+        let sql = decode(query, &mut scratch).unwrap_or(sql);
         // Their passwords, hashed or in clear, are nothing for the index's readers.
         let statement = match change_type.as_str() {
             "CREATE USER" | "ALTER USER" | "CREATE SERVER" | "ALTER SERVER" => {
@@ -473,8 +508,11 @@ impl Assembler {
             start_position: at.start,
             end_position: at.end,
             gtid: open.and_then(|open| open.gtid).map(|gtid| gtid.to_string()),
-            committed_at: open.map_or_else(|| seconds(&at.header), |open| open.committed_at),
+            committed_at: self.time_of(at),
+            next_change_id: self.next_change_id,
             schema: String::from_utf8_lossy(query.schema).into_owned(),
+            sql_mode: query.status.sql_mode,
+            temporary: at.header.flags & THREAD_SPECIFIC != 0,
             statement: statement.to_owned(),
             change_type,
         };
@@ -518,6 +556,10 @@ impl Assembler {
                 return self.skip("unreadable_rows", &name, at);
             }
         };
+        if table.leaves_in_doubt(rows) {
+            let name = format!("{}.{}", table.map.schema, table.map.table);
+            return self.skip("fractions_not_told", &name, at);
+        }
         let weight = weight(at.body.len(), count, rows.kind, &table);
         let first_change_id = self.next_change_id;
         let open = match &mut self.open {

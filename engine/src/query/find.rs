@@ -54,7 +54,7 @@ pub(super) async fn gtid(
     found.map(of_transaction).transpose()
 }
 
-fn of_transaction(mut cells: Cells) -> Result<Found> {
+pub(super) fn of_transaction(mut cells: Cells) -> Result<Found> {
     let from: u64 = cells.a_number(0)?;
     let count: u64 = cells.a_number(1)?;
     Ok(Found {
@@ -168,7 +168,7 @@ pub(super) struct Found {
 }
 
 /// The first transaction whose id is in a range.
-async fn first_from(
+pub(super) async fn first_from(
     index: &Index,
     statements: Statements,
     from: u64,

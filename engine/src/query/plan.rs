@@ -91,6 +91,11 @@ pub(super) async fn plan(
         } else if question.since.is_some() || question.until.is_some() {
             segment = find::time(index, *statements, covered, question).await?;
         }
+        if let Some(ids) = &question.ids {
+            segment.from = segment.from.max(ids.start);
+            segment.to = segment.to.min(ids.end);
+        }
+        segment = segment.behind(question.behind, question.newest_first);
         if !segment.is_empty() {
             all.push(segment);
         }
@@ -129,6 +134,15 @@ impl Plan {
         if newest_first {
             self.left = self.left.drain(..).rev().collect();
         }
+    }
+
+    /// Leaves all other ids out.
+    pub(super) fn keep(&mut self, ids: Segment) {
+        for segment in &mut self.all {
+            segment.from = segment.from.max(ids.from);
+            segment.to = segment.to.min(ids.to);
+        }
+        self.all.retain(|segment| !segment.is_empty());
     }
 
     /// The way to the rows, once it is known where they are.

@@ -7,7 +7,7 @@ use super::plan::{Path, Plan, Span};
 use super::{Change, PLACES, Question, Segment};
 use crate::index::places::{BLOCK_BITS, Kind};
 use crate::index::read::{Cells, Rows, Select, Value};
-use crate::index::record::{CHANGE_ID_BITS, Micros};
+use crate::index::record::{CHANGE_ID_BITS, EventType, Micros};
 use crate::index::time::timestamp;
 use crate::index::{Index, Result};
 
@@ -62,16 +62,45 @@ pub(super) fn table(table_id: u32) -> Select {
     )
 }
 
-/// The definitions of a change's table that are newer than its own.
-pub(super) fn later_tables(change: &Change) -> Select {
+/// The statements that changed definitions behind a row change, without those whose text is not kept.
+pub(super) fn definitions_since(change: &Change) -> Select {
     select(
-        "SELECT columns FROM table_versions WHERE schema_name = ? AND table_name = ? AND source_id = ? \
-         AND table_id > ? ORDER BY table_id",
+        "SELECT schema_name, sql_mode, temporary, statement FROM schema_changes \
+         WHERE source_id = ? AND next_change_id > ? \
+         AND change_type NOT IN ('CREATE USER', 'ALTER USER', 'CREATE SERVER', 'ALTER SERVER') \
+         ORDER BY schema_change_id",
         vec![
-            Value::Text(change.table.schema.clone()),
-            Value::Text(change.table.table.clone()),
             Value::Number(change.transaction.source_id.into()),
-            Value::Number(change.table_id.into()),
+            Value::Number(change.change_id),
+        ],
+    )
+}
+
+/// What a source is.
+pub(super) fn server_of(source_id: u32) -> Select {
+    select(
+        "SELECT flavor, version FROM sources WHERE source_id = ?",
+        vec![Value::Number(source_id.into())],
+    )
+}
+
+/// The tables that a source has row changes of.
+pub(super) fn tables_of(source_id: u32) -> Select {
+    select(
+        "SELECT DISTINCT schema_name, table_name FROM table_versions WHERE source_id = ?",
+        vec![Value::Number(source_id.into())],
+    )
+}
+
+/// The definition that a table of this name has at the end of what the index has.
+pub(super) fn present(source_id: u32, schema: &str, table: &str) -> Select {
+    select(
+        "SELECT columns, known_by FROM table_versions WHERE schema_name = ? AND table_name = ? AND source_id = ? \
+         AND valid_until_file IS NULL ORDER BY table_id DESC LIMIT 1",
+        vec![
+            Value::Text(schema.to_owned()),
+            Value::Text(table.to_owned()),
+            Value::Number(source_id.into()),
         ],
     )
 }
@@ -94,6 +123,19 @@ fn places_in(kind: Kind, numbers: &[u32], segment: Segment) -> (String, Vec<Valu
     )
 }
 
+/// The texts one of which an image has that has this value of a column, as images are written without blanks; none
+/// where it may be written in several ways.
+fn texts_of(value: &str) -> Vec<String> {
+    if value.contains(|c| c < ' ' || c == '"' || c == '\\') {
+        return Vec::new();
+    }
+    let mut texts = vec![format!(":\"{value}\"")];
+    if serde_json::from_str::<&serde_json::value::RawValue>(value).is_ok() {
+        texts.push(format!(":{value}"));
+    }
+    texts
+}
+
 const fn direction(newest_first: bool) -> &'static str {
     if newest_first { "DESC" } else { "ASC" }
 }
@@ -106,16 +148,43 @@ impl Statements {
         }
     }
 
+    /// The statements that changed definitions.
+    pub(super) fn definitions(self, source_id: Option<u32>) -> Select {
+        let committed_at = match self {
+            Self::Sqlite => "committed_at",
+            Self::MySql => "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', committed_at)",
+        };
+        let of = if source_id.is_some() {
+            " WHERE source_id = ?"
+        } else {
+            ""
+        };
+        select(
+            format!(
+                "SELECT schema_name, sql_mode, temporary, statement, source_id, next_change_id, {committed_at}, gtid \
+                 FROM schema_changes{of} ORDER BY schema_change_id"
+            ),
+            source_id
+                .map(|id| Value::Number(id.into()))
+                .into_iter()
+                .collect(),
+        )
+    }
+
     /// The columns that an answer reads, of `r` and its transaction `t`.
     fn columns(self) -> String {
         let committed_at = match self {
             Self::Sqlite => "t.committed_at",
             Self::MySql => "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', t.committed_at)",
         };
+        let decided_at = match self {
+            Self::Sqlite => "t.decided_at",
+            Self::MySql => "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', t.decided_at)",
+        };
         format!(
             "r.change_id, r.table_id, r.transaction_id, r.event_type, r.pk_values, r.row_before, \
              r.row_after, t.gtid, t.binlog_file, t.start_position, t.end_position, {committed_at}, \
-             t.connection_id, t.xa_state, k.pk_values"
+             t.connection_id, t.xa_state, k.pk_values, {decided_at}"
         )
     }
 
@@ -152,6 +221,20 @@ impl Statements {
             let types = question.event_types.iter().map(|kind| *kind as u8);
             sql.push_str(&format!(" AND r.event_type IN ({})", list(types)));
         }
+        if question.changed_column.is_some() {
+            sql.push_str(&format!(" AND r.event_type = {}", EventType::Update as u8));
+        }
+        let texts = question.values.iter().map(|(_, value)| texts_of(value));
+        for texts in texts.filter(|texts| !texts.is_empty()) {
+            let images = ["INSTR(r.row_before, ?) > 0", "INSTR(r.row_after, ?) > 0"];
+            let any: Vec<String> = texts.iter().map(|_| images.join(" OR ")).collect();
+            sql.push_str(&format!(" AND ({})", any.join(" OR ")));
+            values.extend(
+                texts
+                    .into_iter()
+                    .flat_map(|text| [Value::Text(text.clone()), Value::Text(text)]),
+            );
+        }
         self.time(&mut sql, &mut values, plan.span);
         if let Some(connection_id) = question.connection_id {
             sql.push_str(" AND t.connection_id = ?");
@@ -167,14 +250,18 @@ impl Statements {
         let mut bound = |operator: &str, time: Option<Micros>| {
             let Some(time) = time else { return };
             sql.push_str(&format!(" AND r.committed_at {operator} ?"));
-            values.push(match self {
-                // No commit time is before 1970.
-                Self::Sqlite => Value::Number(u64::try_from(time).unwrap_or(0)),
-                Self::MySql => Value::Text(text(time)),
-            });
+            values.push(self.time_value(time));
         };
         bound(">=", span.0);
         bound("<", span.1);
+    }
+
+    pub(super) fn time_value(self, time: Micros) -> Value {
+        match self {
+            // No commit time is before 1970.
+            Self::Sqlite => Value::Number(u64::try_from(time).unwrap_or(0)),
+            Self::MySql => Value::Text(text(time)),
+        }
     }
 
     /// The rows that had or got one of these keys, or all of a table, by the indexes on keys alone: up to `most` of them.
@@ -391,7 +478,7 @@ impl Statements {
         )
     }
 
-    const fn by_key(self) -> &'static str {
+    pub(super) const fn by_key(self) -> &'static str {
         match self {
             Self::Sqlite => "INDEXED BY row_changes_key",
             Self::MySql => "FORCE INDEX (row_changes_key)",
@@ -414,6 +501,23 @@ impl Statements {
         match self {
             Self::Sqlite => cells.a_text(3),
             Self::MySql => cells.a_text(0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::texts_of;
+
+    #[test]
+    fn a_value_is_looked_for_in_each_form_that_an_image_may_have_it_in() {
+        assert_eq!(texts_of("paid"), [r#":"paid""#]);
+        assert_eq!(texts_of("-1.50"), [r#":"-1.50""#, ":-1.50"]);
+        assert_eq!(texts_of("null"), [r#":"null""#, ":null"]);
+        assert_eq!(texts_of("[1,true]"), [r#":"[1,true]""#, ":[1,true]"]);
+        assert_eq!(texts_of("é/表"), [r#":"é/表""#]);
+        for several in [r#"a"b"#, r"a\b", "a\nb", r#"{"k":1}"#] {
+            assert!(texts_of(several).is_empty(), "{several}");
         }
     }
 }

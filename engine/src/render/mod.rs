@@ -1,3 +1,4 @@
-//! Row events as text.
+//! Row events and row changes as text.
 
+pub mod changes;
 pub mod mysqlbinlog;

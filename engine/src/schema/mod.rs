@@ -14,9 +14,11 @@ mod ahead;
 mod change;
 mod column;
 mod concern;
+mod effect;
 mod history;
 mod lex;
 mod reader;
+mod way;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -33,13 +35,16 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::index::Index;
 use crate::index::record::{Column, Flavor, KnownBy, Place, TableVersion};
+use crate::source;
 use crate::source::server::{Server, log_order};
-use crate::table::{SchemaColumn, Table, members};
+use crate::table::{SchemaColumn, Table, members, same_labels, settle_old_fractions};
 use ahead::Ahead;
 pub(crate) use column::is_text;
-pub(crate) use concern::Concern;
 use concern::Folded;
+pub(crate) use concern::{Concern, decode};
+pub(crate) use effect::{Effect, effect};
 use history::History;
+pub(crate) use way::{Fate, State, Statement, Way, fate, same_columns};
 
 /// How often it is looked whether the index has answered, when told to stop.
 const LOOK: Duration = Duration::from_millis(10);
@@ -150,7 +155,7 @@ impl<'a> Names<'a> {
         &mut self,
         map: TableMap,
         place: Place,
-        server: &mut Server,
+        server: Option<&mut Server>,
         stop: &watch::Receiver<bool>,
     ) -> Result<Option<Named>, Error> {
         let mut stop = stop.clone();
@@ -177,13 +182,24 @@ impl<'a> Names<'a> {
 
     async fn name(
         &mut self,
-        map: TableMap,
+        mut map: TableMap,
         place: Place,
-        server: &mut Server,
+        mut server: Option<&mut Server>,
     ) -> Result<Named, Error> {
+        if map.may_have_old_fractions()
+            && let Some(server) = &mut server
+        {
+            let now = server.columns(&map.schema, &map.table).await?;
+            if !self.changed_since(&map, &place, server).await? {
+                settle_old_fractions(&mut map, &now);
+            }
+        }
         let known = match &self.history {
             Some(history) => history.at(&map.schema, &map.table, &place).await?,
             None => None,
+        };
+        let Some(server) = server else {
+            return self.name_alone(map, place, known).await;
         };
         if map.has_names() {
             let table = self
@@ -227,6 +243,32 @@ impl<'a> Names<'a> {
         self.keep(table, known).await
     }
 
+    /// Without a source to ask: by the event itself, or by what the index knows and the statements since then.
+    async fn name_alone(
+        &mut self,
+        mut map: TableMap,
+        place: Place,
+        known: Option<(u32, TableVersion)>,
+    ) -> Result<Named, Error> {
+        let certain = known
+            .as_ref()
+            .filter(|(_, version)| version.known_by != KnownBy::Position)
+            .map(|(_, version)| columns_of(version))
+            .unwrap_or_default();
+        if map.has_names() {
+            give_native_types(&mut map, &certain);
+            let table = Table::from_event(Arc::new(map), place).with_generated(&certain);
+            return self.keep(table, known).await;
+        }
+        if let Some((table_id, version)) = &known
+            && let Some(table) = Table::from_schema(&map, &certain, version.known_by, place.clone())
+        {
+            let table_id = *table_id;
+            return Ok(Named { table, table_id });
+        }
+        self.by_place(map, place, UNASKED, known).await
+    }
+
     /// The event's names, and MariaDB's own types that it has stand-ins for. Which columns are generated no event
     /// tells.
     async fn named_by_event(
@@ -249,14 +291,7 @@ impl<'a> Names<'a> {
                     }
                 }
             };
-            for column in &mut map.columns {
-                let known = certain
-                    .iter()
-                    .find(|known| Some(&*known.name) == column.name.as_deref());
-                if let Some(native) = known.and_then(|known| native(column, &known.column_type)) {
-                    column.column_type = native;
-                }
-            }
+            give_native_types(&mut map, &certain);
         }
         let table = Table::from_event(Arc::new(map), place)
             .with_generated(known.as_deref().unwrap_or_default());
@@ -310,9 +345,17 @@ impl<'a> Names<'a> {
         }
         let now = server.readable_place().await?;
         let name = (Folded::new(&map.schema), Folded::new(&map.table));
-        self.ahead
-            .concerns((&name.0, &name.1), place, now.as_ref(), server)
-            .await
+        let concerns = self
+            .ahead
+            .concerns((&name.0, &name.1), place, now.as_ref(), server);
+        match concerns.await {
+            // Of files that the source no longer has.
+            Err(Error::Source {
+                error: source::Error::PositionPurged(_) | source::Error::PositionUnknown(_),
+                ..
+            }) => Ok(true),
+            concerns => concerns,
+        }
     }
 
     async fn by_place(
@@ -362,13 +405,28 @@ impl<'a> Names<'a> {
 }
 
 /// `LOG_EVENT_THREAD_SPECIFIC_F` of an event's header: a statement that uses a temporary table.
-const THREAD_SPECIFIC: u16 = 0x04;
+pub(crate) const THREAD_SPECIFIC: u16 = 0x04;
 
 const UNLOGGED: &str =
     "the table was changed without a trace in the binlog (sql_log_bin=0), nobody knows where";
 const UNSEEN: &str = "the table is gone, or the user has no privilege to see it";
 const OTHER: &str = "the table's definition is not the one that these rows were written under";
 const SINCE: &str = "the table may have been changed since these rows were written";
+
+const UNASKED: &str = "neither the files nor the index tell the names of its columns, and no source is there to ask \
+                       (--source-dsn)";
+
+/// Gives columns the types of MariaDB that the event only has stand-ins for, where the table's definition tells them.
+fn give_native_types(map: &mut TableMap, certain: &[SchemaColumn]) {
+    for column in &mut map.columns {
+        let known = certain
+            .iter()
+            .find(|known| Some(&*known.name) == column.name.as_deref());
+        if let Some(native) = known.and_then(|known| native(column, &known.column_type)) {
+            column.column_type = native;
+        }
+    }
+}
 
 /// The columns of a definition, as `information_schema` would give them.
 fn columns_of(version: &TableVersion) -> Vec<SchemaColumn> {
@@ -419,7 +477,10 @@ fn same(one: &[SchemaColumn], other: &[SchemaColumn]) -> bool {
                 && (charset(one) == charset(other)
                     || one.charset.is_none() && labels(one).is_some())
                 && unsigned(one) == unsigned(other)
-                && labels(one) == labels(other)
+                && match (labels(one), labels(other)) {
+                    (Some(one), Some(other)) => same_labels(&one, &other),
+                    (one, other) => one == other,
+                }
         })
 }
 

@@ -236,6 +236,11 @@ impl Server {
         }))
     }
 
+    /// The GTIDs of all that is in its binlog, or was.
+    pub(crate) async fn executed(&mut self) -> Result<Gtids, Error> {
+        parse_set(&self.gtids().await?, self.flavor())
+    }
+
     /// A table's columns as they are now; empty when there is no such table, or no privilege to see it.
     pub(crate) async fn columns(
         &mut self,

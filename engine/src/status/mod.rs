@@ -184,6 +184,9 @@ pub struct Coverage {
     pub latest: Option<Micros>,
     /// Row changes in it.
     pub row_changes: u64,
+    /// What was committed before this time was removed (`bintrail rotate`), or may have been; `null` where nothing was.
+    #[serde(serialize_with = "some_time")]
+    pub removed_before: Option<Micros>,
     /// The id that the next one gets.
     pub next_change_id: u64,
     /// What was lost.
@@ -351,6 +354,7 @@ impl Read {
             earliest,
             latest,
             row_changes: self.ids.held,
+            removed_before: state.removed_before,
             next_change_id: state.next_change_id,
             gap: state.gap_lost.clone().map(|(found, detail)| Gap {
                 found,

@@ -1,6 +1,7 @@
 //! `bintrail stream`: a live source into the index, from where it was left.
 
 mod far;
+pub mod files;
 mod link;
 mod memory;
 mod patience;

@@ -1,5 +1,7 @@
-//! One session: from a connection to the source to the end of it.
+//! One session: from a connection to the source to the end of it; or through binlog files.
 
+mod files;
+mod succession;
 mod take;
 
 use std::sync::Arc;
@@ -9,22 +11,22 @@ use bintrail_proto::binlog::decoder::Decoder;
 use bintrail_proto::binlog::transaction_payload::Unpacker;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, MissedTickBehavior, timeout};
 
+use self::files::{Arrived, Events};
+use self::succession::take_over;
 use super::far::{self, Passed};
 use super::link::Link;
 use super::memory::Budget;
 use super::patience::Patience;
-use super::resume::{Compared, Comparison, Lost, predecessor, with_earlier};
+use super::resume::{Compared, Comparison, Lost, with_earlier};
 use super::write::{InFlight, Job, Pool, write_all};
-use super::{Start, StreamOptions, checkpoint_every, derived_server_id, place_of, read};
+use super::{Start, checkpoint_every, derived_server_id, place_of, read};
 use crate::clock;
 use crate::doctor;
 use crate::error::Error;
 use crate::gtids::Gtids;
-use crate::index::record::{
-    Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, SourceStatus, StreamState,
-};
+use crate::index::record::{Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, StreamState};
 use crate::index::{ErrorKind, Index, IndexError};
 use crate::pipeline::assemble::{Assembler, Work};
 use crate::schema::Names;
@@ -32,10 +34,10 @@ use crate::source;
 use crate::source::connection::ConnectOptions;
 use crate::source::dump::HEARTBEAT;
 use crate::source::logs::base;
-use crate::source::replication::ReplicationStream;
 use crate::source::seam::Seam;
 use crate::source::server::{self, Server, log_order};
 use crate::status::gaps::acknowledged_at;
+use crate::telemetry::Vitals;
 
 /// Batches between the reader and the index: enough for encoding and writing to overlap.
 const BATCHES_IN_FLIGHT: usize = 4;
@@ -48,20 +50,20 @@ const STOP_GRACE: Duration = Duration::from_secs(30);
 
 /// A stream from one connection to the end of it.
 pub(super) struct Session<'a> {
-    options: &'a StreamOptions,
+    vitals: Arc<Vitals>,
+    batch_size: u64,
+    checkpoint: Duration,
     index: &'a Index,
     patience: Arc<Patience>,
-    host: ConnectOptions,
     source_id: u32,
-    start: Start,
-    server: Server,
+    /// `None` for files whose source is not asked.
+    server: Option<Server>,
     names: Names<'a>,
-    events: ReplicationStream,
+    events: Events,
     decoder: Decoder,
     unpacker: Unpacker,
     assembler: Assembler,
     passed: Option<Passed>,
-    seam: Seam,
     /// What a reset leaves out, to be recorded with the checkpoint that makes it true.
     left_out: Option<String>,
     budget: Budget,
@@ -216,20 +218,24 @@ impl<'a> Session<'a> {
         }
         let budget = Budget::of(options.memory);
         let session = Self {
-            options,
+            vitals: Arc::clone(&options.vitals),
+            batch_size: options.batch_size,
+            checkpoint: options.checkpoint,
             index,
             patience: Arc::clone(&link.patience),
-            host: host.clone(),
             source_id,
-            start,
-            server,
+            server: Some(server),
             names,
-            events,
+            events: Events::Dump {
+                stream: Box::new(events),
+                host: host.clone(),
+                from: start,
+                seam: Seam::new(written),
+            },
             decoder: Decoder::for_dump(checksum),
             unpacker: Unpacker::default(),
             assembler,
             passed,
-            seam: Seam::new(written),
             left_out,
             budget,
             in_flight: Arc::new(InFlight::new(budget)),
@@ -246,7 +252,7 @@ impl<'a> Session<'a> {
     ) -> Result<(), Error> {
         let (queue, jobs) = mpsc::channel(BATCHES_IN_FLIGHT);
         let (in_flight, pool) = (Arc::clone(&self.in_flight), Arc::clone(&self.pool));
-        let patience = Arc::clone(&self.patience);
+        let (patience, vitals) = (Arc::clone(&self.patience), Arc::clone(&self.vitals));
         let index_side = write_all(
             self.index,
             self.source_id,
@@ -254,7 +260,7 @@ impl<'a> Session<'a> {
             &in_flight,
             &pool,
             &patience,
-            &self.options.vitals,
+            &vitals,
         );
         let mut stop_again = stop.clone();
         let overdue = async move {
@@ -297,24 +303,26 @@ impl<'a> Session<'a> {
         queue: mpsc::Sender<Job>,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), Error> {
-        let mut tick = tokio::time::interval(checkpoint_every(self.options.checkpoint));
+        let mut tick = tokio::time::interval(checkpoint_every(self.checkpoint));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let result = loop {
-            let placed = self.assembler.is_placed();
             if let Err(error) = self.take(&mut frames, &queue, stop).await {
                 break Err(error);
             }
             // What shows a reset is not to be lost by a crash.
-            if !placed && self.assembler.is_placed() {
+            if matches!(self.events, Events::Dump { .. }) && self.assembler.settle() {
                 self.hand_on(&queue).await?;
             }
             let in_flight = &self.in_flight;
             let pending = !self.assembler.pending().is_empty();
             let waiting = Instant::now();
-            tokio::select! {
+            let arrived = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break Ok(()),
-                () = in_flight.idle(), if pending => self.hand_on(&queue).await?,
+                () = in_flight.idle(), if pending => {
+                    self.hand_on(&queue).await?;
+                    continue;
+                }
                 _ = tick.tick() => {
                     let quiet = waiting.elapsed() >= QUIET;
                     self.assembler.want_checkpoint(quiet);
@@ -322,13 +330,24 @@ impl<'a> Session<'a> {
                     if quiet && let Err(error) = self.look_back().await {
                         break Err(error);
                     }
+                    continue;
                 }
-                result = read(&mut self.events, &mut frames, &self.host, &self.start) => {
-                    if result.is_err() {
-                        break result;
-                    }
-                    self.options.vitals.received(&frames);
+                arrived = self.events.next(&mut frames) => arrived,
+            };
+            let went_on = match arrived {
+                Ok(Arrived::Events) => {
+                    self.vitals.received(&frames);
+                    Ok(())
                 }
+                Ok(Arrived::File(number, first, position)) => {
+                    self.begin_file(number, first, position, &queue, stop).await
+                }
+                Ok(Arrived::FileEnd(number, cut_off)) => self.end_file(number, cut_off),
+                Ok(Arrived::End) => break Ok(()),
+                Err(error) => Err(error),
+            };
+            if went_on.is_err() {
+                break went_on;
             }
         };
         let last = self.assembler.take_last();
@@ -339,9 +358,11 @@ impl<'a> Session<'a> {
     /// Is the source still where it was read? From binary logs that were reset under a dump, nothing comes for as long
     /// as they are shorter than what was read.
     async fn look_back(&mut self) -> Result<(), Error> {
-        let question = self.server.readable_place();
+        let (Events::Dump { .. }, Some(server)) = (&self.events, &mut self.server) else {
+            return Ok(());
+        };
         // A source that does not answer is noticed by its silence.
-        let Ok(Ok(Some(now))) = tokio::time::timeout(HEARTBEAT, question).await else {
+        let Ok(Ok(Some(now))) = timeout(HEARTBEAT, server.readable_place()).await else {
             return Ok(());
         };
         let (file, position) = self.assembler.place();
@@ -350,7 +371,7 @@ impl<'a> Session<'a> {
                 "its binary log ends at {}:{}, before {file}:{position} up to which it was read",
                 now.0, now.1
             );
-            return Err(self.server.error(source::Error::Astray(evidence)));
+            return Err(server.error(source::Error::Astray(evidence)));
         }
         Ok(())
     }
@@ -364,13 +385,19 @@ impl<'a> Session<'a> {
             self.index
                 .save_gap(self.source_id, clock::now(), &detail)
                 .await?;
-            self.options.vitals.gap(clock::now());
+            self.vitals.gap(clock::now());
         }
         self.encode(work, queue).await;
         Ok(())
     }
 
-    async fn encode(&self, work: Work, queue: &mpsc::Sender<Job>) {
+    async fn encode(&mut self, mut work: Work, queue: &mpsc::Sender<Job>) {
+        if let (Events::Files(feed), Some(checkpoint)) = (&mut self.events, &work.batch.checkpoint)
+        {
+            work.batch.files = feed.book.rows(checkpoint);
+            feed.progress
+                .at(self.decoder.position(), feed.book.events(checkpoint));
+        }
         if work.is_empty() && work.batch.checkpoint.is_none() {
             return;
         }
@@ -385,7 +412,7 @@ impl<'a> Session<'a> {
             return;
         };
         self.in_flight.add();
-        self.options.vitals.queued(weight);
+        self.vitals.queued(weight);
         let pool = Arc::clone(&self.pool);
         let job = tokio::task::spawn_blocking(move || pool.encode(work, room));
         // A closed queue means that the index side has failed, and its error is the one to report.
@@ -401,130 +428,6 @@ fn server_id(link: &Link<'_>, server: &Server) -> Result<u32, Error> {
         .unwrap_or_else(|| derived_server_id(&options.source, &place_of(&options.index)));
     server.check_server_id(server_id)?;
     Ok(server_id)
-}
-
-fn refused(server: &Server, problem: String) -> Error {
-    Error::SourceSetup {
-        address: server::address(server.options()),
-        problem,
-    }
-}
-
-/// Has the source in the index go on with this server, when it is not the one that was streamed but has all
-/// of its transactions: after a failover, or with a new data directory. Says whether that was done.
-///
-/// # Errors
-/// When it is another server and cannot go on: what it committed since then must not be passed over without
-/// a word.
-async fn take_over(
-    link: &mut Link<'_>,
-    server: &mut Server,
-    server_id: u32,
-) -> Result<bool, Error> {
-    let now = server.identity();
-    let statuses = link.patience.bound(link.index.statuses()).await?;
-    let own = statuses
-        .iter()
-        .find(|status| status.source.server_uuid == now.server_uuid);
-    let hosts: Vec<_> = link
-        .hosts
-        .iter()
-        .map(|host| (host.host.as_str(), host.port))
-        .collect();
-    let before = match (own, link.attached) {
-        (Some(own), Some(id)) if own.source_id != id => {
-            return Err(refused(
-                server,
-                format!(
-                    "this is server_uuid {}, which the index already has as a source of its own ({}); stream it into \
-                     another index, or take it out of --source-dsn",
-                    now.server_uuid, own.source_id
-                ),
-            ));
-        }
-        (Some(_), _) => return Ok(false),
-        // Somebody wants a new beginning.
-        (None, None) if link.reset => return Ok(false),
-        (None, attached) => predecessor(&statuses, attached, now.flavor, &hosts),
-    };
-    let Some((status, checkpoint)) = before else {
-        return not_known_otherwise(server, &statuses).await.map(|()| false);
-    };
-    let read = server::parse_set(&checkpoint.gtid_set, now.flavor)?;
-    if checkpoint.mode == Mode::Position || !server.has_gtids() || read.is_empty() {
-        return Err(successor(server, status, checkpoint));
-    }
-    let comparison = Comparison {
-        checkpoint,
-        server_id,
-        took_over: true,
-    };
-    comparison.within(link.options.gap_timeout, server).await?;
-    link.patience
-        .bound(link.index.take_over(status.source_id, &now))
-        .await?;
-    tracing::warn!(
-        before = status.source.server_uuid,
-        now = now.server_uuid,
-        address = server::address(server.options()),
-        "another server has taken over; it has all the GTIDs that were read, and the stream goes on behind them"
-    );
-    Ok(true)
-}
-
-/// # Errors
-/// When the index has what this server committed as another's, whose address `--source-dsn` does not name: to begin where
-/// it is now would leave out what it committed since then.
-async fn not_known_otherwise(server: &mut Server, statuses: &[SourceStatus]) -> Result<(), Error> {
-    let flavor = server.flavor();
-    if !server.has_gtids() {
-        return Ok(());
-    }
-    for status in statuses {
-        let known = &status.source;
-        let Some(checkpoint) = &status.state.checkpoint else {
-            continue;
-        };
-        if known.flavor != flavor || checkpoint.gtid_set.is_empty() {
-            continue;
-        }
-        let read = server::parse_set(&checkpoint.gtid_set, flavor)?;
-        if server.shares(&read).await? {
-            let address = format!("{}:{}", known.host, known.port);
-            return Err(refused(
-                server,
-                format!(
-                    "it has all that was read from {address}, source {} of the index, and may have taken its place; to go \
-                     on behind that, name {address} in --source-dsn too, behind a comma; to begin a source of its own, \
-                     give --reset",
-                    status.source_id
-                ),
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn successor(server: &Server, before: &SourceStatus, checkpoint: &Checkpoint) -> Error {
-    let go_on = match checkpoint.mode {
-        Mode::Gtid => "without GTIDs its binlog cannot be compared with what was read",
-        Mode::Position => {
-            "to go on, find the place in its binlogs and give it with --reset, --start-file and --start-pos"
-        }
-    };
-    refused(
-        server,
-        format!(
-            "this is server_uuid {}, and what was streamed is {} by {}; {go_on}; to leave out what lies between, give \
-             --reset",
-            server.identity().server_uuid,
-            before.source.server_uuid,
-            match checkpoint.mode {
-                Mode::Gtid => "GTIDs",
-                Mode::Position => "file and position, which mean nothing on another server",
-            }
-        ),
-    )
 }
 
 /// Finds where to start: at the checkpoint, behind a gap, or anew.

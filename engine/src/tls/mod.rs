@@ -1,4 +1,4 @@
-//! TLS to a source and to an index: what the user may ask for, and what is made of it.
+//! TLS to a source and to an index, and of the console: what the user may ask for, and what is made of it.
 //!
 //! The modes mean what they mean to MySQL's own clients, with one exception: after a handshake that failed nothing
 //! is ever sent in clear.
@@ -6,6 +6,7 @@
 mod client;
 mod failure;
 mod files;
+mod server;
 mod verifier;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub(crate) use client::client_config;
 pub(crate) use failure::{explain, explain_tls};
 pub use files::TlsSetupError;
 pub(crate) use files::{authorities, identity};
+pub use server::server_config;
 
 /// How much TLS a connection must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

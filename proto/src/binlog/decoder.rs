@@ -198,6 +198,11 @@ impl Decoder {
         self.position
     }
 
+    /// In a file, the next event starts here: those in between are left out.
+    pub const fn continue_at(&mut self, position: u64) {
+        self.position = position;
+    }
+
     /// Reads `event`: the whole of it, from its header to its checksum.
     ///
     /// # Errors
@@ -290,7 +295,7 @@ impl Decoder {
         self.described = true;
         self.checksum = format.checksum.unwrap_or_default();
         self.header_len = usize::from(format.common_header_length);
-        self.flavor = format.server_version.flavor();
+        self.flavor = format.flavor();
         Ok(EventData::FormatDescription(format))
     }
 

@@ -34,6 +34,8 @@ pub struct EventHeader {
 }
 
 impl EventHeader {
+    /// In FORMAT_DESCRIPTION_EVENT: the server has not closed the file.
+    pub const FLAG_IN_USE: u16 = 0x01;
     /// The event is a replica's or dump thread's own, not from the log file.
     pub const FLAG_ARTIFICIAL: u16 = 0x20;
     /// A server that does not know the event's type may skip it.

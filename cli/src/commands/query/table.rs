@@ -4,10 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use bintrail_engine::clock::rfc3339;
 use bintrail_engine::query::{Change, Image, changed_columns};
+use bintrail_engine::render::changes::{Form, event_name};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
-use super::Form;
-use super::lines::event_name;
 
 const HEADS: [&str; 5] = ["TIME (UTC)", "CONNECTION", "EVENT", "TABLE", "KEY"];
 
@@ -20,21 +18,16 @@ const BESIDE: usize = 36;
 /// Room for what changed where it stands below.
 const INDENT: usize = 4;
 
-pub(super) struct Table {
+pub(crate) struct Table {
     /// Columns of the terminal; `None` when it is none, and nothing is cut.
     width: Option<usize>,
     columns: Option<[usize; 5]>,
 }
 
 impl Table {
-    pub(super) fn new(out: &io::Stdout) -> Self {
-        let width = out
-            .is_terminal()
-            .then(|| terminal_size::terminal_size_of(out))
-            .flatten()
-            .map(|(width, _)| usize::from(width.0));
+    pub(crate) fn new(out: &io::Stdout) -> Self {
         Self {
-            width,
+            width: width(out),
             columns: None,
         }
     }
@@ -45,7 +38,7 @@ impl Form for Table {
         let columns = match self.columns {
             Some(columns) => columns,
             None => {
-                let columns = widths(changes);
+                let columns = widths(HEADS, changes.iter().map(cells));
                 let mut heads = HEADS.map(str::to_owned).to_vec();
                 let beside = place(self.width, &columns).1;
                 heads.push(if beside {
@@ -58,21 +51,10 @@ impl Form for Table {
                 columns
             }
         };
-        let (room, beside) = place(self.width, &columns);
+        let (room, _) = place(self.width, &columns);
         for change in changes {
-            let mut cells = cells(change).to_vec();
-            let mut rest = what_changed(change, room)?.into_iter();
-            let indent = if beside {
-                cells.push(rest.next().unwrap_or_default());
-                // A longer cell of this row moves only its own line.
-                columns.iter().map(|width| width + 2).sum()
-            } else {
-                INDENT
-            };
-            writeln!(out, "{}", line(&cells, &columns))?;
-            for more in rest {
-                writeln!(out, "{:indent$}{more}", "")?;
-            }
+            let rest = what_changed(change, room)?;
+            write_row(out, self.width, &columns, cells(change).to_vec(), rest)?;
         }
         Ok(())
     }
@@ -85,8 +67,16 @@ impl Form for Table {
     }
 }
 
+/// The columns of the terminal; `None` when it is none.
+pub(crate) fn width(out: &io::Stdout) -> Option<usize> {
+    let size = out
+        .is_terminal()
+        .then(|| terminal_size::terminal_size_of(out));
+    size.flatten().map(|(width, _)| usize::from(width.0))
+}
+
 /// The room for what changed, and whether it is beside the other columns.
-fn place(width: Option<usize>, columns: &[usize; 5]) -> (usize, bool) {
+pub(crate) fn place(width: Option<usize>, columns: &[usize]) -> (usize, bool) {
     let Some(width) = width else {
         return (usize::MAX, true);
     };
@@ -115,17 +105,44 @@ fn cells(change: &Change) -> [String; 5] {
     ]
 }
 
-fn widths(changes: &[Change]) -> [usize; 5] {
-    let mut widths = HEADS.map(UnicodeWidthStr::width);
-    for change in changes {
-        for (width, cell) in widths.iter_mut().zip(cells(change)) {
+/// How wide columns have to be for their cells.
+pub(crate) fn widths<const N: usize>(
+    heads: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> [usize; N] {
+    let mut widths = heads.map(UnicodeWidthStr::width);
+    for cells in rows {
+        for (width, cell) in widths.iter_mut().zip(cells) {
             *width = cell.width().max(*width);
         }
     }
     widths
 }
 
-fn line(cells: &[String], widths: &[usize]) -> String {
+/// A row, and what belongs to it beside or below.
+pub(crate) fn write_row(
+    out: &mut dyn Write,
+    width: Option<usize>,
+    columns: &[usize],
+    mut cells: Vec<String>,
+    rest: Vec<String>,
+) -> io::Result<()> {
+    let mut rest = rest.into_iter();
+    let indent = if place(width, columns).1 {
+        cells.push(rest.next().unwrap_or_default());
+        // A longer cell of this row moves only its own line.
+        columns.iter().map(|width| width + 2).sum()
+    } else {
+        INDENT
+    };
+    writeln!(out, "{}", line(&cells, columns))?;
+    for more in rest {
+        writeln!(out, "{:indent$}{more}", "")?;
+    }
+    Ok(())
+}
+
+pub(crate) fn line(cells: &[String], widths: &[usize]) -> String {
     let mut line = String::new();
     for (at, cell) in cells.iter().enumerate() {
         line.push_str(cell);
@@ -150,7 +167,7 @@ fn what_changed(change: &Change, room: usize) -> io::Result<Vec<String>> {
                 update_line(&plain(name), &shown(before), &shown(after), room)
             })
             .collect(),
-        (Some(image), None) | (None, Some(image)) => flow(image, room),
+        (Some(image), None) | (None, Some(image)) => flow(image.columns(), room),
         (None, None) => Vec::new(),
     })
 }
@@ -174,11 +191,14 @@ fn update_line(name: &str, before: &str, after: &str, room: usize) -> String {
 }
 
 /// `name: value, name: value`, in as many lines as it takes.
-fn flow(image: &Image<'_>, room: usize) -> Vec<String> {
+pub(crate) fn flow<'i>(
+    columns: impl Iterator<Item = (&'i str, &'i str)>,
+    room: usize,
+) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    let count = image.columns().len();
-    for (number, (name, value)) in image.columns().enumerate() {
-        let comma = if number + 1 < count { "," } else { "" };
+    let mut columns = columns.peekable();
+    while let Some((name, value)) = columns.next() {
+        let comma = if columns.peek().is_some() { "," } else { "" };
         let pair = format!("{}: {}", plain(name), plain(value));
         let pair = format!("{}{comma}", cut(&pair, room.saturating_sub(1)));
         match lines.last_mut() {
@@ -193,7 +213,7 @@ fn flow(image: &Image<'_>, room: usize) -> Vec<String> {
 }
 
 /// Without anything that a terminal would obey.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     if !text.contains(char::is_control) {
         return text.to_owned();
     }
@@ -209,7 +229,7 @@ fn plain(text: &str) -> String {
 }
 
 /// As much as fits, with a sign where something is left out.
-fn cut(text: &str, room: usize) -> String {
+pub(crate) fn cut(text: &str, room: usize) -> String {
     if text.width() <= room {
         return text.to_owned();
     }
@@ -256,11 +276,11 @@ mod tests {
         let image =
             Image::parse(r#"{"id":1,"name":"x","long":"aaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#).unwrap();
         assert_eq!(
-            flow(&image, usize::MAX),
+            flow(image.columns(), usize::MAX),
             [r#"id: 1, name: "x", long: "aaaaaaaaaaaaaaaaaaaaaaaaaaaa""#]
         );
         assert_eq!(
-            flow(&image, 17),
+            flow(image.columns(), 17),
             [r#"id: 1, name: "x","#, r#"long: "aaaaaaaa…"#]
         );
     }

@@ -190,6 +190,15 @@ fn coverage(coverage: &Coverage, lines: &mut Lines) {
         ),
         _ => lines.line("Coverage", "no row changes yet"),
     }
+    if let Some(before) = coverage.removed_before {
+        lines.line(
+            "Removed",
+            format!(
+                "what was committed before {} (bintrail rotate)",
+                rfc3339(before)
+            ),
+        );
+    }
     let schema = &coverage.schema;
     let more = if schema.ddl_statements_more {
         "at least "

@@ -75,3 +75,25 @@ pub(super) async fn clock(conn: &mut Conn, source_id: u32, batch: &Batch) -> Res
     .await?;
     Ok(())
 }
+
+pub(super) async fn files(conn: &mut Conn, source_id: u32, batch: &Batch) -> Result<(), Fault> {
+    for file in &batch.files {
+        conn.exec_drop(
+            "REPLACE INTO index_state (source_id, binlog_file, binlog_created, file_size, last_position,
+               events_indexed, status, error)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                source_id,
+                &file.name,
+                file.created,
+                file.size,
+                file.last_position,
+                file.events,
+                file.status.name(),
+                &file.error,
+            ),
+        )
+        .await?;
+    }
+    Ok(())
+}

@@ -10,6 +10,7 @@ mod fault;
 mod load;
 mod partitions;
 mod read;
+mod remove;
 mod session;
 
 use std::sync::Arc;
@@ -23,8 +24,10 @@ use super::read::{Rows, Select};
 use super::record::{
     Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion, ValidTable,
 };
+use super::remove::Removed;
 use crate::dsn::MySqlDsn;
 use fault::Fault;
+use partitions::Partitions;
 use session::{Ghost, Session};
 
 /// How long an answer may take: beyond what the server's own lock waits are, and long enough to
@@ -233,6 +236,38 @@ impl MySqlIndex {
         let (state, mut session) = self.session().await?;
         let result = timed(session.read(&select, room)).await;
         self.done(state, session, result)
+    }
+
+    pub(super) async fn announce_removal(&self, before: Micros) -> Result<()> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(remove::announce(&mut session.conn, before)).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn remove(&self, before: Micros) -> Result<Removed> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(remove::step(&mut session.conn, before)).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn remove_beside(&self, before: Micros) -> Result<bool> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(remove::step_beside(&mut session.conn, before)).await;
+        self.done(state, session, result)
+    }
+
+    pub(crate) async fn drop_partitions(&self, before: Micros) -> Result<Option<usize>> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(remove::drop_partitions(&mut session.conn, before)).await;
+        self.done(state, session, result)
+    }
+
+    pub(crate) async fn add_partitions(&self, hours: u32) -> Result<usize> {
+        let (state, mut session) = self.session().await?;
+        let made = Partitions::default()
+            .make_ahead(&mut session.conn, hours)
+            .await;
+        self.done(state, session, made)
     }
 
     pub(super) async fn close(self) -> Result<()> {

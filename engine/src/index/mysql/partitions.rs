@@ -13,7 +13,7 @@ use super::super::record::Micros;
 use super::super::time::{now, timestamp};
 use super::fault::Fault;
 
-const HOUR: Micros = 3_600_000_000;
+pub(super) const HOUR: Micros = 3_600_000_000;
 
 /// Hours made ahead of the newest row, and when to make them again.
 const AHEAD: i64 = 24;
@@ -71,6 +71,22 @@ impl Partitions {
             }
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Has every hour up to so many from now have a partition. Returns how many were made.
+    pub(super) async fn make_ahead(&mut self, conn: &mut Conn, hours: u32) -> Result<usize, Fault> {
+        self.read(conn).await?;
+        let newest = now().div_euclid(HOUR);
+        let last = newest + i64::from(hours);
+        let mut bounds = bounds(self.below, newest);
+        bounds.extend(bounds.last().copied().unwrap_or(newest) + 1..=last + 1);
+        bounds.retain(|bound| *bound <= last + 1 && self.below.is_none_or(|below| *bound > below));
+        bounds.truncate(MOST.saturating_sub(self.count));
+        if bounds.is_empty() {
+            return Ok(0);
+        }
+        conn.query_drop(statement(&bounds)).await?;
+        Ok(bounds.len())
     }
 
     async fn read(&mut self, conn: &mut Conn) -> Result<(), Fault> {

@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS stream_state (
   clock_latest DATETIME(6),
   clock_back BIGINT NOT NULL DEFAULT 0,
   streaming_since DATETIME(6),
-  checkpoint_seconds INT UNSIGNED
+  checkpoint_seconds INT UNSIGNED,
+  removed_before DATETIME(6)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INT UNSIGNED NOT NULL,
@@ -68,6 +69,7 @@ CREATE TABLE IF NOT EXISTS transactions (
   row_count BIGINT UNSIGNED NOT NULL,
   xid VARCHAR(512),
   xa_state VARCHAR(16),
+  decided_at DATETIME(6),
   statement LONGTEXT,
   KEY transactions_time (committed_at),
   KEY transactions_xa (xid)
@@ -111,13 +113,25 @@ CREATE TABLE IF NOT EXISTS schema_changes (
   end_position BIGINT UNSIGNED NOT NULL,
   gtid VARCHAR(128),
   committed_at DATETIME(6) NOT NULL,
+  next_change_id BIGINT UNSIGNED NOT NULL,
   schema_name VARCHAR(64) NOT NULL,
+  sql_mode BIGINT UNSIGNED,
+  temporary TINYINT NOT NULL,
   change_type VARCHAR(255) NOT NULL,
   statement LONGTEXT NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+-- What was lost before it was read: it lay before the change with this id.
+CREATE TABLE IF NOT EXISTS gaps (
+  source_id INT UNSIGNED NOT NULL,
+  next_change_id BIGINT UNSIGNED NOT NULL,
+  found_at DATETIME(6) NOT NULL,
+  detail LONGTEXT NOT NULL,
+  PRIMARY KEY (source_id, next_change_id, found_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS index_state (
   source_id INT UNSIGNED NOT NULL,
   binlog_file VARCHAR(512) NOT NULL,
+  binlog_created INT UNSIGNED NOT NULL,
   file_size BIGINT UNSIGNED NOT NULL,
   last_position BIGINT UNSIGNED NOT NULL,
   events_indexed BIGINT UNSIGNED NOT NULL,

@@ -14,8 +14,8 @@ use super::super::convert::{
 use super::super::error::{ErrorKind, IndexError};
 use super::super::places::Places;
 use super::super::record::{
-    Attached, Batch, Checkpoint, KnownBy, Micros, Place, Source, SourceServer, SourceStatus,
-    StreamState, TableVersion, ValidTable, change_ids_of,
+    Attached, Batch, Checkpoint, FileStatus, KnownBy, Micros, Place, Source, SourceServer,
+    SourceStatus, StreamState, TableVersion, ValidTable, change_ids_of,
 };
 use super::super::time::{now, timestamp};
 use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
@@ -36,7 +36,8 @@ const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_i
    events_indexed, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_event_time),
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_checkpoint), server_id, lag_seconds, last_error,
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', gap_lost_at), gap_lost_detail, capture_skips,
-   binlog_created, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', streaming_since), checkpoint_seconds";
+   binlog_created, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', streaming_since), checkpoint_seconds,
+   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', removed_before)";
 
 /// The columns that [`read_version`] reads.
 const VERSION: &str = "table_id, schema_name, table_name, columns, known_by, valid_from_file,
@@ -206,6 +207,17 @@ impl Session {
         let state = read_state(&row, 0)?;
         self.served(source_id, source, state.next_change_id).await?;
         self.discard(source_id, state.next_change_id).await?;
+        // Whoever has the lock now knows that nobody else reads files for this source.
+        self.conn
+            .exec_drop(
+                "UPDATE index_state SET status = ? WHERE source_id = ? AND status = ?",
+                (
+                    FileStatus::Stopped.name(),
+                    source_id,
+                    FileStatus::Indexing.name(),
+                ),
+            )
+            .await?;
         self.places.forget();
         self.attached.insert(source_id);
         let on_source = source.server_uuid == self.ghost.server_uuid;
@@ -597,10 +609,11 @@ impl Session {
             // None is found when filters dropped all of its rows.
             self.conn
                 .exec_drop(
-                    "UPDATE transactions SET xa_state = ? WHERE xid = ? AND xa_state = 'prepared'
+                    "UPDATE transactions SET xa_state = ?, decided_at = ? WHERE xid = ? AND xa_state = 'prepared'
                      AND transaction_id BETWEEN ? AND ? ORDER BY transaction_id DESC LIMIT 1",
                     (
                         xa_name(decided.state),
+                        text(decided.decided_at),
                         &decided.xid,
                         change_ids_of(source_id).start,
                         decided.next_change_id.saturating_sub(1),
@@ -612,8 +625,9 @@ impl Session {
             self.conn
                 .exec_drop(
                     "INSERT INTO schema_changes (source_id, binlog_file, start_position,
-                       end_position, gtid, committed_at, schema_name, change_type, statement)
-                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       end_position, gtid, committed_at, next_change_id, schema_name, sql_mode,
+                       temporary, change_type, statement)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         source_id,
                         &change.binlog_file,
@@ -621,13 +635,17 @@ impl Session {
                         change.end_position,
                         &change.gtid,
                         text(change.committed_at),
+                        change.next_change_id,
                         &change.schema,
+                        change.sql_mode,
+                        change.temporary,
                         &change.change_type,
                         &change.statement,
                     ),
                 )
                 .await?;
         }
+        beside::files(&mut self.conn, source_id, batch).await?;
         match &batch.checkpoint {
             Some(checkpoint) => self.save_checkpoint(source_id, checkpoint).await,
             None => Ok(()),
@@ -697,6 +715,12 @@ impl Session {
         at: Micros,
         detail: &str,
     ) -> Result<(), Fault> {
+        self.conn
+            .exec_drop(
+                "REPLACE INTO gaps SELECT source_id, next_change_id, ?, ? FROM stream_state WHERE source_id = ?",
+                (text(at), detail, source_id),
+            )
+            .await?;
         self.update(
             "UPDATE stream_state SET gap_lost_at = ?, gap_lost_detail = ? WHERE source_id = ?",
             (text(at), detail, source_id).into(),
@@ -862,6 +886,7 @@ fn read_state(row: &Row, at: usize) -> Result<StreamState, Fault> {
         gap_lost: get::<Option<Micros>>(row, at + 11)?.zip(get(row, at + 12)?),
         streaming_since: get(row, at + 15)?,
         checkpoint_seconds: get(row, at + 16)?,
+        removed_before: get(row, at + 17)?,
     })
 }
 

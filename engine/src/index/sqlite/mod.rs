@@ -10,6 +10,7 @@
 pub(crate) mod facts;
 mod fault;
 mod read;
+mod remove;
 mod store;
 mod write;
 
@@ -25,6 +26,7 @@ use super::read::{Rows, Select};
 use super::record::{
     Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion, ValidTable,
 };
+use super::remove::Removed;
 use fault::Fault;
 use store::Store;
 
@@ -203,6 +205,21 @@ impl SqliteIndex {
 
     pub(super) async fn read(&self, select: Select, room: usize) -> Result<Rows> {
         self.call(move |store| store.read(&select, room)).await
+    }
+
+    pub(super) async fn announce_removal(&self, before: Micros) -> Result<()> {
+        self.call(move |store| remove::announce(&store.connection, before))
+            .await
+    }
+
+    pub(super) async fn remove(&self, before: Micros) -> Result<Removed> {
+        self.call(move |store| remove::step(&mut store.connection, before))
+            .await
+    }
+
+    pub(super) async fn remove_beside(&self, before: Micros) -> Result<bool> {
+        self.call(move |store| remove::step_beside(&mut store.connection, before))
+            .await
     }
 
     pub(super) async fn close(self) -> Result<()> {

@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS stream_state (
   clock_latest INTEGER,
   clock_back INTEGER NOT NULL DEFAULT 0,
   streaming_since INTEGER,
-  checkpoint_seconds INTEGER
+  checkpoint_seconds INTEGER,
+  removed_before INTEGER
 );
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INTEGER NOT NULL,
@@ -69,6 +70,7 @@ CREATE TABLE IF NOT EXISTS transactions (
   row_count INTEGER NOT NULL,
   xid TEXT,
   xa_state TEXT,
+  decided_at INTEGER,
   statement TEXT
 );
 -- The very expression of the view, so that a time range asked of the view is found here, and its
@@ -115,13 +117,25 @@ CREATE TABLE IF NOT EXISTS schema_changes (
   end_position INTEGER NOT NULL,
   gtid TEXT,
   committed_at INTEGER NOT NULL,
+  next_change_id INTEGER NOT NULL,
   schema_name TEXT NOT NULL,
+  sql_mode INTEGER,
+  temporary INTEGER NOT NULL,
   change_type TEXT NOT NULL,
   statement TEXT NOT NULL
 );
+-- What was lost before it was read: it lay before the change with this id.
+CREATE TABLE IF NOT EXISTS gaps (
+  source_id INTEGER NOT NULL,
+  next_change_id INTEGER NOT NULL,
+  found_at INTEGER NOT NULL,
+  detail TEXT NOT NULL,
+  PRIMARY KEY (source_id, next_change_id, found_at)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS index_state (
   source_id INTEGER NOT NULL,
   binlog_file TEXT NOT NULL,
+  binlog_created INTEGER NOT NULL,
   file_size INTEGER NOT NULL,
   last_position INTEGER NOT NULL,
   events_indexed INTEGER NOT NULL,

@@ -15,8 +15,8 @@ use super::super::convert::{
 use super::super::error::{ErrorKind, IndexError};
 use super::super::places::Places;
 use super::super::record::{
-    Attached, Batch, Checkpoint, KnownBy, Micros, Place, Source, SourceServer, SourceStatus,
-    StreamState, TableVersion, ValidTable, change_ids_of,
+    Attached, Batch, Checkpoint, FileStatus, KnownBy, Micros, Place, Source, SourceServer,
+    SourceStatus, StreamState, TableVersion, ValidTable, change_ids_of,
 };
 use super::super::time::now;
 use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
@@ -35,7 +35,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// The columns that [`read_state`] reads.
 const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_id,
    events_indexed, last_event_time, last_checkpoint, server_id, lag_seconds, last_error,
-   gap_lost_at, gap_lost_detail, capture_skips, binlog_created, streaming_since, checkpoint_seconds";
+   gap_lost_at, gap_lost_detail, capture_skips, binlog_created, streaming_since, checkpoint_seconds,
+   removed_before";
 
 /// The columns that [`read_version`] reads, behind the id.
 const VERSION: &str = "table_id, schema_name, table_name, columns, known_by, valid_from_file,
@@ -151,6 +152,15 @@ impl Store {
             .query_row([source_id], |row| Ok(read_state(row, 0)))??;
         self.served(source_id, source, state.next_change_id)?;
         self.discard(source_id, state.next_change_id)?;
+        // Whoever has the lock now knows that nobody else reads files for this source.
+        self.connection.execute(
+            "UPDATE index_state SET status = ?2 WHERE source_id = ?1 AND status = ?3",
+            params![
+                source_id,
+                FileStatus::Stopped.name(),
+                FileStatus::Indexing.name()
+            ],
+        )?;
         self.places.forget();
         self.attached.insert(source_id);
         Ok(Attached {
@@ -433,6 +443,12 @@ impl Store {
     }
 
     pub(super) fn save_gap(&self, source_id: u32, at: Micros, detail: &str) -> Result<(), Fault> {
+        self.connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO gaps
+                 SELECT source_id, next_change_id, ?2, ?3 FROM stream_state WHERE source_id = ?1",
+            )?
+            .execute(params![source_id, at, detail])?;
         self.update(
             "UPDATE stream_state SET gap_lost_at = ?2, gap_lost_detail = ?3 WHERE source_id = ?1",
             params![source_id, at, detail],
@@ -592,6 +608,7 @@ fn read_state(row: &Row<'_>, at: usize) -> Result<StreamState, Fault> {
             .zip(row.get(at + 12)?),
         streaming_since: row.get(at + 15)?,
         checkpoint_seconds: row.get(at + 16)?,
+        removed_before: row.get(at + 17)?,
     })
 }
 

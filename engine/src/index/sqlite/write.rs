@@ -34,6 +34,7 @@ pub(super) fn batch(
     clock(connection, source_id, batch)?;
     xa_decided(connection, source_id, batch)?;
     schema_changes(connection, source_id, batch)?;
+    files(connection, source_id, batch)?;
     match &batch.checkpoint {
         Some(checkpoint) => save_checkpoint(connection, source_id, checkpoint),
         None => Ok(()),
@@ -138,7 +139,7 @@ fn xa_decided(connection: &Connection, source_id: u32, batch: &Batch) -> Result<
         // None is found when filters dropped all of its rows.
         connection
             .prepare_cached(
-                "UPDATE transactions SET xa_state = ?4 WHERE transaction_id =
+                "UPDATE transactions SET xa_state = ?4, decided_at = ?5 WHERE transaction_id =
                    (SELECT max(transaction_id) FROM transactions WHERE xid = ?1
                     AND xa_state = 'prepared' AND source_id = ?2 AND transaction_id < ?3)",
             )?
@@ -146,7 +147,8 @@ fn xa_decided(connection: &Connection, source_id: u32, batch: &Batch) -> Result<
                 decided.xid,
                 source_id,
                 signed(decided.next_change_id)?,
-                xa_name(decided.state)
+                xa_name(decided.state),
+                decided.decided_at
             ])?;
     }
     Ok(())
@@ -157,8 +159,9 @@ fn schema_changes(connection: &Connection, source_id: u32, batch: &Batch) -> Res
         connection
             .prepare_cached(
                 "INSERT INTO schema_changes (source_id, binlog_file, start_position,
-                   end_position, gtid, committed_at, schema_name, change_type, statement)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                   end_position, gtid, committed_at, next_change_id, schema_name, sql_mode,
+                   temporary, change_type, statement)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?
             .execute(params![
                 source_id,
@@ -167,9 +170,34 @@ fn schema_changes(connection: &Connection, source_id: u32, batch: &Batch) -> Res
                 signed(change.end_position)?,
                 change.gtid,
                 change.committed_at,
+                signed(change.next_change_id)?,
                 change.schema,
+                change.sql_mode.map(signed).transpose()?,
+                change.temporary,
                 change.change_type,
                 change.statement
+            ])?;
+    }
+    Ok(())
+}
+
+fn files(connection: &Connection, source_id: u32, batch: &Batch) -> Result<(), Fault> {
+    for file in &batch.files {
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO index_state (source_id, binlog_file, binlog_created, file_size,
+                   last_position, events_indexed, status, error)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                source_id,
+                file.name,
+                file.created,
+                signed(file.size)?,
+                signed(file.last_position)?,
+                signed(file.events)?,
+                file.status.name(),
+                file.error
             ])?;
     }
     Ok(())

@@ -7,9 +7,11 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use super::Session;
+use super::files::Events;
 use crate::error::Error;
 use crate::pipeline::assemble::{Entry, Need};
 use crate::schema::Named;
+use crate::source::server::source_error;
 use crate::stream::write::Job;
 
 const BEHIND_THE_END: bintrail_proto::Error = bintrail_proto::Error::new(
@@ -33,8 +35,10 @@ impl Session<'_> {
             let position = self.decoder.position();
             let event = self.decoder.decode(&frame);
             let event = event.map_err(|error| self.damaged(position, error))?;
-            let followed = self.seam.follow(&event);
-            followed.map_err(|error| self.server.error(error))?;
+            if let Events::Dump { seam, host, .. } = &mut self.events {
+                seam.follow(&event)
+                    .map_err(|error| source_error(host, error))?;
+            }
             if let Some(passed) = &self.passed {
                 if passed.holds(&event) {
                     continue;
@@ -42,6 +46,11 @@ impl Session<'_> {
                 if passed.ends_with(&event) {
                     self.passed = None;
                 }
+            }
+            if let Events::Files(files) = &mut self.events
+                && files.known.holds(&event)
+            {
+                continue;
             }
             let more = match &event.data {
                 EventData::Compressed(compressed) => {
@@ -102,8 +111,8 @@ impl Session<'_> {
         if let Need::Table(map) = self.assembler.handle(event, frame) {
             let place = (self.assembler.file().to_owned(), event.start);
             let server_table_id = map.table_id;
-            let resolve = self.names.resolve(map, place, &mut self.server, stop);
-            let vitals = &self.options.vitals;
+            let resolve = self.names.resolve(map, place, self.server.as_mut(), stop);
+            let vitals = &self.vitals;
             let Some(Named { table, table_id }) = vitals.busy(resolve).await? else {
                 return Ok(false);
             };
@@ -112,7 +121,7 @@ impl Session<'_> {
                 .define(event.body, server_table_id, Entry::Kept { table, table_id });
         }
         let pending = self.assembler.pending();
-        let full = pending.row_count >= self.options.batch_size && queue.capacity() > 0;
+        let full = pending.row_count >= self.batch_size && queue.capacity() > 0;
         let large = pending.weight >= self.budget.batch && !pending.is_empty();
         if full || large {
             self.hand_on(queue).await?;
@@ -126,7 +135,12 @@ impl Session<'_> {
             file: self.assembler.file().to_owned(),
             position,
             error,
-            remedy: "it is read again from the source",
+            remedy: match &self.events {
+                Events::Dump { .. } => "it is read again from the source",
+                Events::Files(_) => {
+                    "the file is damaged: copy it again from the source, and run this again"
+                }
+            },
         }
     }
 }

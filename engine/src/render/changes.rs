@@ -1,15 +1,39 @@
-//! JSON and CSV: the columns of the view `binlog_events`, under their names.
+//! Row changes as JSON and CSV: the columns of the view `binlog_events`, under their names.
 
 use std::io::{self, Write};
 
-use bintrail_engine::clock::rfc3339;
-use bintrail_engine::index::record::EventType;
-use bintrail_engine::query::{Change, Image, changed_columns};
 use serde_json::json;
 
-use super::Form;
+use crate::clock::rfc3339;
+use crate::index::record::EventType;
+use crate::query::{Change, Image, changed_columns};
 
-pub(crate) const fn event_name(event_type: EventType) -> &'static str {
+/// A form of many row changes.
+pub trait Form {
+    /// What comes before all row changes.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    fn begin(&mut self, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+    /// Some row changes.
+    ///
+    /// # Errors
+    /// Those of `out`, and images that are no JSON.
+    fn page(&mut self, out: &mut dyn Write, changes: &[Change]) -> io::Result<()>;
+    /// What comes behind them.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    fn end(&mut self, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Its name in the view.
+#[must_use]
+pub const fn event_name(event_type: EventType) -> &'static str {
     match event_type {
         EventType::Insert => "INSERT",
         EventType::Update => "UPDATE",
@@ -28,20 +52,25 @@ fn changed(change: &Change) -> io::Result<Option<String>> {
 }
 
 /// JSON objects, in an array or a line each.
-pub(super) struct Json {
+#[derive(Debug)]
+pub struct Json {
     array: bool,
     first: bool,
 }
 
 impl Json {
-    pub(super) const fn array() -> Self {
+    /// In an array.
+    #[must_use]
+    pub const fn array() -> Self {
         Self {
             array: true,
             first: true,
         }
     }
 
-    pub(super) const fn lines() -> Self {
+    /// A line each.
+    #[must_use]
+    pub const fn lines() -> Self {
         Self {
             array: false,
             first: true,
@@ -75,7 +104,11 @@ impl Form for Json {
     }
 }
 
-fn write_object(out: &mut dyn Write, change: &Change) -> io::Result<()> {
+/// A row change as a JSON object.
+///
+/// # Errors
+/// Those of `out`, and images that are no JSON.
+pub fn write_object(out: &mut dyn Write, change: &Change) -> io::Result<()> {
     let facts = &change.transaction;
     // The images go out as they are kept: every digit of a number counts.
     let raw = |image: &Option<String>| image.clone().unwrap_or_else(|| "null".to_owned());
@@ -103,10 +136,56 @@ fn write_object(out: &mut dyn Write, change: &Change) -> io::Result<()> {
 }
 
 /// RFC 4180, with line feeds. NULL is an empty field, an empty text is `""`.
-pub(super) struct Csv;
+#[derive(Debug)]
+pub struct Csv;
 
-const NAMES: &str = "change_id,source_id,binlog_file,start_pos,end_pos,event_timestamp,gtid,connection_id,schema_name,\
+/// The names of the fields, as the first line of a CSV file.
+pub const NAMES: &str = "change_id,source_id,binlog_file,start_pos,end_pos,event_timestamp,gtid,connection_id,schema_name,\
      table_name,event_type,pk_values,changed_columns,row_before,row_after\n";
+
+/// Which of them is the time.
+pub const TIME: usize = 5;
+
+/// The fields of a row change, in their order.
+///
+/// # Errors
+/// Images that are no JSON.
+pub fn fields(change: &Change) -> io::Result<Vec<Option<String>>> {
+    let facts = &change.transaction;
+    let number = |number: u64| Some(number.to_string());
+    let connection_id = facts.connection_id.map(u64::from);
+    Ok(vec![
+        number(change.change_id),
+        number(facts.source_id.into()),
+        Some(facts.binlog_file.clone()),
+        number(facts.start_position),
+        number(facts.end_position),
+        Some(rfc3339(facts.committed_at)),
+        facts.gtid.clone(),
+        connection_id.and_then(number),
+        Some(change.table.schema.clone()),
+        Some(change.table.table.clone()),
+        Some(event_name(change.event_type).to_owned()),
+        change.pk_values.clone(),
+        changed(change)?,
+        change.before.clone(),
+        change.after.clone(),
+    ])
+}
+
+/// A line of them.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_fields(out: &mut dyn Write, fields: &[Option<String>]) -> io::Result<()> {
+    for (at, field) in fields.iter().enumerate() {
+        if at > 0 {
+            out.write_all(b",")?;
+        }
+        write_field(out, field.as_deref())?;
+    }
+    out.write_all(b"\n")
+}
 
 impl Form for Csv {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
@@ -115,33 +194,7 @@ impl Form for Csv {
 
     fn page(&mut self, out: &mut dyn Write, changes: &[Change]) -> io::Result<()> {
         for change in changes {
-            let facts = &change.transaction;
-            let number = |number: u64| Some(number.to_string());
-            let connection_id = facts.connection_id.map(u64::from);
-            let fields = [
-                number(change.change_id),
-                number(facts.source_id.into()),
-                Some(facts.binlog_file.clone()),
-                number(facts.start_position),
-                number(facts.end_position),
-                Some(rfc3339(facts.committed_at)),
-                facts.gtid.clone(),
-                connection_id.and_then(number),
-                Some(change.table.schema.clone()),
-                Some(change.table.table.clone()),
-                Some(event_name(change.event_type).to_owned()),
-                change.pk_values.clone(),
-                changed(change)?,
-                change.before.clone(),
-                change.after.clone(),
-            ];
-            for (at, field) in fields.iter().enumerate() {
-                if at > 0 {
-                    out.write_all(b",")?;
-                }
-                write_field(out, field.as_deref())?;
-            }
-            out.write_all(b"\n")?;
+            write_fields(out, &fields(change)?)?;
         }
         Ok(())
     }

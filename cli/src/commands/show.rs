@@ -1,0 +1,90 @@
+//! `bintrail show`.
+
+mod lines;
+mod table;
+
+use std::io::Write;
+
+use bintrail_engine::Error;
+use bintrail_engine::index::Index;
+use bintrail_engine::query::show::{Asked, History, Past, RowAt, Step};
+
+use crate::args::{QueryFormat, ShowArgs};
+use lines::{Csv, Json};
+use table::Table;
+
+pub(crate) async fn run(args: ShowArgs) -> Result<(), Error> {
+    let asked = Asked {
+        source_id: args.source_id,
+        schema: args.schema,
+        table: args.table,
+        keys: args.pk,
+        at: args.at,
+    };
+    let index = Index::open(&args.index.dsn()?, false).await?;
+    let mut out = super::output();
+    let mut form: Box<dyn Form> = match args.format {
+        QueryFormat::Table => Box::new(Table::new(out.get_ref())),
+        QueryFormat::Json => Box::new(Json::array()),
+        QueryFormat::Ndjson => Box::new(Json::lines()),
+        QueryFormat::Csv => Box::new(Csv::default()),
+    };
+    if args.history {
+        print_history(&mut index.history(asked).await?, &mut *form, &mut out).await?;
+    } else {
+        print(&mut index.past(asked).await?, &mut *form, &mut out).await?;
+    }
+    index.close().await?;
+    Ok(())
+}
+
+/// A form of the output.
+trait Form {
+    /// Rows as they were.
+    fn rows(
+        &mut self,
+        out: &mut dyn Write,
+        table: (&str, &str),
+        rows: &[RowAt],
+    ) -> std::io::Result<()>;
+    /// Steps of a history.
+    fn steps(&mut self, out: &mut dyn Write, steps: &[Step]) -> std::io::Result<()>;
+    /// What comes behind all of them.
+    fn end(&mut self, _out: &mut dyn Write) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn print(
+    past: &mut Past<'_>,
+    form: &mut dyn Form,
+    out: &mut impl Write,
+) -> Result<(), Error> {
+    while let Some(page) = past.next_page().await? {
+        if page.is_empty() {
+            continue;
+        }
+        form.rows(out, (past.schema(), past.table()), &page)
+            .map_err(Error::Output)?;
+        out.flush().map_err(Error::Output)?;
+    }
+    form.end(out).map_err(Error::Output)?;
+    out.flush().map_err(Error::Output)
+}
+
+async fn print_history(
+    history: &mut History<'_>,
+    form: &mut dyn Form,
+    out: &mut impl Write,
+) -> Result<(), Error> {
+    loop {
+        let page = history.next_page().await?;
+        if page.is_empty() {
+            break;
+        }
+        form.steps(out, &page).map_err(Error::Output)?;
+        out.flush().map_err(Error::Output)?;
+    }
+    form.end(out).map_err(Error::Output)?;
+    out.flush().map_err(Error::Output)
+}

@@ -1,0 +1,116 @@
+//! All row changes that a question asks for, as a file.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use bintrail_engine::dsn::IndexDsn;
+use bintrail_engine::index::Index;
+use bintrail_engine::query::Question;
+use bintrail_engine::render::changes::{Csv, Form, Json};
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::sync::mpsc;
+
+use super::events::pairs;
+use super::question::{Pairs, read};
+use crate::refusal::Refusal;
+use crate::routes;
+
+/// Pages that wait for a slow reader.
+const WAITING: usize = 2;
+
+pub(crate) async fn export(
+    State(app): State<Arc<routes::State>>,
+    query: Result<Query<Pairs>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let pairs = pairs(query)?;
+    let format = pairs.iter().find(|(name, _)| name == "format");
+    let format = format.map_or("json", |(_, format)| format.as_str());
+    let (form, kind, file): (Box<dyn Form + Send>, _, _) = match format {
+        "json" => (
+            Box::new(Json::array()),
+            "application/json",
+            "attachment; filename=\"changes.json\"",
+        ),
+        "ndjson" => (
+            Box::new(Json::lines()),
+            "application/x-ndjson",
+            "attachment; filename=\"changes.ndjson\"",
+        ),
+        "csv" => (
+            Box::new(Csv),
+            "text/csv; charset=utf-8",
+            "attachment; filename=\"changes.csv\"",
+        ),
+        _ => return Err(Refusal::bad("format: it is json, ndjson or csv")),
+    };
+    let mut question = read(&pairs, &["format"], u64::MAX, u64::MAX)?;
+    question.limit = question.limit.filter(|limit| *limit < u64::MAX);
+    let Ok(place) = Arc::clone(&app.exports).try_acquire_owned() else {
+        return Err(Refusal::busy("other exports are under way: try again", 5));
+    };
+    // A question that cannot be answered is refused before anything is sent.
+    let failed = |error| Refusal::index(&error);
+    let index = Index::open(&app.index, false).await.map_err(failed)?;
+    index.ask(question.clone()).await.map_err(failed)?;
+    index.close().await.map_err(failed)?;
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let dsn = app.index.clone();
+    tokio::spawn(async move {
+        // Who reads sees the transfer break off, and never takes a part for the whole.
+        if let Err(error) = send(&dsn, question, form, &sender).await {
+            tracing::warn!(%error, "an export broke off");
+            let _ = sender.send(Err(io::Error::other(error))).await;
+        }
+        drop(place);
+    });
+    let parts = stream::unfold(
+        receiver,
+        |mut receiver: mpsc::Receiver<io::Result<Bytes>>| async {
+            receiver.recv().await.map(|part| (part, receiver))
+        },
+    );
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CONTENT_DISPOSITION, HeaderValue::from_static(file)),
+    ];
+    Ok((headers, Body::from_stream(parts)).into_response())
+}
+
+async fn send(
+    dsn: &IndexDsn,
+    question: Question,
+    mut form: Box<dyn Form + Send>,
+    sender: &mpsc::Sender<io::Result<Bytes>>,
+) -> Result<(), bintrail_engine::Error> {
+    use bintrail_engine::Error::Output;
+    let index = Index::open(dsn, false).await?;
+    let mut answer = index.ask(question).await?;
+    let mut out = Vec::new();
+    form.begin(&mut out).map_err(Output)?;
+    loop {
+        let page = answer.next_page().await?;
+        if page.is_empty() {
+            break;
+        }
+        form.page(&mut out, &page).map_err(Output)?;
+        if sender
+            .send(Ok(std::mem::take(&mut out).into()))
+            .await
+            .is_err()
+        {
+            // Nobody reads any more.
+            return Ok(());
+        }
+    }
+    form.end(&mut out).map_err(Output)?;
+    let _ = sender.send(Ok(out.into())).await;
+    drop(answer);
+    index.close().await?;
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use bintrail_cli::flags::{self, IndexArgs, LogArgs, variables};
+use clap::{CommandFactory, Parser};
+
+/// Shows every stream into an index, and searches its row changes, in a browser.
+#[derive(Debug, Parser)]
+#[command(name = "bintrail-console", version)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    /// Address to listen on; one that is not of this machine alone needs --tls-cert, and a password or token that is
+    /// set already
+    #[arg(
+        long,
+        env = "BINTRAIL_CONSOLE_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8090"
+    )]
+    pub(crate) listen: SocketAddr,
+    /// File that the console keeps for itself: the operator's password, hashed
+    #[arg(
+        long,
+        env = "BINTRAIL_CONSOLE_STORE",
+        value_name = "FILE",
+        default_value = "bintrail-console.db"
+    )]
+    pub(crate) console_store: PathBuf,
+    /// File whose first line is a token of at least 32 characters that opens the console: as a password, and to
+    /// programs as `Authorization: Bearer TOKEN`
+    #[arg(long, env = "BINTRAIL_CONSOLE_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// PEM file with the certificate to serve HTTPS with; needs --tls-key
+    #[arg(
+        long,
+        env = "BINTRAIL_CONSOLE_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// PEM file with the certificate's private key
+    #[arg(
+        long,
+        env = "BINTRAIL_CONSOLE_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Names that browsers may call the console by, beside localhost and the address listened on, separated by commas
+    #[arg(
+        long,
+        env = "BINTRAIL_CONSOLE_ALLOW_HOST",
+        value_name = "NAMES",
+        value_delimiter = ','
+    )]
+    pub(crate) allow_host: Vec<String>,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+/// Reads the command line.
+pub(crate) fn read() -> Args {
+    let own = variables(&Args::command());
+    // The other commands' are theirs to check.
+    flags::read(|name| own.contains(name) || !name.starts_with("BINTRAIL_CONSOLE_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+}

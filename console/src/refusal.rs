@@ -1,0 +1,67 @@
+//! Why a request is not answered as it asks.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bintrail_engine::index::{ErrorKind, IndexError};
+use serde_json::json;
+
+/// A status and one line.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    line: String,
+    retry_after: Option<u64>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, line: impl Into<String>) -> Self {
+        Self {
+            status,
+            line: line.into(),
+            retry_after: None,
+        }
+    }
+
+    pub(crate) fn bad(line: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, line)
+    }
+
+    pub(crate) fn busy(line: impl Into<String>, seconds: u64) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, line)
+        }
+    }
+
+    /// The index's own error.
+    pub(crate) fn index(error: &IndexError) -> Self {
+        if error.kind() == ErrorKind::NoSuchColumn {
+            return Self::bad(
+                "no table asked about has had such a column: names are those in the changes shown",
+            );
+        }
+        tracing::warn!(%error, "the index");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("index: {error}"))
+    }
+
+    pub(crate) fn line(&self) -> &str {
+        &self.line
+    }
+
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(json!({ "error": self.line }))).into_response();
+        if let Some(seconds) = self.retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

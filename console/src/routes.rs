@@ -1,0 +1,87 @@
+//! Which path leads where.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use bintrail_engine::Error;
+use bintrail_engine::dsn::IndexDsn;
+use tokio::sync::Semaphore;
+
+use crate::auth::{Auth, Credentials, handlers};
+use crate::doors::Names;
+use crate::guard::{self, MOST_BODY};
+use crate::live::Live;
+use crate::refusal::Refusal;
+use crate::{api, assets, pages, random};
+
+/// Searches at a time, and exports.
+const SEARCHES: usize = 4;
+const EXPORTS: usize = 2;
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) index: IndexDsn,
+    pub(crate) live: Live,
+    pub(crate) auth: Auth,
+    pub(crate) names: Names,
+    pub(crate) tls: bool,
+    pub(crate) searches: Arc<Semaphore>,
+    pub(crate) exports: Arc<Semaphore>,
+}
+
+impl State {
+    pub(crate) fn new(
+        index: IndexDsn,
+        live: Live,
+        credentials: Credentials,
+        names: Names,
+        tls: bool,
+    ) -> Result<Arc<Self>, Error> {
+        let setup = if credentials.is_set() {
+            None
+        } else {
+            Some(random::text()?)
+        };
+        Ok(Arc::new(Self {
+            index,
+            live,
+            auth: Auth::new(credentials, setup),
+            names,
+            tls,
+            searches: Arc::new(Semaphore::new(SEARCHES)),
+            exports: Arc::new(Semaphore::new(EXPORTS)),
+        }))
+    }
+}
+
+pub(crate) fn router(state: Arc<State>) -> Router {
+    let entered = Router::new()
+        .route("/", get(pages::streams))
+        .route("/changes", get(pages::changes))
+        .route("/schema", get(pages::schema))
+        .route("/logout", post(handlers::logout))
+        .route("/api/v1/status", get(api::status::status))
+        .route("/api/v1/live", get(api::status::live))
+        .route("/api/v1/events", get(api::events::events))
+        .route("/api/v1/events/export", get(api::export::export))
+        .route("/api/v1/schema-changes", get(api::schema::schema_changes))
+        .route("/api/v1/tables", get(api::schema::tables))
+        .route("/view/changes", get(api::view::changes))
+        .route_layer(from_fn_with_state(Arc::clone(&state), guard::entered));
+    let open = Router::new()
+        .route("/login", get(handlers::login_page).post(handlers::login))
+        .route("/setup", get(handlers::setup_page).post(handlers::setup))
+        .route("/healthz", get(pages::health))
+        .route("/assets/{name}", get(assets::serve));
+    entered
+        .merge(open)
+        .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "there is no such page") })
+        .layer(DefaultBodyLimit::max(MOST_BODY))
+        .layer(from_fn_with_state(Arc::clone(&state), guard::all))
+        .with_state(state)
+}
