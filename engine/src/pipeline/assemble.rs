@@ -192,6 +192,21 @@ impl Assembler {
         &self.file
     }
 
+    /// Takes the file that a dump by GTIDs has begun in for its place, where it knows of none: should the source's binary
+    /// logs be reset before anything else comes, that shows it. Says whether it did.
+    pub(crate) fn settle(&mut self) -> bool {
+        let settles = self.boundary.file.is_empty() && self.created.is_some();
+        if settles {
+            self.move_to(4);
+        }
+        settles
+    }
+
+    /// Up to where all is taken in.
+    pub(crate) fn place(&self) -> (&str, u64) {
+        (&self.boundary.file, self.boundary.position)
+    }
+
     /// The events from here on are those of `file`, from its beginning or, where it was left, from there.
     pub(crate) fn start_file(&mut self, file: &str) {
         self.abandon_open();
@@ -206,16 +221,6 @@ impl Assembler {
     /// The GTIDs that were read, where they are counted.
     pub(crate) fn gtids(&self) -> Option<&Gtids> {
         (self.mode == Mode::Gtid).then_some(&self.boundary.gtid_set)
-    }
-
-    /// Does it know of a file of the source?
-    pub(crate) fn is_placed(&self) -> bool {
-        !self.boundary.file.is_empty()
-    }
-
-    /// Up to where all is taken in.
-    pub(crate) fn place(&self) -> (&str, u64) {
-        (&self.boundary.file, self.boundary.position)
     }
 
     /// Is it inside of a transaction?
@@ -305,11 +310,7 @@ impl Assembler {
             EventData::FormatDescription(_) => {
                 self.abandon_open();
                 self.created = Some(event.header.timestamp).filter(|time| *time != 0);
-                if self.boundary.file.is_empty() {
-                    // A dump by GTIDs that is the first from this server begins in this file. Should its binary logs be
-                    // reset before anything else comes, that shows it.
-                    self.move_to(4);
-                } else if self.boundary.file == self.file && self.boundary.created != self.created {
+                if self.boundary.file == self.file && self.boundary.created != self.created {
                     self.boundary.created = self.created;
                     self.moved = true;
                 }

@@ -213,11 +213,6 @@ impl Server {
             .unwrap_or_default())
     }
 
-    /// The GTIDs of all that is in its binlog, or was.
-    pub(crate) async fn executed(&mut self) -> Result<Gtids, Error> {
-        parse_set(&self.gtids().await?, self.flavor())
-    }
-
     /// Are these transactions, read from another server, of its history too?
     pub(crate) async fn shares(&mut self, read: &Gtids) -> Result<bool, Error> {
         let Gtids::MariaDb(read) = read else {
@@ -238,6 +233,11 @@ impl Server {
                     && last.sequence >= read.sequence
             })
         }))
+    }
+
+    /// The GTIDs of all that is in its binlog, or was.
+    pub(crate) async fn executed(&mut self) -> Result<Gtids, Error> {
+        parse_set(&self.gtids().await?, self.flavor())
     }
 
     /// A table's columns as they are now; empty when there is no such table, or no privilege to see it.

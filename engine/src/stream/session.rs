@@ -1,6 +1,7 @@
 //! One session: from a connection to the source to the end of it; or through binlog files.
 
 mod files;
+mod succession;
 mod take;
 
 use std::sync::Arc;
@@ -10,23 +11,22 @@ use bintrail_proto::binlog::decoder::Decoder;
 use bintrail_proto::binlog::transaction_payload::Unpacker;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use self::files::{Arrived, Events};
+use self::succession::take_over;
 use super::far::{self, Passed};
 use super::link::Link;
 use super::memory::Budget;
 use super::patience::Patience;
-use super::resume::{Compared, Comparison, Lost, predecessor, with_earlier};
+use super::resume::{Compared, Comparison, Lost, with_earlier};
 use super::write::{InFlight, Job, Pool, write_all};
 use super::{Start, checkpoint_every, derived_server_id, place_of, read};
 use crate::clock;
 use crate::doctor;
 use crate::error::Error;
 use crate::gtids::Gtids;
-use crate::index::record::{
-    Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, SourceStatus, StreamState,
-};
+use crate::index::record::{Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, StreamState};
 use crate::index::{ErrorKind, Index, IndexError};
 use crate::pipeline::assemble::{Assembler, Work};
 use crate::schema::Names;
@@ -306,12 +306,11 @@ impl<'a> Session<'a> {
         let mut tick = tokio::time::interval(checkpoint_every(self.checkpoint));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let result = loop {
-            let placed = self.assembler.is_placed();
             if let Err(error) = self.take(&mut frames, &queue, stop).await {
                 break Err(error);
             }
             // What shows a reset is not to be lost by a crash.
-            if !placed && self.assembler.is_placed() {
+            if matches!(self.events, Events::Dump { .. }) && self.assembler.settle() {
                 self.hand_on(&queue).await?;
             }
             let in_flight = &self.in_flight;
@@ -359,12 +358,11 @@ impl<'a> Session<'a> {
     /// Is the source still where it was read? From binary logs that were reset under a dump, nothing comes for as long
     /// as they are shorter than what was read.
     async fn look_back(&mut self) -> Result<(), Error> {
-        let Some(server) = &mut self.server else {
+        let (Events::Dump { .. }, Some(server)) = (&self.events, &mut self.server) else {
             return Ok(());
         };
-        let question = server.readable_place();
         // A source that does not answer is noticed by its silence.
-        let Ok(Ok(Some(now))) = tokio::time::timeout(HEARTBEAT, question).await else {
+        let Ok(Ok(Some(now))) = timeout(HEARTBEAT, server.readable_place()).await else {
             return Ok(());
         };
         let (file, position) = self.assembler.place();
@@ -430,130 +428,6 @@ fn server_id(link: &Link<'_>, server: &Server) -> Result<u32, Error> {
         .unwrap_or_else(|| derived_server_id(&options.source, &place_of(&options.index)));
     server.check_server_id(server_id)?;
     Ok(server_id)
-}
-
-fn refused(server: &Server, problem: String) -> Error {
-    Error::SourceSetup {
-        address: server::address(server.options()),
-        problem,
-    }
-}
-
-/// Has the source in the index go on with this server, when it is not the one that was streamed but has all
-/// of its transactions: after a failover, or with a new data directory. Says whether that was done.
-///
-/// # Errors
-/// When it is another server and cannot go on: what it committed since then must not be passed over without
-/// a word.
-async fn take_over(
-    link: &mut Link<'_>,
-    server: &mut Server,
-    server_id: u32,
-) -> Result<bool, Error> {
-    let now = server.identity();
-    let statuses = link.patience.bound(link.index.statuses()).await?;
-    let own = statuses
-        .iter()
-        .find(|status| status.source.server_uuid == now.server_uuid);
-    let hosts: Vec<_> = link
-        .hosts
-        .iter()
-        .map(|host| (host.host.as_str(), host.port))
-        .collect();
-    let before = match (own, link.attached) {
-        (Some(own), Some(id)) if own.source_id != id => {
-            return Err(refused(
-                server,
-                format!(
-                    "this is server_uuid {}, which the index already has as a source of its own ({}); stream it into \
-                     another index, or take it out of --source-dsn",
-                    now.server_uuid, own.source_id
-                ),
-            ));
-        }
-        (Some(_), _) => return Ok(false),
-        // Somebody wants a new beginning.
-        (None, None) if link.reset => return Ok(false),
-        (None, attached) => predecessor(&statuses, attached, now.flavor, &hosts),
-    };
-    let Some((status, checkpoint)) = before else {
-        return not_known_otherwise(server, &statuses).await.map(|()| false);
-    };
-    let read = server::parse_set(&checkpoint.gtid_set, now.flavor)?;
-    if checkpoint.mode == Mode::Position || !server.has_gtids() || read.is_empty() {
-        return Err(successor(server, status, checkpoint));
-    }
-    let comparison = Comparison {
-        checkpoint,
-        server_id,
-        took_over: true,
-    };
-    comparison.within(link.options.gap_timeout, server).await?;
-    link.patience
-        .bound(link.index.take_over(status.source_id, &now))
-        .await?;
-    tracing::warn!(
-        before = status.source.server_uuid,
-        now = now.server_uuid,
-        address = server::address(server.options()),
-        "another server has taken over; it has all the GTIDs that were read, and the stream goes on behind them"
-    );
-    Ok(true)
-}
-
-/// # Errors
-/// When the index has what this server committed as another's, whose address `--source-dsn` does not name: to begin where
-/// it is now would leave out what it committed since then.
-async fn not_known_otherwise(server: &mut Server, statuses: &[SourceStatus]) -> Result<(), Error> {
-    let flavor = server.flavor();
-    if !server.has_gtids() {
-        return Ok(());
-    }
-    for status in statuses {
-        let known = &status.source;
-        let Some(checkpoint) = &status.state.checkpoint else {
-            continue;
-        };
-        if known.flavor != flavor || checkpoint.gtid_set.is_empty() {
-            continue;
-        }
-        let read = server::parse_set(&checkpoint.gtid_set, flavor)?;
-        if server.shares(&read).await? {
-            let address = format!("{}:{}", known.host, known.port);
-            return Err(refused(
-                server,
-                format!(
-                    "it has all that was read from {address}, source {} of the index, and may have taken its place; to go \
-                     on behind that, name {address} in --source-dsn too, behind a comma; to begin a source of its own, \
-                     give --reset",
-                    status.source_id
-                ),
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn successor(server: &Server, before: &SourceStatus, checkpoint: &Checkpoint) -> Error {
-    let go_on = match checkpoint.mode {
-        Mode::Gtid => "without GTIDs its binlog cannot be compared with what was read",
-        Mode::Position => {
-            "to go on, find the place in its binlogs and give it with --reset, --start-file and --start-pos"
-        }
-    };
-    refused(
-        server,
-        format!(
-            "this is server_uuid {}, and what was streamed is {} by {}; {go_on}; to leave out what lies between, give \
-             --reset",
-            server.identity().server_uuid,
-            before.source.server_uuid,
-            match checkpoint.mode {
-                Mode::Gtid => "GTIDs",
-                Mode::Position => "file and position, which mean nothing on another server",
-            }
-        ),
-    )
 }
 
 /// Finds where to start: at the checkpoint, behind a gap, or anew.

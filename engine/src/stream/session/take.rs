@@ -35,9 +35,9 @@ impl Session<'_> {
             let position = self.decoder.position();
             let event = self.decoder.decode(&frame);
             let event = event.map_err(|error| self.damaged(position, error))?;
-            if let Events::Dump { host, seam, .. } = &mut self.events {
-                let followed = seam.follow(&event);
-                followed.map_err(|error| source_error(host, error))?;
+            if let Events::Dump { seam, host, .. } = &mut self.events {
+                seam.follow(&event)
+                    .map_err(|error| source_error(host, error))?;
             }
             if let Some(passed) = &self.passed {
                 if passed.holds(&event) {
