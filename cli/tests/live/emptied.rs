@@ -50,9 +50,11 @@ fn emptied(kind: &'static str) {
             "CREATE TABLE shop.orders (id INT PRIMARY KEY, status VARCHAR(20), code BINARY(2))",
             "INSERT INTO shop.orders VALUES (1, 'long ago', X'0001')",
             "TRUNCATE shop.orders",
-            "INSERT INTO shop.orders VALUES (1, 'new', X'0001'), (2, 'new', X'FF00'), (3, 'new', NULL), (4, 'new', '')",
+            "INSERT INTO shop.orders VALUES (1, 'new', X'0001'), (2, 'new', X'FF00'), (3, 'new', NULL), (4, 'new', ''), (5, 'new', '')",
             "UPDATE shop.orders SET status = 'paid' WHERE id < 3",
             "UPDATE shop.orders SET id = 10 WHERE id = 3",
+            // A key that none has any more.
+            "UPDATE shop.orders SET id = 11 WHERE id = 5",
             "DELETE FROM shop.orders WHERE id = 4",
             "INSERT INTO shop.orders VALUES (3, 'again', '')",
             "CREATE TABLE shop.log (line TEXT)",
@@ -93,7 +95,7 @@ fn emptied(kind: &'static str) {
     let told = undo("orders", &[]);
     assert_eq!(rows(&mut client, ORDERS), orders);
     assert!(told.contains("shop.orders: TRUNCATE at "), "{told}");
-    assert!(told.contains(": 4 rows from the history\n"), "{told}");
+    assert!(told.contains(": 5 rows from the history\n"), "{told}");
     undo("orders", &["--redo"]);
     assert_eq!(rows(&mut client, ORDERS), now);
     // One row alone.
