@@ -29,6 +29,7 @@ mod huge;
 mod index_trouble;
 mod link;
 mod memory;
+mod old_fractions;
 mod operation;
 mod other_servers;
 mod query;

@@ -541,6 +541,10 @@ impl Assembler {
                 return self.skip("unreadable_rows", &name, at);
             }
         };
+        if table.leaves_in_doubt(rows) {
+            let name = format!("{}.{}", table.map.schema, table.map.table);
+            return self.skip("fractions_not_told", &name, at);
+        }
         let weight = weight(at.body.len(), count, rows.kind, &table);
         let first_change_id = self.next_change_id;
         let open = match &mut self.open {

@@ -37,7 +37,7 @@ use crate::index::Index;
 use crate::index::record::{Column, Flavor, KnownBy, Place, TableVersion};
 use crate::source;
 use crate::source::server::{Server, log_order};
-use crate::table::{SchemaColumn, Table, members, same_labels};
+use crate::table::{SchemaColumn, Table, members, same_labels, settle_old_fractions};
 use ahead::Ahead;
 pub(crate) use column::is_text;
 use concern::Folded;
@@ -182,10 +182,18 @@ impl<'a> Names<'a> {
 
     async fn name(
         &mut self,
-        map: TableMap,
+        mut map: TableMap,
         place: Place,
-        server: Option<&mut Server>,
+        mut server: Option<&mut Server>,
     ) -> Result<Named, Error> {
+        if map.may_have_old_fractions()
+            && let Some(server) = &mut server
+        {
+            let now = server.columns(&map.schema, &map.table).await?;
+            if !self.changed_since(&map, &place, server).await? {
+                settle_old_fractions(&mut map, &now);
+            }
+        }
         let known = match &self.history {
             Some(history) => history.at(&map.schema, &map.table, &place).await?,
             None => None,
