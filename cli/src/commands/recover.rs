@@ -28,6 +28,7 @@ pub(crate) async fn run(args: RecoverArgs) -> Result<(), Error> {
         batch: args.batch,
         foreign_key_checks: !args.no_foreign_key_checks,
     };
+    let (source_id, since) = (args.filter.source_id, args.filter.since);
     let index = Index::open(&args.index.dsn()?, false).await?;
     let mut asked = recover::ask(&index, super::filter::question(args.filter)).await?;
     let mut target = match super::target_options(&args.target)? {
@@ -50,6 +51,7 @@ pub(crate) async fn run(args: RecoverArgs) -> Result<(), Error> {
     }
     done?;
     drop(asked);
+    super::rotate::tell_of_removed(&index, source_id, since).await?;
     index.close().await?;
     Ok(())
 }

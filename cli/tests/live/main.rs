@@ -23,6 +23,7 @@ mod emptied;
 mod failover;
 mod faults;
 mod files;
+mod foreign;
 mod gaps;
 mod history;
 mod huge;

@@ -148,6 +148,17 @@ impl Statements {
         }
     }
 
+    /// Where changes of a source were lost.
+    pub(super) fn gaps(self, source_id: u32) -> Select {
+        let found_at = self.micros("found_at");
+        select(
+            format!(
+                "SELECT next_change_id, {found_at} FROM gaps WHERE source_id = ? ORDER BY next_change_id"
+            ),
+            vec![Value::Number(source_id.into())],
+        )
+    }
+
     /// The statements that changed definitions.
     pub(super) fn definitions(self, source_id: Option<u32>) -> Select {
         let committed_at = match self {
@@ -342,6 +353,16 @@ impl Statements {
             })
         };
         found.rows.into_iter().map(candidate).collect()
+    }
+
+    /// The rows of these ids.
+    pub(super) fn of_ids(self, ids: &[u64]) -> Select {
+        let sql = format!(
+            "{} WHERE r.change_id IN ({}) ORDER BY r.change_id",
+            self.rows(),
+            list(ids)
+        );
+        select(sql, Vec::new())
     }
 
     /// The rows of candidates.
