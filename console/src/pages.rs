@@ -47,7 +47,7 @@ fn escape(text: &str) -> String {
 fn framed(who: &Who, script: &str, title: &str, body: &str) -> Html<String> {
     let csrf = match who {
         Who::Session(session) => &*session.csrf,
-        Who::Token => "",
+        Who::Token | Who::Api(_) => "",
     };
     let current = |name| {
         if name == script {
