@@ -76,6 +76,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/", get(pages::streams))
         .route("/changes", get(pages::changes))
         .route("/schema", get(pages::schema))
+        .route("/servers", get(pages::servers))
         .route("/logout", post(handlers::logout))
         .route("/api/v1/status", get(api::status::status))
         .route("/api/v1/live", get(api::status::live))
