@@ -14,18 +14,11 @@ mod support;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use bintrail_testkit::server::Server;
-use support::{Console, PASSWORD, Place, command};
-
-/// The program beside the console's: `cargo test --workspace` builds both.
-fn bintrail() -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_bintrail-console")).with_file_name("bintrail");
-    assert!(path.exists(), "build it first: cargo build -p bintrail");
-    path
-}
+use support::{Console, PASSWORD, Place, bintrail, command};
 
 fn run(server: &Server, statements: &[&str]) {
     let mut client = server.client().unwrap();

@@ -64,6 +64,18 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        // Streams outlive their console, and a test that fails has not stopped them.
+        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let name = process.file_name();
+            let pid = name.to_string_lossy().parse::<u32>();
+            let cwd = std::fs::read_link(process.path().join("cwd"));
+            if let (Ok(pid), Ok(cwd)) = (pid, cwd)
+                && cwd.starts_with(&self.0)
+                && pid != std::process::id()
+            {
+                let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+            }
+        }
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
@@ -99,6 +111,13 @@ fn looking_at(listen: &str, place: &Place, index: &str) -> Command {
         }
     }
     command
+}
+
+/// The program beside the console's: `cargo test --workspace` builds both.
+pub(crate) fn bintrail() -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_bintrail-console")).with_file_name("bintrail");
+    assert!(path.exists(), "build it first: cargo build -p bintrail");
+    path
 }
 
 /// A console that runs.
