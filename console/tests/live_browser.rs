@@ -95,7 +95,7 @@ fn a_person_sees_what_happens() {
     let server = Server::start("mysql97", "console", &["--binlog-row-metadata=FULL"]).unwrap();
     let index = place.index();
     let mut stream = Some(Stream::start(&place, &server, &index));
-    let console = Console::start(&mut command(&place, &index));
+    let console = Console::start(command(&place, &index).arg("--bintrail").arg(bintrail()));
 
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/browser");
     let mut browser = Command::new(script)
@@ -103,6 +103,7 @@ fn a_person_sees_what_happens() {
         .env("CONSOLE_URL", format!("http://{}", console.address))
         .env("CONSOLE_SETUP", console.setup.as_deref().unwrap())
         .env("CONSOLE_PASSWORD", PASSWORD)
+        .env("CONSOLE_SOURCE_PORT", server.port.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -118,6 +119,10 @@ fn a_person_sees_what_happens() {
         };
         match wanted.split_once(' ').unwrap_or((wanted, "")) {
             ("rows", _) => rows(&server),
+            ("another-row", _) => run(
+                &server,
+                &["INSERT INTO shop.orders (id, status) VALUES (2, 'new')"],
+            ),
             ("status", expected) => assert_eq!(verdict(&index), expected),
             ("source-down", _) => server.stop().unwrap(),
             ("source-up", _) => server.restart().unwrap(),

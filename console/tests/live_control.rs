@@ -262,6 +262,7 @@ fn the_api_is_what_its_document_says() {
         .status()
         .unwrap();
     assert!(status.success(), "{status}; the console: {}", console.log());
+    assert!(!console.log().contains("ERROR"), "{}", console.log());
     // It is still there, and ends what it has started.
     for server in ok(&console, "GET", "/servers", &Value::Null)["servers"]
         .as_array()

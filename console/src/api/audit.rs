@@ -15,6 +15,7 @@ const PAGE: u32 = 100;
 const MOST: u32 = 1_000;
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     /// Those before the one of this number: `next` of the page before.

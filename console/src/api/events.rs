@@ -111,18 +111,18 @@ async fn search(app: &routes::State, mut question: Question) -> Result<Page, Ref
 
 /// Row changes, in the form of `bintrail query --format json`, a page of them.
 #[utoipa::path(get, path = "/api/v1/events", tag = "index", params(
-    ("source_id" = Option<u32>, Query, description = "the source's number in `bintrail status`", minimum = 1),
+    ("source_id" = Option<u64>, Query, description = "the source's number in `bintrail status`", maximum = 4294967295u64),
     ("schema" = Option<String>, Query),
     ("table" = Option<String>, Query),
     ("pk" = Option<Vec<String>>, Query, description = "primary keys, as `pk_values` has them"),
-    ("event_type" = Option<Vec<Kind>>, Query),
+    ("event_type" = inline(Option<Vec<Kind>>), Query),
     ("gtid" = Option<String>, Query),
     ("since" = Option<String>, Query, description = "`2h` (ago), or an RFC 3339 time"),
     ("until" = Option<String>, Query),
-    ("connection_id" = Option<u32>, Query),
+    ("connection_id" = Option<u64>, Query, maximum = 4294967295u64),
     ("changed_column" = Option<String>, Query),
     ("where" = Option<Vec<String>>, Query, description = "`COLUMN=VALUE`"),
-    ("order" = Option<Order>, Query, description = "`desc` where it is not said"),
+    ("order" = inline(Option<Order>), Query, description = "`desc` where it is not said"),
     ("after" = Option<u64>, Query, description = "`next` of the page before"),
     ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000),
 ), responses(

@@ -38,20 +38,20 @@ enum Format {
 
 /// All row changes that a question asks for, as a file.
 #[utoipa::path(get, path = "/api/v1/events/export", tag = "index", params(
-    ("source_id" = Option<u32>, Query, description = "the source's number in `bintrail status`", minimum = 1),
+    ("source_id" = Option<u64>, Query, description = "the source's number in `bintrail status`", maximum = 4294967295u64),
     ("schema" = Option<String>, Query),
     ("table" = Option<String>, Query),
     ("pk" = Option<Vec<String>>, Query, description = "primary keys, as `pk_values` has them"),
-    ("event_type" = Option<Vec<Kind>>, Query),
+    ("event_type" = inline(Option<Vec<Kind>>), Query),
     ("gtid" = Option<String>, Query),
     ("since" = Option<String>, Query, description = "`2h` (ago), or an RFC 3339 time"),
     ("until" = Option<String>, Query),
-    ("connection_id" = Option<u32>, Query),
+    ("connection_id" = Option<u64>, Query, maximum = 4294967295u64),
     ("changed_column" = Option<String>, Query),
     ("where" = Option<Vec<String>>, Query, description = "`COLUMN=VALUE`"),
-    ("order" = Option<Order>, Query, description = "`desc` where it is not said"),
+    ("order" = inline(Option<Order>), Query, description = "`desc` where it is not said"),
     ("limit" = Option<u64>, Query, minimum = 1),
-    ("format" = Option<Format>, Query, description = "`json` where it is not said"),
+    ("format" = inline(Option<Format>), Query, description = "`json` where it is not said"),
 ), responses(
     (status = 200, content(
         (Vec<Object> = "application/json"),

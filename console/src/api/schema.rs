@@ -25,7 +25,7 @@ const NAMES: u64 = 2_000;
 
 /// DDL statements, newest first, a page of them.
 #[utoipa::path(get, path = "/api/v1/schema-changes", tag = "index", params(
-    ("source_id" = Option<u32>, Query),
+    ("source_id" = Option<u64>, Query, maximum = 4294967295u64),
     ("schema" = Option<String>, Query),
     ("before" = Option<u64>, Query, description = "`next` of the page before"),
     ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000),

@@ -113,6 +113,7 @@ pub(crate) struct ServerList {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     /// Those that were decommissioned, too.
