@@ -123,7 +123,7 @@ async fn search(app: &routes::State, mut question: Question) -> Result<Page, Ref
     ("changed_column" = Option<String>, Query),
     ("where" = Option<Vec<String>>, Query, description = "`COLUMN=VALUE`"),
     ("order" = inline(Option<Order>), Query, description = "`desc` where it is not said"),
-    ("after" = Option<u64>, Query, description = "`next` of the page before"),
+    ("after" = Option<u64>, Query, format = "uint64", description = "`next` of the page before"),
     ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000),
 ), responses(
     (status = 200, body = Events),

@@ -50,7 +50,7 @@ enum Format {
     ("changed_column" = Option<String>, Query),
     ("where" = Option<Vec<String>>, Query, description = "`COLUMN=VALUE`"),
     ("order" = inline(Option<Order>), Query, description = "`desc` where it is not said"),
-    ("limit" = Option<u64>, Query, minimum = 1),
+    ("limit" = Option<u64>, Query, format = "uint64", minimum = 1),
     ("format" = inline(Option<Format>), Query, description = "`json` where it is not said"),
 ), responses(
     (status = 200, content(

@@ -27,7 +27,7 @@ const NAMES: u64 = 2_000;
 #[utoipa::path(get, path = "/api/v1/schema-changes", tag = "index", params(
     ("source_id" = Option<u64>, Query, maximum = 4294967295u64),
     ("schema" = Option<String>, Query),
-    ("before" = Option<u64>, Query, description = "`next` of the page before"),
+    ("before" = Option<u64>, Query, format = "uint64", description = "`next` of the page before"),
     ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000),
 ), responses(
     (status = 200, body = Object),
