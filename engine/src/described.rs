@@ -39,6 +39,19 @@ pub(crate) fn complete(column: &mut Column, column_type: &str, charset: Option<&
     }
 }
 
+/// Gives a column of MariaDB's old temporal types the fraction that its definition has: `timestamp(2)`.
+pub(crate) fn complete_old_fraction(column: &mut Column, column_type: &str) {
+    let digits = match plain_type(column_type).split_once('(') {
+        Some((_, digits)) => digits
+            .strip_suffix(')')
+            .and_then(|digits| digits.parse().ok()),
+        None => Some(0),
+    };
+    if let Some(with) = digits.and_then(|digits| column.column_type.with_old_fraction(digits)) {
+        column.column_type = with;
+    }
+}
+
 /// MariaDB's own type for which the event has a binary string.
 pub(crate) fn native(column: &Column, column_type: &str) -> Option<ColumnType> {
     if !may_be_native(column) {

@@ -136,7 +136,7 @@ pub enum Error {
     },
     /// What could be printed was.
     #[error(
-        "row changes of {events} events are left out, or parts of them; the warnings say which, and why"
+        "row changes of {events} events are left out, or parts of them, or may be wrong; the warnings say which, and why"
     )]
     LeftOut {
         /// How many events.

@@ -2,7 +2,7 @@
 
 mod notes;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -67,7 +67,10 @@ pub struct Printer<W: Write> {
     notes: Notes,
     /// Tables of which it was said that the binlog does not describe their types whole.
     told: HashSet<(Box<str>, Box<str>)>,
-    /// Events of which row changes are left out, or parts of them.
+    /// By a table's number, its events whose rows may be wrong as long as no other event of it shows that they are not,
+    /// and where the first of them stands.
+    doubts: BTreeMap<u64, (u64, String)>,
+    /// Events of which row changes are left out, or parts of them, or may be wrong.
     pub skipped: u64,
 }
 
@@ -89,6 +92,7 @@ impl<W: Write> Printer<W> {
             has_rows: false,
             notes: Notes::default(),
             told: HashSet::new(),
+            doubts: BTreeMap::new(),
             skipped: 0,
         }
     }
@@ -99,7 +103,20 @@ impl<W: Write> Printer<W> {
         self.set_gtid(None);
         self.committed_at = None;
         self.has_rows = false;
+        self.clear_tables();
+    }
+
+    fn clear_tables(&mut self) {
+        self.note_doubts();
         self.tables.clear();
+    }
+
+    /// Nothing shows any more that these rows are right.
+    fn note_doubts(&mut self) {
+        for (count, first) in std::mem::take(&mut self.doubts).into_values() {
+            self.notes.add(Note::OldFractions, count, || first);
+            self.skipped = self.skipped.saturating_add(count);
+        }
     }
 
     fn set_gtid(&mut self, gtid: Option<AnyGtid>) {
@@ -125,7 +142,7 @@ impl<W: Write> Printer<W> {
     pub fn handle(&mut self, event: &Event<'_>) -> Result<Option<TableMap>, Error> {
         match &event.data {
             EventData::Rotate(rotate) if event.start == event.end => self.start_file(rotate.file),
-            EventData::FormatDescription(_) => self.tables.clear(),
+            EventData::FormatDescription(_) => self.clear_tables(),
             EventData::Gtid(gtid) => {
                 self.between_transactions();
                 self.set_gtid(gtid.gtid.map(AnyGtid::MySql));
@@ -198,6 +215,9 @@ impl<W: Write> Printer<W> {
             self.tell_what_is_not_known(&table.map, event);
         }
         let table_id = table.map.table_id;
+        if self.doubts.contains_key(&table_id) || self.doubts.len() >= MOST_TOLD {
+            self.note_doubts();
+        }
         self.tables
             .define(table_id, event.body, Some(Arc::new(table)));
     }
@@ -274,8 +294,12 @@ impl<W: Write> Printer<W> {
         }
         let mut undecodable = None;
         // The rows before a fault are good.
-        if let Err(error) = self.write_rows(rows, &table, &mut undecodable)? {
-            self.note(Note::Unreadable, event, Some(&error));
+        match self.write_rows(rows, &table, &mut undecodable)? {
+            Err(error) => self.note(Note::Unreadable, event, Some(&error)),
+            Ok(()) if table.leaves_in_doubt(rows) => self.doubt(&table.map, event),
+            Ok(()) => {
+                self.doubts.remove(&rows.table_id);
+            }
         }
         if std::mem::take(&mut self.images.undecodable) > 0 || undecodable.is_some() {
             self.note(Note::Undecodable, event, undecodable.as_ref());
@@ -368,9 +392,26 @@ impl<W: Write> Printer<W> {
         out.extend_from_slice(kind);
     }
 
+    fn doubt(&mut self, map: &TableMap, event: &Event<'_>) {
+        let first = || {
+            let at = format!("{}:{}", self.file, event.start);
+            let table = format!("{}.{}", map.schema, map.table);
+            tracing::warn!(
+                table,
+                at,
+                "{}; others of the table may show that they had none",
+                Note::OldFractions.text()
+            );
+            (0, at)
+        };
+        let (count, _) = self.doubts.entry(map.table_id).or_insert_with(first);
+        *count = count.saturating_add(1);
+    }
+
     fn note(&mut self, note: Note, event: &Event<'_>, error: Option<&bintrail_proto::Error>) {
-        let count = self.notes.add(note, &self.file, event.start);
-        if note.leaves_out() {
+        let first = || format!("{}:{}", self.file, event.start);
+        let count = self.notes.add(note, 1, first);
+        if note.is_loss() {
             self.skipped = self.skipped.saturating_add(1);
         }
         // The first, then ever rarer.
@@ -386,16 +427,12 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// Says of each kind of event with row changes that were left out, or may never have come to be, how many there
-    /// were: once nothing more follows.
-    pub fn report(&self) {
+    /// Says of each kind of event with row changes that were left out, may be wrong or may never have come to be, how many
+    /// there were: once nothing more follows.
+    pub fn report(&mut self) {
+        self.note_doubts();
         for (note, count, first) in self.notes.iter() {
-            let what = if note.leaves_out() {
-                "row changes are left out, or parts of them"
-            } else {
-                "rows are printed that were rolled back"
-            };
-            tracing::warn!(count, first, why = note.text(), "{what}");
+            tracing::warn!(count, first, why = note.text(), "{}", note.outcome());
         }
     }
 

@@ -1,13 +1,16 @@
 //! A table that rows are read under: TABLE_MAP's types, and the names that belong to them.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use bintrail_proto::binlog::column::ColumnType;
+use bintrail_proto::binlog::rows::RowsEvent;
 use bintrail_proto::binlog::table_map::{self, TableMap};
 use bintrail_proto::binlog::value::charset::Charset;
 use bintrail_proto::binlog::value::push_front;
 
-use crate::described::{complete, plain_type};
+use crate::described::{complete, complete_old_fraction, plain_type};
 use crate::index::record::{Column, KnownBy, TableVersion};
 use crate::json;
 use crate::schema::is_text;
@@ -39,6 +42,8 @@ pub struct Table {
     pub(crate) texts: Box<[ColumnText]>,
     /// The most bytes that an image takes beside the texts and bytes in it.
     pub(crate) fixed_len: u64,
+    /// Its columns are surely as wide as `map` has them: it was said, or its rows have shown it.
+    is_certain: AtomicBool,
 }
 
 /// A column's texts, ready to be copied into an image.
@@ -149,6 +154,8 @@ impl Table {
             return None;
         }
         let mut map = map.clone();
+        // What was made of an event alone does not tell fractions.
+        let tells_fractions = map.may_have_old_fractions() && known_by != KnownBy::RowMetadata;
         let mut columns = Vec::with_capacity(schema.len());
         for (column, known) in map.columns.iter_mut().zip(schema) {
             let told;
@@ -164,6 +171,9 @@ impl Table {
                 _ => known,
             };
             complete(column, &known.column_type, known.charset.as_deref());
+            if tells_fractions {
+                complete_old_fraction(column, &known.column_type);
+            }
             let unsigned = known.column_type.contains(" unsigned");
             if !fits(column, known) || column.unsigned.is_some_and(|is| is != unsigned) {
                 return None;
@@ -177,10 +187,16 @@ impl Table {
                 charset: known.charset.clone(),
                 nullable: known.nullable,
                 pk: known.pk,
-                members: members(&known.column_type),
+                members: match known_by {
+                    KnownBy::InformationSchema => certain_members(known),
+                    _ => members(&known.column_type),
+                },
                 generated: known.generated,
                 invisible: known.invisible,
             });
+        }
+        if tells_fractions {
+            map.settle_old_fractions();
         }
         Some(Self::compile(Arc::new(map), columns, known_by, valid_from))
     }
@@ -211,6 +227,7 @@ impl Table {
             })
             .collect();
         let fixed_len = texts.iter().zip(&map.columns).map(fixed_len).sum();
+        let is_certain = AtomicBool::new(!map.may_have_old_fractions());
         let version = TableVersion {
             schema: map.schema.to_string(),
             table: map.table.to_string(),
@@ -224,7 +241,19 @@ impl Table {
             key: key.into_iter().map(|(_, number)| number).collect(),
             fixed_len,
             texts,
+            is_certain,
         }
+    }
+
+    /// Could the rows of `event`, which add up, have been written with fractions as well, of which nobody tells? No more
+    /// once there were rows of this table that could not.
+    pub(crate) fn leaves_in_doubt(&self, event: &RowsEvent<'_>) -> bool {
+        if self.is_certain.load(Relaxed) {
+            return false;
+        }
+        let doubt = event.may_have_old_fractions(&self.map);
+        self.is_certain.store(!doubt, Relaxed);
+        doubt
     }
 }
 
@@ -271,7 +300,11 @@ fn charset_name(column: &table_map::Column) -> Option<String> {
 
 /// ENUM and SET members of the event, to UTF-8. A member that does not decode leaves all unknown.
 fn labels(column: &table_map::Column) -> Option<Vec<String>> {
-    let charset = column.charset().unwrap_or(Charset::Utf8mb4);
+    let charset = match column.charset() {
+        // Bytes, which the server has from a statement in UTF-8 most often.
+        None | Some(Charset::Binary) => Charset::Utf8mb4,
+        Some(charset) => charset,
+    };
     let mut scratch = String::new();
     column
         .members
@@ -315,12 +348,13 @@ fn type_name(column: &table_map::Column) -> String {
         }
         ColumnType::Year => "year".to_owned(),
         ColumnType::Date => "date".to_owned(),
-        ColumnType::TimeOld => "time".to_owned(),
-        ColumnType::DateTimeOld => "datetime".to_owned(),
-        ColumnType::TimestampOld => "timestamp".to_owned(),
-        ColumnType::Time { fsp } => fractional("time", fsp),
-        ColumnType::DateTime { fsp } => fractional("datetime", fsp),
-        ColumnType::Timestamp { fsp } => fractional("timestamp", fsp),
+        ColumnType::Time { fsp } | ColumnType::TimeOld { fsp } => fractional("time", fsp),
+        ColumnType::DateTime { fsp } | ColumnType::DateTimeOld { fsp } => {
+            fractional("datetime", fsp)
+        }
+        ColumnType::Timestamp { fsp } | ColumnType::TimestampOld { fsp } => {
+            fractional("timestamp", fsp)
+        }
         ColumnType::Bit { bits } => format!("bit({bits})"),
         ColumnType::Enum { .. } => "enum".to_owned(),
         ColumnType::Set { .. } => "set".to_owned(),
@@ -366,6 +400,27 @@ fn type_name(column: &table_map::Column) -> String {
     }
 }
 
+/// Tells `map` which fractions its columns in MariaDB's old temporal format have, if `schema` can be the definition that
+/// it was written under.
+pub(crate) fn settle_old_fractions(map: &mut TableMap, schema: &[SchemaColumn]) {
+    if map.columns.len() != schema.len() {
+        return;
+    }
+    let mut columns = map.columns.clone();
+    let fits = columns.iter_mut().zip(schema).all(|(column, known)| {
+        complete(column, &known.column_type, known.charset.as_deref());
+        complete_old_fraction(column, &known.column_type);
+        fits(column, known)
+    });
+    if !fits {
+        return;
+    }
+    for (column, with) in map.columns.iter_mut().zip(&columns) {
+        column.column_type = with.column_type;
+    }
+    map.settle_old_fractions();
+}
+
 /// Can `known` be the definition that `column` was written under, as far as the event tells?
 fn fits(column: &table_map::Column, known: &SchemaColumn) -> bool {
     let known_type = plain_type(&known.column_type);
@@ -383,14 +438,13 @@ fn fits(column: &table_map::Column, known: &SchemaColumn) -> bool {
         }
         ColumnType::Year => base == "year",
         ColumnType::Date => base == "date",
-        ColumnType::Time { .. } | ColumnType::DateTime { .. } | ColumnType::Timestamp { .. } => {
-            known_type == type_name(column)
-        }
-        // MariaDB 5.3 had its own format for fractions, whose width the event does not tell.
-        ColumnType::TimeOld => known_type == "time",
-        ColumnType::DateTimeOld => known_type == "datetime",
-        ColumnType::TimestampOld => known_type == "timestamp",
-        ColumnType::Bit { .. } => known_type == type_name(column),
+        ColumnType::Time { .. }
+        | ColumnType::DateTime { .. }
+        | ColumnType::Timestamp { .. }
+        | ColumnType::TimeOld { .. }
+        | ColumnType::DateTimeOld { .. }
+        | ColumnType::TimestampOld { .. }
+        | ColumnType::Bit { .. } => known_type == type_name(column),
         ColumnType::Enum { width } => {
             base == "enum"
                 && members(&known.column_type)
@@ -441,6 +495,33 @@ fn known_charset(known: &SchemaColumn) -> Option<Charset> {
     }
 }
 
+/// The members that `information_schema` prints: in utf8mb3, with a `?` for each character beyond. `None` where that may
+/// have happened.
+pub(crate) fn certain_members(column: &SchemaColumn) -> Option<Vec<String>> {
+    const NARROW: [&str; 3] = ["utf8mb3", "utf8", "ucs2"];
+    let members = members(&column.column_type)?;
+    let charset = column.charset.as_deref();
+    let beyond = charset.is_none_or(|charset| charset.starts_with("utf") || charset == "gb18030")
+        && !charset.is_some_and(|charset| NARROW.contains(&charset));
+    let unsure = beyond && members.iter().any(|member| member.contains('?'));
+    (!unsure).then_some(members)
+}
+
+/// Are these the same labels, for all that is known where `information_schema` has printed some?
+pub(crate) fn same_labels(one: &[String], other: &[String]) -> bool {
+    let same_char = |one: char, other: char| {
+        one == other || one == '?' && other > '\u{FFFF}' || other == '?' && one > '\u{FFFF}'
+    };
+    let same = |(one, other): (&String, &String)| {
+        one.chars().count() == other.chars().count()
+            && one
+                .chars()
+                .zip(other.chars())
+                .all(|(one, other)| same_char(one, other))
+    };
+    one.len() == other.len() && one.iter().zip(other).all(same)
+}
+
 /// The members in `enum('a','b''c')` or `set(…)`; `None` for other types.
 pub(crate) fn members(column_type: &str) -> Option<Vec<String>> {
     let list = column_type
@@ -486,6 +567,29 @@ fn push_unescaped(member: &mut String, mut text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_that_information_schema_cannot_print_are_not_known() {
+        let of = |charset: &str, column_type: &str| {
+            certain_members(&SchemaColumn {
+                name: "e".into(),
+                column_type: column_type.into(),
+                charset: Some(charset.into()),
+                nullable: true,
+                generated: None,
+                invisible: false,
+                pk: None,
+            })
+        };
+        let labels =
+            |list: &[&str]| -> Vec<String> { list.iter().map(ToString::to_string).collect() };
+        assert_eq!(of("utf8mb4", "enum('a','?')"), None);
+        assert_eq!(of("utf8mb4", "enum('a','b')"), Some(labels(&["a", "b"])));
+        assert_eq!(of("latin1", "set('?')"), Some(labels(&["?"])));
+        assert!(same_labels(&labels(&["a", "?x"]), &labels(&["a", "😀x"])));
+        assert!(!same_labels(&labels(&["?"]), &labels(&["é"])));
+        assert!(!same_labels(&labels(&["a", "b"]), &labels(&["b", "a"])));
+    }
 
     #[test]
     fn enum_members_as_information_schema_prints_them() {

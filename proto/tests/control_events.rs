@@ -375,6 +375,7 @@ fn format_description_of_9_7() {
     let description = FormatDescription::parse(&events[0].body).expect("well-formed");
     assert_eq!(description.server_version.numbers, (9, 7, 4));
     assert_eq!(description.server_version.flavor(), Flavor::MySql);
+    assert_eq!(description.flavor(), Flavor::MySql);
     assert_eq!(description.created, events[0].timestamp);
     assert_eq!(description.common_header_length, 19);
     // TABLE_MAP_EVENT, WRITE_ROWS_EVENT (version 2), XID_EVENT, GTID_TAGGED_LOG_EVENT.

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use bintrail_proto::binlog::checksum::Checksum;
 use bintrail_proto::binlog::column::ColumnType;
 use bintrail_proto::binlog::decoder::{Decoder, Event, EventData};
+use bintrail_proto::binlog::format_description::{Flavor, FormatDescription};
 use bintrail_proto::binlog::header::{EventHeader, EventType};
 use bintrail_proto::binlog::mariadb::gtid_set::MariadbGtidSet;
 use bintrail_proto::binlog::rows::{Field, RowBuf};
@@ -237,12 +238,25 @@ fn values_that_only_mariadb_has() {
     assert_eq!(shown, selected);
 }
 
-/// The events do not tell how wide these are, and some of their bytes could be read as rows.
+/// MariaDB takes any text for its option `version`.
 #[test]
-fn fractions_of_before_10_1_give_no_row() {
+fn a_version_that_does_not_name_it() {
+    let binlog = data("mariadb/types/binlog");
+    let size = EventHeader::parse(&binlog[4..]).unwrap().event_size as usize;
+    let mut body = binlog[4 + 19..4 + size].to_vec();
+    body[2..52].fill(0);
+    body[2..15].copy_from_slice(b"8.0.36-custom");
+    let description = FormatDescription::parse(&body).unwrap();
+    assert_eq!(description.server_version.flavor(), Flavor::MySql);
+    assert_eq!(description.flavor(), Flavor::MariaDb);
+}
+
+/// The events do not tell how wide these are, and some of their bytes could be read as rows without fractions.
+#[test]
+fn fractions_of_before_10_1_leave_a_doubt() {
     let mut tables = HashMap::new();
     let mut buf = RowBuf::default();
-    let mut refused = 0;
+    let (mut refused, mut doubted) = (0, 0);
     read(
         "mariadb/old-fractions",
         Decoder::for_file(),
@@ -252,15 +266,120 @@ fn fractions_of_before_10_1_give_no_row() {
             }
             EventData::Rows(rows) => {
                 let table = &tables[&rows.table_id];
-                assert_eq!(rows.count(table), rows.rows(table, &mut buf).map(|_| 0));
-                let error = rows.count(table).unwrap_err();
-                assert!(error.to_string().contains("before 10.1"), "{error}");
-                refused += 1;
+                assert_eq!(
+                    rows.count(table).is_ok(),
+                    rows.rows(table, &mut buf).is_ok()
+                );
+                match rows.count(table) {
+                    Err(error) => {
+                        assert!(error.to_string().contains("before 10.1"), "{error}");
+                        refused += 1;
+                    }
+                    Ok(_) => {
+                        assert!(rows.may_have_old_fractions(table), "{}", table.table);
+                        doubted += 1;
+                    }
+                }
             }
             _ => {}
         },
     );
-    assert_eq!(refused, 6);
+    assert_eq!((refused, doubted), (7, 1));
+}
+
+/// Rows that cannot have been written with fractions are in no doubt.
+#[test]
+fn no_fractions_of_before_10_1() {
+    let mut tables = HashMap::new();
+    let mut sure = 0;
+    read(
+        "mariadb/old-temporal",
+        Decoder::for_file(),
+        |event| match &event.data {
+            EventData::TableMap(map) => {
+                tables.insert(map.table_id, map.compile().unwrap());
+            }
+            EventData::Rows(rows) => {
+                let table = &tables[&rows.table_id];
+                assert!(rows.count(table).is_ok());
+                sure += u64::from(!rows.may_have_old_fractions(table));
+            }
+            _ => {}
+        },
+    );
+    assert_eq!(sure, 3);
+}
+
+/// What `setup.sql` stored, once the digits are known.
+#[test]
+fn fractions_of_before_10_1_that_are_told() {
+    let mut tables = HashMap::new();
+    let mut buf = RowBuf::default();
+    let mut seen = Vec::new();
+    read(
+        "mariadb/old-fractions",
+        Decoder::for_file(),
+        |event| match &event.data {
+            EventData::TableMap(map) => {
+                let mut table = map.compile().unwrap();
+                let digits: &[u8] = match &*table.table {
+                    "many" => &[0, 3, 6, 2, 6],
+                    "one" => &[0, 1],
+                    "times" => &[0, 1, 2],
+                    "lengths" => &[0, 2],
+                    _ => &[0, 3, 2],
+                };
+                for (column, digits) in table.columns.iter_mut().zip(digits) {
+                    let with = column.column_type.with_old_fraction(*digits);
+                    column.column_type = with.unwrap_or(column.column_type);
+                }
+                table.settle_old_fractions();
+                assert!(!table.may_have_old_fractions());
+                tables.insert(map.table_id, table);
+            }
+            EventData::Rows(rows) => {
+                let mut rows = rows.rows(&tables[&rows.table_id], &mut buf).unwrap();
+                while let Some(row) = rows.next().unwrap() {
+                    for image in [row.before, row.after].into_iter().flatten() {
+                        let mut line = Vec::new();
+                        for (column, field) in image.fields() {
+                            match field.value(column).unwrap() {
+                                Some(Value::Time(value)) => value.write_to(&mut line),
+                                Some(Value::DateTime(value)) => value.write_to(&mut line),
+                                Some(Value::Timestamp(value)) => value.write_to(&mut line),
+                                Some(Value::Null) => line.extend_from_slice(b"NULL"),
+                                _ => continue,
+                            }
+                            line.push(b' ');
+                        }
+                        seen.push(String::from_utf8(line).unwrap());
+                    }
+                }
+            }
+            _ => {}
+        },
+    );
+    let stored = [
+        "-00:00:01.500 12:34:56.789012 2024-01-02 03:04:05.67 2024-01-02 03:04:05.678901 ",
+        "NULL NULL NULL NULL ",
+        "12:34:56.7 ",
+        "00:00:00.0 ",
+        "-12:34:56.7 ",
+        "12:34:56.7 ",
+        "00:00:01.1 ",
+        "00:00:00.0 ",
+        "00:00:01.1 ",
+        "-12:34:56.7 ",
+        "00:00:01.1 ",
+        "00:00:01.1 ",
+        "00:00:01.1 ",
+        "00:00:01.1 ",
+        "2024-01-02 03:04:05.6 NULL ",
+        "NULL 2024-01-02 03:04:05.67 ",
+        "2020-01-01 00:00:00.06 ",
+        "00:00:00.002 2020-01-01 00:00:00.06 ",
+    ];
+    assert_eq!(seen, stored);
 }
 
 #[test]

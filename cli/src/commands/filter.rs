@@ -22,6 +22,7 @@ pub(crate) fn question(args: FilterArgs) -> Question {
         connection_id: args.connection_id,
         changed_column: args.changed_column,
         values: args.values,
+        ids: None,
         limit: None,
         newest_first: false,
         behind: None,

@@ -6,8 +6,7 @@ use std::path::Path;
 
 use bintrail_engine::Error;
 use bintrail_engine::index::Index;
-use bintrail_engine::query::Answer;
-use bintrail_engine::recover::{self, Checked, OnConflict, Options, Target};
+use bintrail_engine::recover::{self, Asked, Checked, OnConflict, Options, Target};
 
 use crate::args::{Conflict, FilterArgs, RecoverArgs};
 
@@ -30,51 +29,47 @@ pub(crate) async fn run(args: RecoverArgs) -> Result<(), Error> {
         foreign_key_checks: !args.no_foreign_key_checks,
     };
     let index = Index::open(&args.index.dsn()?, false).await?;
-    let mut answer = index.ask(super::filter::question(args.filter)).await?;
+    let mut asked = recover::ask(&index, super::filter::question(args.filter)).await?;
     let mut target = match super::target_options(&args.target)? {
         Some(target) => Some(Target::connect(&target, options.foreign_key_checks).await?),
         None => None,
     };
-    let checked = recover::check(&mut answer, options, target.as_mut()).await?;
+    let checked = recover::check(&mut asked, options, target.as_mut()).await?;
     let done = if checked.summary.changes == 0 {
         tracing::warn!("no row change fits");
         Ok(())
     } else if args.dry_run {
-        dry_run(&mut answer, &checked, target.as_mut()).await
+        dry_run(&mut asked, &checked, target.as_mut()).await
     } else if let Some(target) = target.as_mut().filter(|_| args.apply) {
-        apply(&mut answer, checked, target).await
+        apply(&mut asked, checked, target).await
     } else {
-        write(&mut answer, checked, args.output.as_deref()).await
+        write(&mut asked, checked, args.output.as_deref()).await
     };
     if let Some(target) = target {
         target.close().await;
     }
     done?;
-    drop(answer);
+    drop(asked);
     index.close().await?;
     Ok(())
 }
 
 async fn dry_run(
-    answer: &mut Answer<'_>,
+    asked: &mut Asked<'_>,
     checked: &Checked,
     target: Option<&mut Target>,
 ) -> Result<(), Error> {
     let mut text = checked.summary.describe();
     if let Some(target) = target {
-        let conflicts = recover::examine(answer, checked, target).await?;
+        let conflicts = recover::examine(asked, checked, target).await?;
         text.push_str(&conflicts.describe());
         text.push_str(&format!("conflicts: {}\n", conflicts.count));
     }
     print(&text)
 }
 
-async fn apply(
-    answer: &mut Answer<'_>,
-    checked: Checked,
-    target: &mut Target,
-) -> Result<(), Error> {
-    let applied = recover::apply(answer, checked, target).await?;
+async fn apply(asked: &mut Asked<'_>, checked: Checked, target: &mut Target) -> Result<(), Error> {
+    let applied = recover::apply(asked, checked, target).await?;
     print(&applied.describe())?;
     match applied.left_alone {
         0 => Ok(()),
@@ -116,13 +111,9 @@ fn names_something(args: &FilterArgs) -> bool {
         || !(pk.is_empty() && pks.is_empty() && values.is_empty())
 }
 
-async fn write(
-    answer: &mut Answer<'_>,
-    checked: Checked,
-    path: Option<&Path>,
-) -> Result<(), Error> {
+async fn write(asked: &mut Asked<'_>, checked: Checked, path: Option<&Path>) -> Result<(), Error> {
     let Some(path) = path else {
-        return recover::write(answer, checked, &mut super::output()).await;
+        return recover::write(asked, checked, &mut super::output()).await;
     };
     let fault = |error: io::Error| {
         let problem = match error.kind() {
@@ -140,7 +131,7 @@ async fn write(
         path.display(),
         checked.summary.describe()
     );
-    if let Err(error) = recover::write(answer, checked, &mut BufWriter::new(file)).await {
+    if let Err(error) = recover::write(asked, checked, &mut BufWriter::new(file)).await {
         // Half of it is of no use, and would be in the way of the next attempt.
         std::fs::remove_file(path).ok();
         return Err(match error {

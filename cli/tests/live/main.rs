@@ -10,6 +10,8 @@
     reason = "test code"
 )]
 
+mod afternoons;
+mod amid;
 mod apply;
 mod bad_input;
 mod compressed;
@@ -17,6 +19,7 @@ mod coordinates;
 mod crossed;
 mod disk;
 mod doctor;
+mod emptied;
 mod failover;
 mod faults;
 mod files;
@@ -25,10 +28,12 @@ mod huge;
 mod index_trouble;
 mod link;
 mod memory;
+mod old_fractions;
 mod operation;
 mod other_servers;
 mod query;
 mod recover;
+mod redefined;
 mod rotate;
 mod schema;
 mod secrets;
@@ -38,6 +43,8 @@ mod support;
 mod tls;
 mod torture;
 mod trouble;
+mod undo;
+mod values;
 
 use bintrail_testkit::oracle::{Cell, Oracle};
 use bintrail_testkit::server::Server;

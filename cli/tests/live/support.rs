@@ -184,6 +184,11 @@ impl Stream {
         self
     }
 
+    /// Where its index is.
+    pub(crate) fn index_dsn(&self) -> &str {
+        &self.secrets[1].1
+    }
+
     /// With other arguments from the next start on.
     pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments = arguments.iter().map(ToString::to_string).collect();

@@ -278,10 +278,14 @@ pub struct SchemaChange {
     pub gtid: Option<String>,
     /// When it was committed.
     pub committed_at: Micros,
-    /// The id that the next row change had then.
+    /// The id that the next row change had: all from there on came after it.
     pub next_change_id: u64,
     /// The default schema of the session.
     pub schema: String,
+    /// The session's `sql_mode`, as its bits, where the server says so.
+    pub sql_mode: Option<u64>,
+    /// It uses a temporary table of its session, and what it changes may be that one.
+    pub temporary: bool,
     /// Its first words in upper case, such as `ALTER TABLE`.
     pub change_type: String,
     /// The statement.

@@ -22,6 +22,7 @@ use crate::pipeline::encode::RawRows;
 use crate::pipeline::statement::{Statement, classify};
 use crate::pipeline::tables::{Columns, Tables};
 use crate::pipeline::unread::Unread;
+use crate::schema::{THREAD_SPECIFIC, decode};
 use crate::table::Table;
 
 /// The most of a transaction's statements that is kept, in bytes.
@@ -110,6 +111,8 @@ struct Open {
     /// DDL inside it (`CREATE TABLE … SELECT`): it goes to the index with the checkpoint that covers it,
     /// and that is only behind the transaction's end.
     schema_changes: Vec<SchemaChange>,
+    /// Its ALTER TABLE is not done, or never was.
+    alters_nothing: bool,
     /// Rows of it have left in an earlier batch.
     flushed: bool,
 }
@@ -364,6 +367,7 @@ impl Assembler {
         let open = self.open(at, Some(AnyGtid::MariaDb(event.gtid)), None);
         open.begun = !event.is_standalone();
         open.connection_id = event.thread_id;
+        open.alters_nothing = event.alters_nothing;
     }
 
     fn open(
@@ -382,6 +386,7 @@ impl Assembler {
             row_count: 0,
             statements: String::new(),
             schema_changes: Vec::new(),
+            alters_nothing: false,
             flushed: false,
         })
     }
@@ -471,6 +476,11 @@ impl Assembler {
 
     fn schema_change(&mut self, query: &Query<'_>, change_type: String, sql: &str, at: &Event<'_>) {
         let open = self.open.as_ref();
+        if open.is_some_and(|open| open.alters_nothing) {
+            return;
+        }
+        let mut scratch = String::new();
+        let sql = decode(query, &mut scratch).unwrap_or(sql);
         // Their passwords, hashed or in clear, are nothing for the index's readers.
         let statement = match change_type.as_str() {
             "CREATE USER" | "ALTER USER" | "CREATE SERVER" | "ALTER SERVER" => {
@@ -486,6 +496,8 @@ impl Assembler {
             committed_at: self.time_of(at),
             next_change_id: self.next_change_id,
             schema: String::from_utf8_lossy(query.schema).into_owned(),
+            sql_mode: query.status.sql_mode,
+            temporary: at.header.flags & THREAD_SPECIFIC != 0,
             statement: statement.to_owned(),
             change_type,
         };
@@ -529,6 +541,10 @@ impl Assembler {
                 return self.skip("unreadable_rows", &name, at);
             }
         };
+        if table.leaves_in_doubt(rows) {
+            let name = format!("{}.{}", table.map.schema, table.map.table);
+            return self.skip("fractions_not_told", &name, at);
+        }
         let weight = weight(at.body.len(), count, rows.kind, &table);
         let first_change_id = self.next_change_id;
         let open = match &mut self.open {

@@ -13,6 +13,9 @@ use crate::table::Table;
 /// About as many bytes of tables as are remembered. Between statements none has to be.
 const MOST: usize = 32 * 1024 * 1024;
 
+/// As many as one statement may have remembered.
+const MOST_OF_A_STATEMENT: usize = 4 * MOST;
+
 /// What a table takes beside its columns and its event.
 const TABLE: usize = 256;
 
@@ -70,6 +73,10 @@ impl<T: Columns> Tables<T> {
         map: &TableMapEvent<'_>,
         certain: impl FnOnce(&T) -> bool,
     ) -> bool {
+        // Rows of those that are forgotten by this are counted as ones without a table.
+        if self.size > MOST_OF_A_STATEMENT {
+            self.clear();
+        }
         if let Some(known) = self.known.get(&map.table_id)
             && *known.body == *map.body
         {
@@ -219,6 +226,19 @@ mod tests {
             assert_eq!(tables.get(1), None);
             assert_eq!(tables.size, 0);
         }
+    }
+
+    #[test]
+    fn many_of_one_statement_are_forgotten_too() {
+        let mut tables = Tables::default();
+        for number in 0..400 {
+            let map = map(number, "t", &number.to_le_bytes());
+            assert!(!knows(&mut tables, &map, true));
+            tables.define(number, &map.2, 4096);
+            assert!(tables.size <= MOST_OF_A_STATEMENT + MOST);
+        }
+        assert_eq!(tables.get(0), None);
+        assert!(tables.get(399).is_some());
     }
 
     #[test]

@@ -12,15 +12,25 @@ pub(super) enum Note {
     Incident,
     Statement,
     Undecodable,
+    OldFractions,
     Unpatched,
     RolledBackInPart,
     XaRolledBack,
 }
 
 impl Note {
-    /// Are row changes left out, or parts of them?
-    pub(super) const fn leaves_out(self) -> bool {
+    /// Is something missing of what is printed, or wrong in it?
+    pub(super) const fn is_loss(self) -> bool {
         !matches!(self, Self::RolledBackInPart | Self::XaRolledBack)
+    }
+
+    /// What that means for what is printed.
+    pub(super) const fn outcome(self) -> &'static str {
+        match self {
+            Self::RolledBackInPart | Self::XaRolledBack => "rows are printed that were rolled back",
+            Self::OldFractions => "rows are printed that may be wrong",
+            _ => "row changes are left out, or parts of them",
+        }
     }
 
     /// What the event is, and what that means.
@@ -37,6 +47,10 @@ impl Note {
             Self::Undecodable => {
                 "a value is none of its column's type: its bytes are printed in JSON, and nothing of its row in the \
                  format mysqlbinlog"
+            }
+            Self::OldFractions => {
+                "a table has columns in the temporal format of MariaDB before 10.1, and no event tells whether they have \
+                 fractions: the rows are printed as if they had none, and may have been written with some as well"
             }
             Self::Unpatched => {
                 "a JSON document is left out: its changes do not fit the row before it, or that leaves it out, too"
@@ -58,13 +72,10 @@ impl Note {
 pub(super) struct Notes(BTreeMap<Note, (u64, String)>);
 
 impl Notes {
-    /// One more; returns how many that makes.
-    pub(super) fn add(&mut self, note: Note, file: &str, position: u64) -> u64 {
-        let (count, _) = self
-            .0
-            .entry(note)
-            .or_insert_with(|| (0, format!("{file}:{position}")));
-        *count = count.saturating_add(1);
+    /// `more` of them; returns how many that makes.
+    pub(super) fn add(&mut self, note: Note, more: u64, first: impl FnOnce() -> String) -> u64 {
+        let (count, _) = self.0.entry(note).or_insert_with(|| (0, first()));
+        *count = count.saturating_add(more);
         *count
     }
 

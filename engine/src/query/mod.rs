@@ -14,6 +14,7 @@ pub mod show;
 mod statements;
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use image::{Image, changed_columns, text_of};
@@ -22,8 +23,9 @@ pub use schema::{SchemaChanges, SeenSchemaChange};
 use crate::index::convert::damaged;
 use crate::index::places::BLOCK_BITS;
 use crate::index::read::{Cells, Rows, Select};
-use crate::index::record::{Column, EventType, Micros, TableVersion};
+use crate::index::record::{Column, EventType, KnownBy, Micros, TableVersion};
 use crate::index::{ErrorKind, Index, IndexError, Result};
+use crate::schema::Statement;
 use plan::{Path, Plan};
 use statements::Statements;
 
@@ -52,6 +54,8 @@ pub struct Question {
     pub changed_column: Option<String>,
     /// Where a column has this value before or after.
     pub values: Vec<(String, String)>,
+    /// With an id among these.
+    pub ids: Option<Range<u64>>,
     /// At most so many.
     pub limit: Option<u64>,
     /// Newest first.
@@ -106,6 +110,17 @@ pub struct Facts {
     pub decided_at: Option<Micros>,
     /// Is it an XA transaction that is not committed?
     undecided: bool,
+}
+
+/// A statement that changed definitions.
+#[derive(Debug)]
+pub(crate) struct Definition {
+    pub(crate) statement: Statement,
+    pub(crate) source_id: u32,
+    /// The id that the next row change had.
+    pub(crate) next_change_id: u64,
+    pub(crate) committed_at: Micros,
+    pub(crate) gtid: Option<String>,
 }
 
 /// Row changes and bytes of the first page and of later ones: the first is to be there at once.
@@ -247,6 +262,49 @@ impl Index {
             given: 0,
             page: FIRST_PAGE,
         })
+    }
+
+    /// The statements that changed definitions, of one source or of all, in their order.
+    pub(crate) async fn definitions(&self, source_id: Option<u32>) -> Result<Vec<Definition>> {
+        let select = Statements::of(self).definitions(source_id);
+        let mut all = Vec::new();
+        for mut cells in self.read_again(select, usize::MAX).await?.rows {
+            all.push(Definition {
+                statement: Statement {
+                    schema: cells.a_text(0)?,
+                    sql_mode: cells.number(1)?,
+                    temporary: cells.a_number::<u8>(2)? != 0,
+                    sql: cells.a_text(3)?,
+                },
+                source_id: cells.a_number(4)?,
+                next_change_id: cells.a_number(5)?,
+                committed_at: cells.a_number(6)?,
+                gtid: cells.text(7)?,
+            });
+        }
+        Ok(all)
+    }
+
+    /// Does a source log the rows that a foreign key's rule changes? MySQL does since 9.6.
+    pub(crate) async fn logs_cascades(&self, source_id: u32) -> Result<bool> {
+        let select = statements::server_of(source_id);
+        let Some(mut cells) = self.read_again(select, usize::MAX).await?.rows.pop() else {
+            return Ok(false);
+        };
+        let (flavor, version) = (cells.a_text(0)?, cells.a_text(1)?);
+        let mut numbers = version.split('.').map(|part| part.parse::<u32>().ok());
+        let since = (numbers.next().flatten(), numbers.next().flatten());
+        Ok(flavor == "mysql" && since >= (Some(9), Some(6)))
+    }
+
+    /// The tables that a source has row changes of, by schema and name.
+    pub(crate) async fn tables_of(&self, source_id: u32) -> Result<Vec<(String, String)>> {
+        let select = statements::tables_of(source_id);
+        let mut tables = Vec::new();
+        for mut cells in self.read_again(select, usize::MAX).await?.rows {
+            tables.push((cells.a_text(0)?, cells.a_text(1)?));
+        }
+        Ok(tables)
     }
 
     /// A read that a lost connection does not end: it changes nothing, so it may be done again.
@@ -521,14 +579,36 @@ impl Answer<'_> {
         Ok(table)
     }
 
-    /// The columns of the definitions of its table that were first seen after the one that it was made under.
-    pub(crate) async fn later_columns(&self, change: &Change) -> Result<Vec<Vec<Column>>> {
-        let select = statements::later_tables(change);
-        let mut later = Vec::new();
+    /// The statements that changed definitions behind a row change, in their order.
+    pub(crate) async fn definitions_since(&self, change: &Change) -> Result<Vec<Statement>> {
+        let select = statements::definitions_since(change);
+        let mut since = Vec::new();
         for mut cells in self.index.read_again(select, usize::MAX).await?.rows {
-            later.push(crate::index::convert::parse_columns(&cells.a_text(0)?)?);
+            since.push(Statement {
+                schema: cells.a_text(0)?,
+                sql_mode: cells.number(1)?,
+                temporary: cells.a_number::<u8>(2)? != 0,
+                sql: cells.a_text(3)?,
+            });
         }
-        Ok(later)
+        Ok(since)
+    }
+
+    /// The columns that a table of this name has at the end of what the index has; `None` where it does not know.
+    pub(crate) async fn present(
+        &self,
+        source_id: u32,
+        schema: &str,
+        table: &str,
+    ) -> Result<Option<Vec<Column>>> {
+        let select = statements::present(source_id, schema, table);
+        let found = self.index.read_again(select, usize::MAX).await?.rows.pop();
+        let Some(mut cells) = found else {
+            return Ok(None);
+        };
+        let columns = crate::index::convert::parse_columns(&cells.a_text(0)?)?;
+        let known_by = crate::index::convert::parse_known_by(&cells.a_text(1)?)?;
+        Ok((known_by != KnownBy::Position).then_some(columns))
     }
 
     /// Does it fit the question? The statements leave out only what is cheap to leave out there.

@@ -91,6 +91,10 @@ pub(super) async fn plan(
         } else if question.since.is_some() || question.until.is_some() {
             segment = find::time(index, *statements, covered, question).await?;
         }
+        if let Some(ids) = &question.ids {
+            segment.from = segment.from.max(ids.start);
+            segment.to = segment.to.min(ids.end);
+        }
         segment = segment.behind(question.behind, question.newest_first);
         if !segment.is_empty() {
             all.push(segment);

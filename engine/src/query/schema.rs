@@ -48,7 +48,7 @@ impl Index {
         };
         let mut sql = format!(
             "SELECT schema_change_id, source_id, binlog_file, start_position, end_position, gtid, {committed_at}, \
-             schema_name, change_type, statement, next_change_id FROM schema_changes WHERE schema_change_id < ?"
+             next_change_id, schema_name, sql_mode, temporary, change_type, statement FROM schema_changes WHERE schema_change_id < ?"
         );
         // As far as integers go where they are signed.
         let most = u64::MAX >> 1;
@@ -77,10 +77,12 @@ impl Index {
                     end_position: cells.a_number(4)?,
                     gtid: cells.text(5)?,
                     committed_at: cells.a_number(6)?,
-                    schema: cells.a_text(7)?,
-                    change_type: cells.a_text(8)?,
-                    statement: cells.a_text(9)?,
-                    next_change_id: cells.a_number(10)?,
+                    next_change_id: cells.a_number(7)?,
+                    schema: cells.a_text(8)?,
+                    sql_mode: cells.number(9)?,
+                    temporary: cells.a_number::<u8>(10)? != 0,
+                    change_type: cells.a_text(11)?,
+                    statement: cells.a_text(12)?,
                 },
             });
         }

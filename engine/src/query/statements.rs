@@ -62,16 +62,45 @@ pub(super) fn table(table_id: u32) -> Select {
     )
 }
 
-/// The definitions of a change's table that are newer than its own.
-pub(super) fn later_tables(change: &Change) -> Select {
+/// The statements that changed definitions behind a row change, without those whose text is not kept.
+pub(super) fn definitions_since(change: &Change) -> Select {
     select(
-        "SELECT columns FROM table_versions WHERE schema_name = ? AND table_name = ? AND source_id = ? \
-         AND table_id > ? ORDER BY table_id",
+        "SELECT schema_name, sql_mode, temporary, statement FROM schema_changes \
+         WHERE source_id = ? AND next_change_id > ? \
+         AND change_type NOT IN ('CREATE USER', 'ALTER USER', 'CREATE SERVER', 'ALTER SERVER') \
+         ORDER BY schema_change_id",
         vec![
-            Value::Text(change.table.schema.clone()),
-            Value::Text(change.table.table.clone()),
             Value::Number(change.transaction.source_id.into()),
-            Value::Number(change.table_id.into()),
+            Value::Number(change.change_id),
+        ],
+    )
+}
+
+/// What a source is.
+pub(super) fn server_of(source_id: u32) -> Select {
+    select(
+        "SELECT flavor, version FROM sources WHERE source_id = ?",
+        vec![Value::Number(source_id.into())],
+    )
+}
+
+/// The tables that a source has row changes of.
+pub(super) fn tables_of(source_id: u32) -> Select {
+    select(
+        "SELECT DISTINCT schema_name, table_name FROM table_versions WHERE source_id = ?",
+        vec![Value::Number(source_id.into())],
+    )
+}
+
+/// The definition that a table of this name has at the end of what the index has.
+pub(super) fn present(source_id: u32, schema: &str, table: &str) -> Select {
+    select(
+        "SELECT columns, known_by FROM table_versions WHERE schema_name = ? AND table_name = ? AND source_id = ? \
+         AND valid_until_file IS NULL ORDER BY table_id DESC LIMIT 1",
+        vec![
+            Value::Text(schema.to_owned()),
+            Value::Text(table.to_owned()),
+            Value::Number(source_id.into()),
         ],
     )
 }
@@ -117,6 +146,29 @@ impl Statements {
             Index::Sqlite(_) => Self::Sqlite,
             Index::MySql(_) => Self::MySql,
         }
+    }
+
+    /// The statements that changed definitions.
+    pub(super) fn definitions(self, source_id: Option<u32>) -> Select {
+        let committed_at = match self {
+            Self::Sqlite => "committed_at",
+            Self::MySql => "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', committed_at)",
+        };
+        let of = if source_id.is_some() {
+            " WHERE source_id = ?"
+        } else {
+            ""
+        };
+        select(
+            format!(
+                "SELECT schema_name, sql_mode, temporary, statement, source_id, next_change_id, {committed_at}, gtid \
+                 FROM schema_changes{of} ORDER BY schema_change_id"
+            ),
+            source_id
+                .map(|id| Value::Number(id.into()))
+                .into_iter()
+                .collect(),
+        )
     }
 
     /// The columns that an answer reads, of `r` and its transaction `t`.

@@ -10,9 +10,9 @@ use super::plan::{Action, Plan, Work};
 use super::statement::Writer;
 use super::summary::count_of;
 use super::target::Target;
-use super::{Checked, OnConflict, Options, examine, one_line};
+use super::{Asked, Checked, OnConflict, Options, examine, one_line};
 use crate::error::Error;
-use crate::query::{Answer, Change};
+use crate::query::Change;
 use crate::source::Error as LinkError;
 
 /// What was done.
@@ -90,7 +90,7 @@ enum Outcome {
 /// [`Error::Conflicts`] when rows are not as they should be and this is to end it, [`Error::Target`], and the index's.
 /// Each says what was committed; what was not has left nothing behind.
 pub async fn apply(
-    answer: &mut Answer<'_>,
+    asked: &mut Asked<'_>,
     checked: Checked,
     target: &mut Target,
 ) -> Result<Applied, Error> {
@@ -104,7 +104,7 @@ pub async fn apply(
             without.join(", ")
         )));
     }
-    let found = examine(answer, &checked, target).await?;
+    let found = examine(asked, &checked, target).await?;
     if found.count > 0 && options.on_conflict == OnConflict::Stop {
         return Err(stopped(&found, "nothing was changed"));
     }
@@ -125,7 +125,7 @@ pub async fn apply(
     if options.on_conflict == OnConflict::Force {
         run.applied.conflicts = found;
     }
-    let done = run.all(answer, &checked.plans).await;
+    let done = run.all(asked, &checked.plans).await;
     if done.is_err() && run.open > 0 {
         // A server that is gone does so by itself.
         run.target.change("ROLLBACK").await.ok();
@@ -159,12 +159,12 @@ fn stopped(conflicts: &Conflicts, done: &str) -> Error {
 impl Run<'_> {
     async fn all(
         &mut self,
-        answer: &mut Answer<'_>,
+        asked: &mut Asked<'_>,
         plans: &HashMap<u32, Plan>,
     ) -> Result<(), Error> {
-        answer.rewind(!self.options.redo);
+        asked.rewind(!self.options.redo);
         loop {
-            let page = answer.next_page().await?;
+            let page = asked.next_page().await?;
             if page.is_empty() {
                 break;
             }

@@ -3,6 +3,7 @@
 use super::literal::Refusal;
 use crate::described::plain_type;
 use crate::index::record::Column;
+use crate::table::{members, same_labels};
 
 /// A table's earlier definition in the present one.
 #[derive(Debug, Clone)]
@@ -29,64 +30,100 @@ pub(super) enum Place {
 }
 
 impl Fit {
-    /// In its own definition.
-    pub(super) fn new(schema: &str, table: &str, columns: &[Column]) -> Self {
-        let here = |column: &Column| Place::As {
-            name: column.name.clone(),
-            never_null: false,
-        };
-        Self {
-            schema: schema.to_owned(),
-            table: table.to_owned(),
-            columns: columns.iter().map(here).collect(),
+    /// Of a table's columns `was`, which have `names` by now, in its columns `now`.
+    pub(super) fn new(
+        (schema, table): &(String, String),
+        was: &[Column],
+        names: &[Option<String>],
+        now: &[Column],
+    ) -> Self {
+        let mut fit = Self {
+            schema: schema.clone(),
+            table: table.clone(),
+            columns: Vec::with_capacity(was.len()),
             refusal: None,
+        };
+        for (was, name) in was.iter().zip(names) {
+            let found = name.as_ref().and_then(|name| {
+                now.iter()
+                    .find(|column| column.name.to_lowercase() == name.to_lowercase())
+            });
+            let place = match found {
+                Some(found) => {
+                    // Of what is computed nothing is written, and nothing is asked but in a key.
+                    if was.generated != Some(true)
+                        && let Some(why) = misfit(was, found)
+                    {
+                        fit.refusal.get_or_insert(why);
+                    }
+                    Place::As {
+                        name: found.name.clone(),
+                        never_null: was.nullable && !found.nullable,
+                    }
+                }
+                None if was.pk.is_some() => {
+                    let text = format!(
+                        "its column {}, a part of its key, is no longer there",
+                        was.name
+                    );
+                    fit.refusal.get_or_insert(text.into());
+                    Place::Gone
+                }
+                // The images need not have it.
+                None if was.generated == Some(true) => Place::As {
+                    name: was.name.clone(),
+                    never_null: false,
+                },
+                None => Place::Gone,
+            };
+            fit.columns.push(place);
+        }
+        fit.check_key(was, now);
+        fit
+    }
+
+    /// Where nobody can tell.
+    pub(super) fn refused((schema, table): &(String, String), was: &[Column], why: String) -> Self {
+        Self {
+            schema: schema.clone(),
+            table: table.clone(),
+            columns: was.iter().map(|_| Place::Gone).collect(),
+            refusal: Some(why.into()),
         }
     }
 
-    /// From the definition `was`, in which the columns have the places found so far, on to `now`, where `renamed`
-    /// gives the columns that got other names in between.
-    pub(super) fn lead(&mut self, was: &[Column], now: &[Column], renamed: &[(String, String)]) {
-        for place in &mut self.columns {
-            let Place::As { name, never_null } = place else {
-                continue;
-            };
-            let Some(before) = was.iter().find(|column| column.name == *name) else {
-                continue;
-            };
-            let to = renamed
-                .iter()
-                .find(|(from, _)| from.to_lowercase() == name.to_lowercase());
-            let wanted = to.map_or(&*name, |(_, to)| to);
-            // A name that another column got is not this one any more.
-            let taken = to.is_none()
-                && renamed
-                    .iter()
-                    .any(|(_, to)| to.to_lowercase() == name.to_lowercase());
-            let found = now
-                .iter()
-                .find(|column| !taken && column.name.to_lowercase() == wanted.to_lowercase());
-            let Some(found) = found else {
-                if before.pk.is_some() {
-                    let text = format!("its column {name}, a part of its key, is no longer there");
-                    self.refusal.get_or_insert(text.into());
-                }
-                if before.generated != Some(true) {
-                    *place = Place::Gone;
-                }
-                continue;
-            };
-            if before.generated == Some(true) {
-                // Nothing of it is written, and nothing is asked of it but in a key.
-                name.clone_from(&found.name);
-                continue;
-            }
-            if let Some(why) = misfit(before, found) {
-                self.refusal.get_or_insert(why);
-            }
-            *never_null |= before.nullable && !found.nullable;
-            name.clone_from(&found.name);
+    /// Is there no more than one row of a key still?
+    fn check_key(&mut self, was: &[Column], now: &[Column]) {
+        let held = |column: &Column| {
+            was.iter().zip(&self.columns).any(|(was, place)| {
+                was.pk.is_some() && matches!(place, Place::As { name, .. } if *name == column.name)
+            })
+        };
+        let mut key = now.iter().filter(|column| column.pk.is_some());
+        let keyed = now.iter().any(|column| column.pk.is_some());
+        if was.iter().any(|column| column.pk.is_some()) && !(keyed && key.all(held)) {
+            let text = format!(
+                "its primary key was {} and is {} by now",
+                key_of(was),
+                key_of(now)
+            );
+            self.refusal.get_or_insert(text.into());
         }
     }
+}
+
+/// `(a, b)`
+fn key_of(columns: &[Column]) -> String {
+    let mut key: Vec<&Column> = columns
+        .iter()
+        .filter(|column| column.pk.is_some())
+        .collect();
+    if key.is_empty() {
+        return "none".to_owned();
+    }
+    key.sort_by_key(|column| column.pk);
+    let names: Vec<&str> = key.iter().map(|column| column.name.as_str()).collect();
+    format!("({})", names.join(", "))
 }
 
 /// Why the values of a column would not be what they were under its later definition.
@@ -113,6 +150,19 @@ fn misfit(was: &Column, now: &Column) -> Option<Refusal> {
     // A statement that leaves it to the table's default does not tell it.
     if from.charset.is_none() || to.charset.is_none() {
         (from.charset, to.charset) = (None, None);
+    }
+    if matches!(from.base, "enum" | "set")
+        && from.base == to.base
+        && (from.members.is_none() || to.members.is_none())
+    {
+        let labels = |column: &Column| {
+            let of_type = || members(&column.column_type);
+            column.members.clone().or_else(of_type)
+        };
+        let same = labels(was)
+            .zip(labels(now))
+            .is_some_and(|(was, now)| same_labels(&was, &now));
+        return if same { None } else { other() };
     }
     (from != to && !from.is_held_by(&to)).then(other).flatten()
 }
@@ -234,14 +284,12 @@ mod tests {
         }
     }
 
-    fn lead(was: &[Column], now: &[Column], renamed: &[(&str, &str)]) -> Fit {
-        let renamed: Vec<(String, String)> = renamed
+    fn fit(was: &[Column], names: &[Option<&str>], now: &[Column]) -> Fit {
+        let names: Vec<Option<String>> = names
             .iter()
-            .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()))
+            .map(|name| name.map(ToOwned::to_owned))
             .collect();
-        let mut fit = Fit::new("s", "t", was);
-        fit.lead(was, now, &renamed);
-        fit
+        Fit::new(&("s".to_owned(), "t".to_owned()), was, &names, now)
     }
 
     fn names(fit: &Fit) -> Vec<Option<&str>> {
@@ -258,34 +306,54 @@ mod tests {
     #[test]
     fn columns_come_go_move_and_get_other_names() {
         let was = [column("id", "int(11)"), column("a", "datetime(6)")];
-        assert_eq!(names(&lead(&was, &was, &[])), [Some("id"), Some("a")]);
+        let same = [Some("id"), Some("a")];
+        assert_eq!(names(&fit(&was, &same, &was)), same);
         let moved = [
             column("b", "json"),
             column("A", "datetime(6)"),
             column("id", "int"),
         ];
-        assert_eq!(names(&lead(&was, &moved, &[])), [Some("id"), Some("A")]);
+        assert_eq!(names(&fit(&was, &same, &moved)), [Some("id"), Some("A")]);
         let now = [column("id", "int"), column("z", "datetime(6)")];
-        assert_eq!(names(&lead(&was, &now, &[])), [Some("id"), None]);
-        assert_eq!(
-            names(&lead(&was, &now, &[("a", "z")])),
-            [Some("id"), Some("z")]
-        );
-        // Names change hands.
-        let was = [column("id", "int"), column("a", "int"), column("b", "int")];
-        let swapped = lead(&was, &was, &[("a", "b"), ("b", "a")]);
-        assert_eq!(names(&swapped), [Some("id"), Some("b"), Some("a")]);
-        let shifted = lead(&was, &was[..2], &[("b", "a")]);
-        assert_eq!(names(&shifted), [Some("id"), None, Some("a")]);
-        let mut keyed = was.clone();
-        keyed[0].pk = Some(1);
-        assert!(lead(&keyed, &was[1..], &[]).refusal.is_some());
+        let renamed = [Some("id"), Some("z")];
+        assert_eq!(names(&fit(&was, &renamed, &now)), renamed);
+        // Another column of that name.
+        let dropped = [Some("id"), None];
+        assert_eq!(names(&fit(&was, &dropped, &was)), dropped);
+    }
+
+    #[test]
+    fn a_key_still_finds_one_row() {
+        let keyed = |keys: [Option<u16>; 3]| {
+            let mut columns = [column("a", "int"), column("b", "int"), column("c", "int")];
+            for (column, pk) in columns.iter_mut().zip(keys) {
+                column.pk = pk;
+            }
+            columns
+        };
+        let same = [Some("a"), Some("b"), Some("c")];
+        let was = keyed([Some(2), Some(1), None]);
+        for (now, fits) in [
+            (keyed([Some(1), Some(2), None]), true),
+            (keyed([Some(1), None, None]), true),
+            (keyed([Some(1), Some(2), Some(3)]), false),
+            (keyed([None, None, Some(1)]), false),
+            (keyed([None, None, None]), false),
+        ] {
+            assert_eq!(fit(&was, &same, &now).refusal.is_none(), fits, "{now:?}");
+        }
+        let text = fit(&was, &same, &keyed([None; 3])).refusal.unwrap();
+        assert_eq!(text, "its primary key was (b, a) and is none by now");
+        let without = keyed([None; 3]);
+        assert_eq!(fit(&without, &same, &was).refusal, None);
+        let gone = fit(&was, &[None, Some("b"), None], &was[1..]);
+        assert!(gone.refusal.is_some());
     }
 
     #[test]
     fn a_type_fits_where_every_value_stays_what_it_was() {
         let fits = |was: &str, now: &str| {
-            lead(&[column("c", was)], &[column("c", now)], &[])
+            fit(&[column("c", was)], &[Some("c")], &[column("c", now)])
                 .refusal
                 .is_none()
         };
@@ -329,7 +397,7 @@ mod tests {
             members: Some(members.iter().map(ToString::to_string).collect()),
             ..column("c", "enum")
         };
-        let labels = |was, now| lead(&[was], &[now], &[]).refusal.is_none();
+        let labels = |was, now| fit(&[was], &[Some("c")], &[now]).refusal.is_none();
         assert!(labels(with("latin1", &["a"]), with("utf8mb4", &["a", "b"])));
         assert!(!labels(
             with("utf8mb4", &["a"]),
@@ -339,10 +407,19 @@ mod tests {
             with("latin1", &["a", "b"]),
             with("latin1", &["b", "a"])
         ));
+        // What `information_schema` could not print.
+        let unsure = |text: &str| Column {
+            charset: Some("utf8mb4".to_owned()),
+            ..column("c", text)
+        };
+        assert!(labels(unsure("enum('?')"), unsure("enum('?')")));
+        assert!(labels(with("utf8mb4", &["😀"]), unsure("enum('?')")));
+        assert!(!labels(unsure("enum('?','b')"), unsure("enum('b','?')")));
+        assert!(!labels(unsure("enum"), with("utf8mb4", &["a"])));
         let mut computed = [column("c", "int")];
         computed[0].generated = Some(true);
         assert!(
-            lead(&[column("c", "int")], &computed, &[])
+            fit(&[column("c", "int")], &[Some("c")], &computed)
                 .refusal
                 .is_some()
         );

@@ -6,10 +6,12 @@
 //! nothing is guessed.
 
 mod apply;
+mod asked;
 mod bytes;
 mod condition;
 mod conflict;
 mod document;
+mod emptied;
 mod examine;
 mod fit;
 mod kind;
@@ -20,18 +22,21 @@ mod summary;
 mod target;
 mod twofold;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::io::Write;
 
 pub use apply::{Applied, apply};
+pub use asked::{Asked, ask};
 pub use conflict::{Conflict, Conflicts};
 pub use summary::{Counts, Summary};
 pub use target::Target;
 
 use crate::error::Error;
+use crate::index::record::Column;
 use crate::query::{Answer, Change};
+use crate::schema::{State, Way, same_columns};
 use examine::Scene;
 use fit::Fit;
 use literal::{Literals, Refusal};
@@ -106,16 +111,16 @@ impl Sql {
 ///
 /// [`Error::Refused`] when not all of them can be written exactly, and the index's and the target's.
 pub async fn check(
-    answer: &mut Answer<'_>,
+    asked: &mut Asked<'_>,
     options: Options,
     mut target: Option<&mut Target>,
 ) -> Result<Checked, Error> {
-    if answer.nameless() > 0 {
+    if asked.answer.nameless() > 0 {
         return Err(Error::Refused(format!(
             "{} row changes of a table whose column names are not known are among those asked about, and cannot be found \
              by --pk, --where or --changed-column: what is found would be undone in part; `bintrail query` with --table \
              and --since shows them",
-            answer.nameless()
+            asked.answer.nameless()
         )));
     }
     let mut summary = Summary::default();
@@ -124,16 +129,16 @@ pub async fn check(
     let longest = target
         .as_deref()
         .map_or(usize::MAX, |target| target.longest);
-    answer.rewind(!options.redo);
+    asked.rewind(!options.redo);
     loop {
-        let page = answer.next_page().await?;
+        let page = asked.next_page().await?;
         if page.is_empty() {
             break;
         }
         for change in &page {
             text.clear();
             if let Entry::Vacant(place) = sql.plans.entry(change.table_id) {
-                let fit = fit(answer, change, target.as_deref_mut()).await?;
+                let fit = fit(&asked.answer, change, target.as_deref_mut()).await?;
                 place.insert(Plan::of(&change.table, &fit));
             }
             match sql.write(&mut text, change) {
@@ -152,11 +157,50 @@ pub async fn check(
         }
     }
     summary.check()?;
+    summary.emptied = asked.describe();
+    if let Some(target) = target
+        && !options.redo
+    {
+        followers(asked, target, &mut summary).await?;
+    }
     Ok(Checked {
         summary,
         options,
         plans: sql.plans,
     })
+}
+
+/// Finds the tables whose rows the source changed along by the rules of foreign keys, without logging them.
+async fn followers(
+    asked: &Asked<'_>,
+    target: &mut Target,
+    summary: &mut Summary,
+) -> Result<(), Error> {
+    for source_id in &summary.sources {
+        if asked.index.logs_cascades(*source_id).await? {
+            return Ok(());
+        }
+    }
+    // Rows that were inserted had none yet.
+    let changed = summary.tables.iter().filter(|(_, counts)| {
+        let [inserts, updates, _] = counts.statements;
+        inserts > 0 || updates > 0
+    });
+    let mut left: Vec<(String, String)> = changed.map(|(name, _)| name.clone()).collect();
+    let mut seen: BTreeSet<(String, String)> = left.iter().cloned().collect();
+    while let Some((schema, table)) = left.pop() {
+        for [of, follower, on_delete, on_update] in target.followers(&schema, &table).await? {
+            summary.followers.insert(format!(
+                "{of}.{follower}: its rows that the source changed along with those of {schema}.{table} (ON DELETE {on_delete}, \
+                 ON UPDATE {on_update}) were not logged, and are not in this: look for them by their last images, with \
+                 `bintrail query`"
+            ));
+            if seen.insert((of.clone(), follower.clone())) {
+                left.push((of, follower));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Where the values of a change's table have their place now.
@@ -166,29 +210,60 @@ async fn fit(
     target: Option<&mut Target>,
 ) -> Result<Fit, Error> {
     let table = &change.table;
-    let mut fit = Fit::new(&table.schema, &table.table, &table.columns);
-    let mut was = table.columns.clone();
-    for now in answer.later_columns(change).await? {
-        if now.iter().all(|column| column.name.starts_with('@')) {
-            if target.is_none() {
-                let text = "the names of its columns by now are not known; --target-dsn has the target asked for them";
-                fit.refusal.get_or_insert(text.into());
-            }
-            continue;
+    let was = &table.columns;
+    let mut way = Way::new(&table.schema, &table.table, was);
+    for statement in answer.definitions_since(change).await? {
+        if let Err(why) = way.pass(&statement) {
+            return Ok(Fit::refused(&way.name, was, why));
         }
-        fit.lead(&was, &now, &[]);
-        was = now;
+    }
+    let (schema, table) = &way.name;
+    let source_id = change.transaction.source_id;
+    // The index may have seen rows of it behind the last statement, whose names tell more.
+    let mut now = match way.state {
+        State::Dropped => None,
+        State::There | State::Again => answer.present(source_id, schema, table).await?,
+    };
+    if let Some(now) = &now
+        && way.has_been(now) == Some(false)
+    {
+        let why = format!(
+            "its columns are {} by now, and no statement that the index has made them so",
+            names(now)
+        );
+        return Ok(Fit::refused(&way.name, was, why));
     }
     if let Some(target) = target {
-        let now = target.columns(&fit.schema, &fit.table).await?;
-        if now.is_empty() {
-            let text = "the target has no such table, or its user may not see it";
-            fit.refusal.get_or_insert(text.into());
-        } else {
-            fit.lead(&was, &now, &[]);
+        let there = target.columns(schema, table).await?;
+        if there.is_empty() {
+            let why =
+                format!("the target has no table {schema}.{table}, or its user may not see it");
+            return Ok(Fit::refused(&way.name, was, why));
         }
+        if let Some(expected) = way.columns.as_ref().filter(|_| way.state != State::Dropped)
+            && !same_columns(expected, &there)
+        {
+            let why = format!(
+                "its columns are {} to the index and {} to the target: which is which is not known",
+                names(expected),
+                names(&there)
+            );
+            return Ok(Fit::refused(&way.name, was, why));
+        }
+        now = Some(there);
     }
-    Ok(fit)
+    let now = now.as_ref().or(way.columns.as_ref());
+    let Some(now) = now else {
+        let why = "the names of its columns by now are not known; --target-dsn has the target asked for them";
+        return Ok(Fit::refused(&way.name, was, why.to_owned()));
+    };
+    Ok(Fit::new(&way.name, was, &way.names, now))
+}
+
+/// `id, a, b`
+fn names(columns: &[Column]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    names.join(", ")
 }
 
 /// Looks which rows of the target are not as they should be, and changes nothing.
@@ -197,14 +272,14 @@ async fn fit(
 ///
 /// The index's and the target's.
 pub async fn examine(
-    answer: &mut Answer<'_>,
+    asked: &mut Asked<'_>,
     checked: &Checked,
     target: &mut Target,
 ) -> Result<Conflicts, Error> {
     let mut scene = Scene::new(checked.options);
-    answer.rewind(!checked.options.redo);
+    asked.rewind(!checked.options.redo);
     loop {
-        let page = answer.next_page().await?;
+        let page = asked.next_page().await?;
         if page.is_empty() {
             return Ok(scene.conflicts);
         }
@@ -218,7 +293,7 @@ pub async fn examine(
 ///
 /// The index's and the output's.
 pub async fn write(
-    answer: &mut Answer<'_>,
+    asked: &mut Asked<'_>,
     checked: Checked,
     out: &mut impl Write,
 ) -> Result<(), Error> {
@@ -230,9 +305,9 @@ pub async fn write(
     let mut sql = Sql::new(options, plans);
     let mut text = header(options, &summary);
     let mut count = 0_u64;
-    answer.rewind(!options.redo);
+    asked.rewind(!options.redo);
     loop {
-        let page = answer.next_page().await?;
+        let page = asked.next_page().await?;
         if page.is_empty() {
             break;
         }

@@ -23,7 +23,11 @@ pub struct Summary {
     pub span: Option<[(u64, Micros); 2]>,
     /// Tables whose generated columns are not known.
     pub maybe_generated: BTreeSet<(String, String)>,
-    sources: BTreeSet<u32>,
+    /// Tables that were emptied, a line each.
+    pub(super) emptied: String,
+    /// Tables with rows that foreign keys changed along, a line each.
+    pub(super) followers: BTreeSet<String>,
+    pub(super) sources: BTreeSet<u32>,
     refusals: BTreeMap<String, (u64, u64)>,
     /// Keys told apart in all tables.
     told_apart: usize,
@@ -129,6 +133,10 @@ impl Summary {
             for (which, (id, at)) in [("first", first), ("last", last)] {
                 let _ = writeln!(out, "{which} change: {id}, committed {}", rfc3339(at));
             }
+        }
+        out.push_str(&self.emptied);
+        for line in &self.followers {
+            let _ = writeln!(out, "{}", one_line(line));
         }
         for (schema, table) in &self.maybe_generated {
             let name = one_line(&format!("{schema}.{table}"));

@@ -9,7 +9,7 @@ use crate::index::record::Column;
 use crate::source::Error as LinkError;
 use crate::source::connection::{ConnectOptions, Connection, Rows};
 use crate::source::server::{columns_of, columns_question, quote, text};
-use crate::table::members;
+use crate::table::certain_members;
 
 /// How long it may take over one statement: a lock is waited for, or a large transaction is committed.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -98,7 +98,7 @@ impl Target {
     ) -> Result<Vec<Column>, Error> {
         let rows = self.query(&columns_question(schema, table)).await?;
         let column = |column: crate::table::SchemaColumn| Column {
-            members: members(&column.column_type),
+            members: certain_members(&column),
             name: column.name,
             column_type: column.column_type,
             charset: column.charset,
@@ -108,6 +108,30 @@ impl Target {
             invisible: column.invisible,
         };
         Ok(columns_of(&rows).into_iter().map(column).collect())
+    }
+
+    /// The tables whose rows change with those of this one, by a foreign key's rule, each with the rules.
+    pub(super) async fn followers(
+        &mut self,
+        schema: &str,
+        table: &str,
+    ) -> Result<Vec<[String; 4]>, Error> {
+        let rows = self
+            .query(&format!(
+                "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, DELETE_RULE, UPDATE_RULE \
+                 FROM information_schema.REFERENTIAL_CONSTRAINTS \
+                 WHERE UNIQUE_CONSTRAINT_SCHEMA = {} AND REFERENCED_TABLE_NAME = {} \
+                 AND (DELETE_RULE IN ('CASCADE', 'SET NULL') OR UPDATE_RULE IN ('CASCADE', 'SET NULL'))",
+                quote(schema),
+                quote(table)
+            ))
+            .await?;
+        let cell = |row: usize, at: usize| {
+            let row = rows.rows.get(row).and_then(|row| text(row, at));
+            row.unwrap_or_default().to_owned()
+        };
+        let followers = (0..rows.rows.len()).map(|row| [0, 1, 2, 3].map(|at| cell(row, at)));
+        Ok(followers.collect())
     }
 
     /// Those of these tables that have no transactions.

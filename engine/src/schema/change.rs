@@ -301,7 +301,7 @@ impl Reader<'_> {
 }
 
 /// Column names are the same in any case.
-fn is(one: &str, other: &str) -> bool {
+pub(super) fn is(one: &str, other: &str) -> bool {
     if one.is_ascii() && other.is_ascii() {
         return one.eq_ignore_ascii_case(other);
     }

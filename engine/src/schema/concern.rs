@@ -109,7 +109,7 @@ pub(super) fn read_change(query: &Query<'_>) -> Option<Change> {
 }
 
 /// The statement in UTF-8. It is logged in the character set of its client.
-fn decode<'a>(query: &Query<'a>, scratch: &'a mut String) -> Option<&'a str> {
+pub(crate) fn decode<'a>(query: &Query<'a>, scratch: &'a mut String) -> Option<&'a str> {
     let client = query
         .status
         .charset

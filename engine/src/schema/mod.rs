@@ -18,6 +18,7 @@ mod effect;
 mod history;
 mod lex;
 mod reader;
+mod way;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -36,13 +37,14 @@ use crate::index::Index;
 use crate::index::record::{Column, Flavor, KnownBy, Place, TableVersion};
 use crate::source;
 use crate::source::server::{Server, log_order};
-use crate::table::{SchemaColumn, Table, members};
+use crate::table::{SchemaColumn, Table, members, same_labels, settle_old_fractions};
 use ahead::Ahead;
 pub(crate) use column::is_text;
-pub(crate) use concern::Concern;
 use concern::Folded;
+pub(crate) use concern::{Concern, decode};
 pub(crate) use effect::{Effect, effect};
 use history::History;
+pub(crate) use way::{Fate, State, Statement, Way, fate, same_columns};
 
 /// How often it is looked whether the index has answered, when told to stop.
 const LOOK: Duration = Duration::from_millis(10);
@@ -180,10 +182,18 @@ impl<'a> Names<'a> {
 
     async fn name(
         &mut self,
-        map: TableMap,
+        mut map: TableMap,
         place: Place,
-        server: Option<&mut Server>,
+        mut server: Option<&mut Server>,
     ) -> Result<Named, Error> {
+        if map.may_have_old_fractions()
+            && let Some(server) = &mut server
+        {
+            let now = server.columns(&map.schema, &map.table).await?;
+            if !self.changed_since(&map, &place, server).await? {
+                settle_old_fractions(&mut map, &now);
+            }
+        }
         let known = match &self.history {
             Some(history) => history.at(&map.schema, &map.table, &place).await?,
             None => None,
@@ -395,7 +405,7 @@ impl<'a> Names<'a> {
 }
 
 /// `LOG_EVENT_THREAD_SPECIFIC_F` of an event's header: a statement that uses a temporary table.
-const THREAD_SPECIFIC: u16 = 0x04;
+pub(crate) const THREAD_SPECIFIC: u16 = 0x04;
 
 const UNLOGGED: &str =
     "the table was changed without a trace in the binlog (sql_log_bin=0), nobody knows where";
@@ -467,7 +477,10 @@ fn same(one: &[SchemaColumn], other: &[SchemaColumn]) -> bool {
                 && (charset(one) == charset(other)
                     || one.charset.is_none() && labels(one).is_some())
                 && unsigned(one) == unsigned(other)
-                && labels(one) == labels(other)
+                && match (labels(one), labels(other)) {
+                    (Some(one), Some(other)) => same_labels(&one, &other),
+                    (one, other) => one == other,
+                }
         })
 }
 

@@ -18,9 +18,9 @@ pub(super) struct Budget {
 impl Budget {
     pub(super) fn of(megabytes: u32) -> Self {
         let all = u64::from(megabytes) << 20;
-        // The other half is for the batch that is being put together, for buffers that grow by doubling, and for
-        // what weighs more than it seems.
-        let in_flight = (all.saturating_sub(BESIDE) / 2).max(1 << 20);
+        // The rest is for the batch that is being put together, for buffers that grow by doubling, and for what weighs
+        // more than it seems.
+        let in_flight = (all.saturating_sub(BESIDE) / 8 * 3).max(1 << 20);
         Self {
             in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
             batch: in_flight / BATCHES,
@@ -33,12 +33,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_of_what_is_left_is_for_batches() {
+    fn three_eighths_of_what_is_left_are_for_batches() {
         let of = |megabytes| {
             let budget = Budget::of(megabytes);
             (budget.in_flight, budget.batch)
         };
-        assert_eq!(of(64), (16 << 20, 4 << 20));
+        assert_eq!(of(64), (12 << 20, 3 << 20));
         assert_eq!(of(1), (1 << 20, 1 << 18));
         assert_eq!(of(u32::MAX).0, u32::MAX);
     }

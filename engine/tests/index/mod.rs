@@ -529,8 +529,10 @@ pub(crate) async fn shows(backend: &impl Backend) {
         end_position: u64::MAX >> 1,
         gtid: None,
         committed_at: T0,
-        next_change_id: 1,
+        next_change_id: 7,
         schema: "shop".into(),
+        sql_mode: Some(1 << 32 | 4),
+        temporary: true,
         change_type: "ALTER TABLE".into(),
         statement: "ALTER TABLE `t'\\ü😀`\n\tDROP x".into(),
     });

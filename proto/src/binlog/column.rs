@@ -27,19 +27,29 @@ pub enum ColumnType {
     NewDecimal {
         /// Digits in all, 1 to 65.
         precision: u8,
-        /// Digits behind the point, 0 to 30.
+        /// Digits behind the point, 0 to 30; in MariaDB to 38.
         scale: u8,
     },
     /// `YEAR`: 1 byte.
     Year,
     /// `DATE`: 3 bytes.
     Date,
-    /// `TIME` before MySQL 5.6: 3 bytes.
-    TimeOld,
-    /// `DATETIME` before MySQL 5.6: 8 bytes.
-    DateTimeOld,
-    /// `TIMESTAMP` before MySQL 5.6: 4 bytes.
-    TimestampOld,
+    /// `TIME` before MySQL 5.6: 3 bytes; in MariaDB 4 to 6 with a fraction.
+    TimeOld {
+        /// Fractional digits, 0 to 6; MariaDB's. No event tells them: 0 until
+        /// [`TableMap::settle_old_fractions`](super::table_map::TableMap::settle_old_fractions).
+        fsp: u8,
+    },
+    /// `DATETIME` before MySQL 5.6: 8 bytes; in MariaDB 6 to 8 with a fraction.
+    DateTimeOld {
+        /// As in [`TimeOld`](Self::TimeOld).
+        fsp: u8,
+    },
+    /// `TIMESTAMP` before MySQL 5.6: 4 bytes; in MariaDB 5 to 7 with a fraction.
+    TimestampOld {
+        /// As in [`TimeOld`](Self::TimeOld).
+        fsp: u8,
+    },
     /// `TIME(fsp)`.
     Time {
         /// Fractional digits, 0 to 6.
@@ -172,11 +182,29 @@ mod code {
     pub(super) const GEOMETRY: u8 = 255;
 }
 
+/// What a fraction adds to MariaDB's old TIME and DATETIME, which take 3 and 5 bytes then beside it.
+///
+/// Source: `time_hires_bytes` and `datetime_hires_bytes` in MariaDB's `sql/field.cc`.
+pub(super) const fn old_fraction_width(fsp: u8) -> u8 {
+    if fsp == 0 { 0 } else { 1 + fsp / 3 }
+}
+
 impl ColumnType {
-    /// Is it a temporal type of before MySQL 5.6? MariaDB 5.3 to 10.0 gave those a fraction under the same codes
-    /// and without metadata: there it may be wider than [`Self::width`] says (`Field_time_hires` and its like).
+    /// Is it a temporal type of before MySQL 5.6? MariaDB 5.3 to 10.0, and later ones with `mysql56_temporal_format=OFF`,
+    /// give those a fraction under the same codes and without metadata (`Field_time_hires` and its like).
     pub(crate) const fn is_old_temporal(self) -> bool {
-        matches!(self, Self::TimeOld | Self::DateTimeOld | Self::TimestampOld)
+        self.with_old_fraction(0).is_some()
+    }
+
+    /// This type of before MySQL 5.6 with `fsp` fractional digits; `None` for other types.
+    #[must_use]
+    pub const fn with_old_fraction(self, fsp: u8) -> Option<Self> {
+        match self {
+            Self::TimeOld { .. } => Some(Self::TimeOld { fsp }),
+            Self::DateTimeOld { .. } => Some(Self::DateTimeOld { fsp }),
+            Self::TimestampOld { .. } => Some(Self::TimestampOld { fsp }),
+            _ => None,
+        }
     }
 
     /// Reads the metadata of a column of type `type_code` from TABLE_MAP's metadata block.
@@ -199,9 +227,9 @@ impl ColumnType {
             code::LONGLONG => plain(Self::LongLong),
             code::YEAR => plain(Self::Year),
             code::DATE | code::NEWDATE => plain(Self::Date),
-            code::TIME => plain(Self::TimeOld),
-            code::DATETIME => plain(Self::DateTimeOld),
-            code::TIMESTAMP => plain(Self::TimestampOld),
+            code::TIME => plain(Self::TimeOld { fsp: 0 }),
+            code::DATETIME => plain(Self::DateTimeOld { fsp: 0 }),
+            code::TIMESTAMP => plain(Self::TimestampOld { fsp: 0 }),
             code::NULL => plain(Self::Null),
             code::FLOAT => int1(input).map(|(rest, _)| (rest, Self::Float)),
             code::DOUBLE => int1(input).map(|(rest, _)| (rest, Self::Double)),
@@ -210,7 +238,7 @@ impl ColumnType {
             code::TIMESTAMP2 => fsp(input).map(|(rest, fsp)| (rest, Self::Timestamp { fsp })),
             code::NEWDECIMAL => {
                 let (rest, [precision, scale]) = array::<2>(input)?;
-                if precision == 0 || precision > 65 || scale > 30 || scale > precision {
+                if precision == 0 || precision > 65 || scale > 38 || scale > precision {
                     return Err(Fault::invalid(
                         input,
                         "no DECIMAL has this precision and scale",
@@ -297,9 +325,12 @@ impl ColumnType {
             Self::Null => Width::Fixed(0),
             Self::Tiny | Self::Year => Width::Fixed(1),
             Self::Short => Width::Fixed(2),
-            Self::Int24 | Self::Date | Self::TimeOld => Width::Fixed(3),
-            Self::Long | Self::Float | Self::TimestampOld => Width::Fixed(4),
-            Self::LongLong | Self::Double | Self::DateTimeOld => Width::Fixed(8),
+            Self::Int24 | Self::Date => Width::Fixed(3),
+            Self::Long | Self::Float => Width::Fixed(4),
+            Self::LongLong | Self::Double | Self::DateTimeOld { fsp: 0 } => Width::Fixed(8),
+            Self::TimeOld { fsp } => Width::Fixed(3 + old_fraction_width(fsp)),
+            Self::DateTimeOld { fsp } => Width::Fixed(5 + old_fraction_width(fsp)),
+            Self::TimestampOld { fsp } => Width::Fixed(4 + fsp.div_ceil(2)),
             Self::NewDecimal { precision, scale } => Width::Fixed(decimal_width(precision, scale)),
             Self::Time { fsp } => Width::Fixed(3 + fsp.div_ceil(2)),
             Self::DateTime { fsp } => Width::Fixed(5 + fsp.div_ceil(2)),

@@ -295,7 +295,7 @@ impl Decoder {
         self.described = true;
         self.checksum = format.checksum.unwrap_or_default();
         self.header_len = usize::from(format.common_header_length);
-        self.flavor = format.server_version.flavor();
+        self.flavor = format.flavor();
         Ok(EventData::FormatDescription(format))
     }
 

@@ -2,6 +2,7 @@
 //! read the others.
 
 use super::checksum::Checksum;
+use super::header::EventType;
 use crate::error::{Error, Fault, Kind, Parsed, read};
 use crate::primitive::{array, bytes, int1, int2, int4, rest};
 
@@ -59,6 +60,19 @@ impl<'a> FormatDescription<'a> {
     /// When it ends early, the format is not version 4, or the checksum algorithm is unknown.
     pub fn parse(body: &'a [u8]) -> Result<Self, Error> {
         read("Format_description_event", body, event)
+    }
+
+    /// Whose server wrote the file. MariaDB may be told to give any version, but has types of event that MySQL has not.
+    #[must_use]
+    pub fn flavor(&self) -> Flavor {
+        if self
+            .post_header_length(EventType::GTID_LIST_EVENT.0)
+            .is_some()
+        {
+            Flavor::MariaDb
+        } else {
+            self.server_version.flavor()
+        }
     }
 
     /// The length of the post-header of events of `event_type`; `None` when the server has no

@@ -1,5 +1,6 @@
 //! Changes of JSON documents, which PARTIAL_UPDATE_ROWS_EVENT has in place of the changed documents.
 
+mod members;
 mod patch;
 mod path;
 

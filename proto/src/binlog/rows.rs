@@ -1,8 +1,7 @@
 //! WRITE_ROWS, UPDATE_ROWS and DELETE_ROWS events, v1 (23–25) and v2 (30–32), and PARTIAL_UPDATE_ROWS_EVENT (39).
 
+mod old_fractions;
 mod partial;
-
-use std::cell::Cell;
 
 pub use partial::DocumentChange;
 
@@ -229,45 +228,6 @@ impl<'a> RowsEvent<'a> {
         Ok(count)
     }
 
-    /// Are the rows as wide as the columns without fractions make them? Then each ends where the next one begins, the
-    /// old temporal values are such, and no column is NULL that may not be.
-    fn add_up(&self, table: &TableMap) -> Result<(), Error> {
-        let sound = Cell::new(true);
-        let image = || {
-            let mut columns = table.columns.iter();
-            let sound = &sound;
-            move |span: Span| {
-                let Some(column) = columns.next() else { return };
-                let holds = match span {
-                    Span::ABSENT => true,
-                    Span::NULL => column.nullable,
-                    Span { start, .. } if column.column_type.is_old_temporal() => self
-                        .rows
-                        .get(start as usize..span.end() as usize)
-                        .is_some_and(|bytes| Value::decode(column, bytes).is_ok()),
-                    _ => true,
-                };
-                sound.set(sound.get() && holds);
-            }
-        };
-        let mut at = 0;
-        while at < self.end && sound.get() {
-            match self.carve_row(table, at, image(), image()) {
-                Ok((end, _)) => at = end,
-                Err(_) => sound.set(false),
-            }
-        }
-        if sound.get() {
-            return Ok(());
-        }
-        Err(self.fault(
-            at,
-            Kind::Unsupported(
-                "a fraction in the temporal format of MariaDB before 10.1: ALTER TABLE ... FORCE gives the table today's",
-            ),
-        ))
-    }
-
     fn check(&self, table: &TableMap) -> Result<(), Error> {
         if self.columns != table.columns.len() {
             return Err(Error::new(
@@ -275,8 +235,21 @@ impl<'a> RowsEvent<'a> {
                 Kind::Invalid("its column count is not that of its TABLE_MAP_EVENT"),
             ));
         }
-        if table.widths_uncertain {
-            self.add_up(table)?;
+        if self.rows.is_empty() && self.before.count == 0 && self.kind != RowsKind::Write {
+            return Err(self.fault(
+                0,
+                Kind::Unsupported(
+                    "rows without any column, of which nothing tells how many there are",
+                ),
+            ));
+        }
+        if table.may_have_old_fractions() && !self.add_up(table) {
+            return Err(self.fault(
+                0,
+                Kind::Unsupported(
+                    "fractions in the temporal format of MariaDB before 10.1, of which nobody tells how wide they are",
+                ),
+            ));
         }
         Ok(())
     }

@@ -42,7 +42,7 @@ pub struct TableMap {
     pub(super) widths: Box<[Width]>,
     /// The numbers of the columns of the type JSON, from 0.
     pub(super) json_columns: Box<[u16]>,
-    /// It has columns of which only the rows show whether `widths` are theirs.
+    /// It has columns of which the event does not tell how wide they are.
     pub(super) widths_uncertain: bool,
 }
 
@@ -168,10 +168,8 @@ impl TableMap {
             .filter(|(_, column)| column.type_code == JSON)
             .map(|(number, _)| number)
             .collect();
-        let widths_uncertain = flavor == Flavor::MariaDb
-            && columns
-                .iter()
-                .any(|column| column.column_type.is_old_temporal());
+        let is_old = |column: &Column| column.column_type.is_old_temporal();
+        let widths_uncertain = flavor == Flavor::MariaDb && columns.iter().any(is_old);
         Ok((
             input,
             Self {
@@ -185,6 +183,24 @@ impl TableMap {
                 widths_uncertain,
             },
         ))
+    }
+
+    /// Has it columns in the temporal format of MariaDB before 10.1, of which the event does not tell whether they have
+    /// fractions, and so how wide they are?
+    #[must_use]
+    pub fn may_have_old_fractions(&self) -> bool {
+        self.widths_uncertain
+    }
+
+    /// The types of `columns` have those fractions now that the table's definition tells. As long as this is not known,
+    /// rows are read only where they can have been written without any.
+    pub fn settle_old_fractions(&mut self) {
+        for (width, column) in self.widths.iter_mut().zip(&self.columns) {
+            if column.column_type.is_old_temporal() {
+                *width = column.column_type.width();
+            }
+        }
+        self.widths_uncertain = false;
     }
 
     /// Does the event name its columns (`binlog_row_metadata=FULL`)?

@@ -115,6 +115,8 @@ CREATE TABLE IF NOT EXISTS schema_changes (
   committed_at DATETIME(6) NOT NULL,
   next_change_id BIGINT UNSIGNED NOT NULL,
   schema_name VARCHAR(64) NOT NULL,
+  sql_mode BIGINT UNSIGNED,
+  temporary TINYINT NOT NULL,
   change_type VARCHAR(255) NOT NULL,
   statement LONGTEXT NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

@@ -625,8 +625,9 @@ impl Session {
             self.conn
                 .exec_drop(
                     "INSERT INTO schema_changes (source_id, binlog_file, start_position,
-                       end_position, gtid, committed_at, next_change_id, schema_name, change_type, statement)
-                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       end_position, gtid, committed_at, next_change_id, schema_name, sql_mode,
+                       temporary, change_type, statement)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         source_id,
                         &change.binlog_file,
@@ -636,6 +637,8 @@ impl Session {
                         text(change.committed_at),
                         change.next_change_id,
                         &change.schema,
+                        change.sql_mode,
+                        change.temporary,
                         &change.change_type,
                         &change.statement,
                     ),

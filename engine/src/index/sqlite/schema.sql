@@ -119,6 +119,8 @@ CREATE TABLE IF NOT EXISTS schema_changes (
   committed_at INTEGER NOT NULL,
   next_change_id INTEGER NOT NULL,
   schema_name TEXT NOT NULL,
+  sql_mode INTEGER,
+  temporary INTEGER NOT NULL,
   change_type TEXT NOT NULL,
   statement TEXT NOT NULL
 );

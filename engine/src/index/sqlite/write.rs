@@ -159,8 +159,9 @@ fn schema_changes(connection: &Connection, source_id: u32, batch: &Batch) -> Res
         connection
             .prepare_cached(
                 "INSERT INTO schema_changes (source_id, binlog_file, start_position,
-                   end_position, gtid, committed_at, next_change_id, schema_name, change_type, statement)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                   end_position, gtid, committed_at, next_change_id, schema_name, sql_mode,
+                   temporary, change_type, statement)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?
             .execute(params![
                 source_id,
@@ -171,6 +172,8 @@ fn schema_changes(connection: &Connection, source_id: u32, batch: &Batch) -> Res
                 change.committed_at,
                 signed(change.next_change_id)?,
                 change.schema,
+                change.sql_mode.map(signed).transpose()?,
+                change.temporary,
                 change.change_type,
                 change.statement
             ])?;

@@ -34,17 +34,19 @@ pub(super) fn write(out: &mut Vec<u8>, column: &Column, bytes: &[u8]) -> Result<
             let (year, month, day) = (date.year(), date.month(), date.day());
             print(out, format_args!("'{year:04}:{month:02}:{day:02}'"));
         }
-        ColumnType::TimeOld => quoted(out, |out| Time::new_old(bytes).map(|v| v.write_to(out)))?,
+        ColumnType::TimeOld { fsp } => quoted(out, |out| {
+            Time::new_old(bytes, fsp).map(|v| v.write_to(out))
+        })?,
         ColumnType::Time { fsp } => {
             quoted(out, |out| Time::new(bytes, fsp).map(|v| v.write_to(out)))?;
         }
-        ColumnType::DateTimeOld => DateTime::new_old(bytes)?.write_to(out),
+        ColumnType::DateTimeOld { fsp } => DateTime::new_old(bytes, fsp)?.write_to(out),
         ColumnType::DateTime { fsp } => {
             quoted(out, |out| {
                 DateTime::new(bytes, fsp).map(|v| v.write_to(out))
             })?;
         }
-        ColumnType::TimestampOld => Timestamp::new_old(bytes)?.write_epoch_to(out),
+        ColumnType::TimestampOld { fsp } => Timestamp::new_old(bytes, fsp)?.write_epoch_to(out),
         ColumnType::Timestamp { fsp } => Timestamp::new(bytes, fsp)?.write_epoch_to(out),
         ColumnType::Bit { bits } => write_bits(out, bytes, bits.into()),
         ColumnType::Enum { .. } => {
@@ -79,9 +81,9 @@ pub(super) fn write_type(out: &mut Vec<u8>, column: &Column) {
         ColumnType::Double => b"DOUBLE",
         ColumnType::Year => b"YEAR",
         ColumnType::Date => b"DATE",
-        ColumnType::TimeOld => b"TIME",
-        ColumnType::DateTimeOld => b"DATETIME",
-        ColumnType::TimestampOld => b"TIMESTAMP",
+        ColumnType::TimeOld { .. } => b"TIME",
+        ColumnType::DateTimeOld { .. } => b"DATETIME",
+        ColumnType::TimestampOld { .. } => b"TIMESTAMP",
         ColumnType::Json { .. } => b"JSON",
         ColumnType::Geometry { .. } => b"GEOMETRY",
         ColumnType::Null => b"NULL",
@@ -134,9 +136,9 @@ pub(super) const fn meta(column_type: ColumnType) -> u16 {
         | ColumnType::LongLong
         | ColumnType::Year
         | ColumnType::Date
-        | ColumnType::TimeOld
-        | ColumnType::DateTimeOld
-        | ColumnType::TimestampOld
+        | ColumnType::TimeOld { .. }
+        | ColumnType::DateTimeOld { .. }
+        | ColumnType::TimestampOld { .. }
         | ColumnType::Null => 0,
         ColumnType::Float => 4,
         ColumnType::Double => 8,
@@ -298,10 +300,10 @@ mod tests {
     /// makes them.
     #[test]
     fn formats_before_5_6() {
-        let time = |n: i32| print(ColumnType::TimeOld, &n.to_le_bytes()[..3]);
+        let time = |n: i32| print(ColumnType::TimeOld { fsp: 0 }, &n.to_le_bytes()[..3]);
         assert_eq!(time(8_385_959).unwrap(), "'838:59:59' /* TIME meta=0");
         assert_eq!(time(0).unwrap(), "'00:00:00' /* TIME meta=0");
-        let datetime = |n: u64| print(ColumnType::DateTimeOld, &n.to_le_bytes());
+        let datetime = |n: u64| print(ColumnType::DateTimeOld { fsp: 0 }, &n.to_le_bytes());
         assert_eq!(
             datetime(20_240_229_123_456).unwrap(),
             "2024-02-29 12:34:56 /* DATETIME meta=0"
@@ -310,7 +312,7 @@ mod tests {
             datetime(0).unwrap(),
             "0000-00-00 00:00:00 /* DATETIME meta=0"
         );
-        let timestamp = |n: u32| print(ColumnType::TimestampOld, &n.to_le_bytes());
+        let timestamp = |n: u32| print(ColumnType::TimestampOld { fsp: 0 }, &n.to_le_bytes());
         assert_eq!(
             timestamp(1_709_210_096).unwrap(),
             "1709210096 /* TIMESTAMP meta=0"
@@ -327,7 +329,7 @@ mod tests {
         );
         let negative = (-123_456_i32).to_le_bytes();
         assert_eq!(
-            print(ColumnType::TimeOld, &negative[..3]).unwrap(),
+            print(ColumnType::TimeOld { fsp: 0 }, &negative[..3]).unwrap(),
             "'-12:34:56' /* TIME meta=0"
         );
     }

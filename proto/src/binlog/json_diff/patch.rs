@@ -3,6 +3,7 @@
 use crate::binlog::jsonb::{Jsonb, Part, is_container, is_inlined, is_object, parts, take_part};
 use crate::error::{Error, Kind};
 
+use super::members::Members;
 use super::path::{Leg, unescape};
 use super::{JsonDiff, JsonDiffs, Operation};
 
@@ -26,7 +27,7 @@ pub struct Patcher {
 #[derive(Debug, Clone, Default)]
 struct Opened {
     object: bool,
-    members: Vec<Member>,
+    members: Members<Member>,
     /// What it takes when it is written.
     size: usize,
     /// In the large format.
@@ -188,7 +189,6 @@ impl Patcher {
                 return Err(invalid("it inserts a member that is there already"));
             }
             (Operation::Insert, _, Some(value)) => {
-                let place = place.min(opened.members.len());
                 opened.members.insert(place, Member { key, value });
                 // Its name has to stay.
                 return Ok(());
@@ -227,7 +227,7 @@ impl Patcher {
                 if name.len() > usize::from(u16::MAX) {
                     return Err(invalid(TOO_LARGE));
                 }
-                let found = opened.members.binary_search_by(|member| {
+                let found = opened.members.search(|member| {
                     let key = sources.slice(member.key, &self.names);
                     (key.len(), key).cmp(&(name.len(), name))
                 });
@@ -330,14 +330,14 @@ impl Patcher {
         push_number(out, *large, members.len())?;
         push_number(out, *large, opened.size)?;
         if opened.object {
-            for Member { key, .. } in members {
+            for Member { key, .. } in members.iter() {
                 push_number(out, *large, offset)?;
                 let len = u16::try_from(key.len).map_err(|_| invalid(TOO_LARGE))?;
                 out.extend_from_slice(&len.to_le_bytes());
                 offset = offset.saturating_add(key.len);
             }
         }
-        for Member { value, .. } in members {
+        for Member { value, .. } in members.iter() {
             let (kind, len) = match value {
                 Value::Raw(source, part) => {
                     if is_inlined(part.kind, *large) {
@@ -358,10 +358,10 @@ impl Patcher {
             push_number(out, *large, offset)?;
             offset = offset.saturating_add(len);
         }
-        for Member { key, .. } in members {
+        for Member { key, .. } in members.iter() {
             out.extend_from_slice(sources.slice(*key, &self.names));
         }
-        for Member { value, .. } in members {
+        for Member { value, .. } in members.iter() {
             match value {
                 Value::Raw(_, part) if is_inlined(part.kind, *large) => {}
                 Value::Raw(source, part) => self.push_part(sources, *source, *part, out),

@@ -39,6 +39,9 @@ pub struct MariadbGtidEvent<'a> {
     pub xid: Option<Xid<'a>>,
     /// The session that made it (`CONNECTION_ID()` on the source), where the server says so.
     pub thread_id: Option<u32>,
+    /// The ALTER TABLE behind it only begins there, or was rolled back (`binlog_alter_two_phase`): another transaction
+    /// has it once more when it is done.
+    pub alters_nothing: bool,
 }
 
 impl<'a> MariadbGtidEvent<'a> {
@@ -72,6 +75,7 @@ impl<'a> MariadbGtidEvent<'a> {
 
 fn event(input: &[u8], server_id: u32) -> Parsed<'_, MariadbGtidEvent<'_>> {
     const MULTI_ENGINE: u8 = 1;
+    const START_ALTER: u8 = 2;
     const COMMIT_ALTER: u8 = 4;
     const ROLLBACK_ALTER: u8 = 8;
     const THREAD_ID: u8 = 16;
@@ -81,6 +85,7 @@ fn event(input: &[u8], server_id: u32) -> Parsed<'_, MariadbGtidEvent<'_>> {
     let (after, domain) = int4(after)?;
     let (mut rest, flags) = int1(after)?;
     let (mut commit_id, mut xid, mut thread_id) = (None, None, None);
+    let mut alters_nothing = false;
     if flags & Event::FLAG_GROUP_COMMIT_ID != 0 {
         rest = keep(int8(rest)?, &mut commit_id);
     }
@@ -90,6 +95,7 @@ fn event(input: &[u8], server_id: u32) -> Parsed<'_, MariadbGtidEvent<'_>> {
     // Older servers end here; what fills the event up to 19 bytes reads as no flags.
     if let Ok((after, more)) = int1(rest) {
         rest = after;
+        alters_nothing = more & (START_ALTER | ROLLBACK_ALTER) != 0;
         if more & MULTI_ENGINE != 0 {
             rest = int1(rest)?.0;
         }
@@ -113,6 +119,7 @@ fn event(input: &[u8], server_id: u32) -> Parsed<'_, MariadbGtidEvent<'_>> {
         commit_id,
         xid,
         thread_id,
+        alters_nothing,
     };
     Ok((&[], event))
 }

@@ -172,13 +172,17 @@ impl<'a> Value<'a> {
             ColumnType::Year => taker.take(Self::Year(Year::new(bytes)?)),
             ColumnType::Date => taker.take(Self::Date(Date::new(bytes)?)),
             ColumnType::Time { fsp } => taker.take(Self::Time(Time::new(bytes, fsp)?)),
-            ColumnType::TimeOld => taker.take(Self::Time(Time::new_old(bytes)?)),
+            ColumnType::TimeOld { fsp } => taker.take(Self::Time(Time::new_old(bytes, fsp)?)),
             ColumnType::DateTime { fsp } => taker.take(Self::DateTime(DateTime::new(bytes, fsp)?)),
-            ColumnType::DateTimeOld => taker.take(Self::DateTime(DateTime::new_old(bytes)?)),
+            ColumnType::DateTimeOld { fsp } => {
+                taker.take(Self::DateTime(DateTime::new_old(bytes, fsp)?))
+            }
             ColumnType::Timestamp { fsp } => {
                 taker.take(Self::Timestamp(Timestamp::new(bytes, fsp)?))
             }
-            ColumnType::TimestampOld => taker.take(Self::Timestamp(Timestamp::new_old(bytes)?)),
+            ColumnType::TimestampOld { fsp } => {
+                taker.take(Self::Timestamp(Timestamp::new_old(bytes, fsp)?))
+            }
             ColumnType::Enum { .. } => taker.take(Self::Enum(
                 u16::try_from(unsigned(bytes)?).map_err(|_| wrong_width())?,
             )),

@@ -3,6 +3,8 @@
 use crate::error::{Error, Fault, read};
 use crate::primitive::{int_be, int8};
 
+use crate::binlog::column::old_fraction_width;
+
 use super::clock::{Clock, split_decimal, unpack};
 use super::date::Date;
 use super::digits::push_front;
@@ -17,6 +19,8 @@ const MAX_HOUR: u16 = 23;
 ///             5 hour, 6 minute, 6 second
 ///             (fsp + 1) / 2 bytes: fraction
 /// DATETIME    8 bytes, little-endian: the decimal number YYYYMMDDhhmmss
+///             in MariaDB with fsp > 0: 6 to 8 bytes, big-endian: ((((year * 13 + month) * 32 + day) * 24 + hour)
+///             * 60 + minute) * 60 + second and the fraction, counted in its last digit
 /// ```
 ///
 /// The date part is as [`Date`] allows it.
@@ -30,7 +34,7 @@ pub struct DateTime {
 }
 
 impl DateTime {
-    /// The bytes of the old format.
+    /// The bytes of the old format without a fraction.
     pub const OLD_WIDTH: usize = 8;
 
     /// The bytes of a DATETIME2 with `fsp` fractional digits.
@@ -66,16 +70,32 @@ impl DateTime {
         })
     }
 
-    /// Reads a DATETIME of the old format, of [`Self::OLD_WIDTH`] bytes.
+    /// Reads a DATETIME of the old format, with `fsp` (0–6) fractional digits.
     ///
     /// # Errors
-    /// When `bytes` are not as many, or the value is out of range.
-    pub fn new_old(bytes: &[u8]) -> Result<Self, Error> {
+    /// When `bytes` are not as many as its column's width, or the value is out of range.
+    pub fn new_old(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
+        if fsp > 0 {
+            return Self::new_old_fraction(bytes, fsp);
+        }
         read("DATETIME", bytes, |input| {
             let (rest, digits) = int8(input)?;
             let [year, month, day] = split_decimal(digits / 1_000_000);
             let date = Date::from_parts(input, year, month, day)?;
             let clock = Clock::whole_seconds(input, MAX_HOUR, split_decimal(digits % 1_000_000))?;
+            Ok((rest, Self { date, clock }))
+        })
+    }
+
+    fn new_old_fraction(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
+        fraction::check_fsp("DATETIME", fsp)?;
+        read("DATETIME", bytes, |input| {
+            let (rest, stored) = int_be(5 + usize::from(old_fraction_width(fsp)))(input)?;
+            let (seconds, micros) = fraction::split(stored, fsp);
+            let days = seconds / 86_400;
+            let date = Date::from_parts(input, days / 32 / 13, days / 32 % 13, days % 32)?;
+            let clock = [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60];
+            let clock = Clock::whole_seconds(input, MAX_HOUR, clock)?.with_fraction(micros, fsp);
             Ok((rest, Self { date, clock }))
         })
     }
@@ -131,7 +151,7 @@ mod tests {
     /// The layout of the server's `Field_datetime`; no server since 5.6 makes such a column.
     #[test]
     fn old_format() {
-        let old = |digits: u64| print(DateTime::new_old(&digits.to_le_bytes()));
+        let old = |digits: u64| print(DateTime::new_old(&digits.to_le_bytes(), 0));
         assert_eq!(
             old(20_240_229_123_456).as_deref(),
             Ok("2024-02-29 12:34:56")
@@ -156,6 +176,34 @@ mod tests {
         ] {
             assert!(old(digits).is_err(), "{digits}");
         }
+    }
+
+    /// Bytes from a binlog of MariaDB 11.8 with `mysql56_temporal_format=OFF`, text from its SELECT.
+    #[test]
+    fn old_format_with_fractions() {
+        let cases = [
+            ("0344d965ffff", 1, "9999-12-31 23:59:59.9"),
+            ("00a960d70005", 1, "2024-00-00 00:00:00.5"),
+            ("069df958184c", 2, "2024-02-31 01:02:03.00"),
+            ("000000000032", 2, "0000-00-00 00:00:00.50"),
+            ("0146e4ebd7ffff", 3, "9999-12-31 23:59:59.999"),
+            ("004229d3fc01f4", 3, "2024-00-00 00:00:00.500"),
+            ("00005a8423df00", 4, "0001-01-01 23:00:00.0000"),
+            ("7fb16c205fffff", 5, "9999-12-31 23:59:59.99999"),
+            ("01027adc013518c4", 6, "2024-02-31 01:02:03.000004"),
+            ("04fcee3943bfffff", 6, "9999-12-31 23:59:59.999999"),
+            ("0000000000000000", 6, "0000-00-00 00:00:00.000000"),
+        ];
+        for (bytes, fsp, expected) in cases {
+            assert_eq!(
+                print(DateTime::new_old(&hex(bytes), fsp)).as_deref(),
+                Ok(expected)
+            );
+        }
+        // Year 10000, too many digits, and a byte too few.
+        assert!(DateTime::new_old(&hex("034d00000000"), 1).is_err());
+        assert!(DateTime::new_old(&hex("0000000000000000"), 7).is_err());
+        assert!(DateTime::new_old(&hex("00000000000000"), 6).is_err());
     }
 
     #[test]

@@ -8,6 +8,9 @@ use super::int::write_uint;
 const WHAT: &str = "NEWDECIMAL";
 const DIGITS_PER_GROUP: u8 = 9;
 
+/// `DECIMAL_BUFF_LENGTH` groups in MySQL's `include/decimal.h`.
+const MAX_DIGITS: u8 = 9 * DIGITS_PER_GROUP;
+
 /// An exact number of up to 65 digits.
 ///
 /// ```text
@@ -35,8 +38,8 @@ impl<'a> Decimal<'a> {
     pub fn width(precision: u8, scale: u8) -> usize {
         // Asked for every value.
         #[allow(clippy::indexing_slicing, reason = "done when it is compiled")]
-        const PARTS: [u8; 66] = {
-            let mut parts = [0; 66];
+        const PARTS: [u8; 82] = {
+            let mut parts = [0; 82];
             let mut digits = 0;
             while digits < parts.len() {
                 parts[digits] = part_width(digits);
@@ -48,20 +51,22 @@ impl<'a> Decimal<'a> {
         part(precision.saturating_sub(scale)) + part(scale)
     }
 
-    /// A number of `precision` digits (1–65), of which `scale` (0–30, not more than the
-    /// precision) are behind the point.
+    /// A number of `precision` digits, of which `scale` (not more than the precision) are behind the point.
+    ///
+    /// Columns have 1–65 digits, 0–30 of them behind the point, in MariaDB 0–38. In a JSON document the server counts
+    /// whole groups of digits, up to 81.
     ///
     /// # Errors
     /// When precision or scale is out of range, or `bytes` are not as many as they ask for.
     #[inline(always)]
     pub fn new(bytes: &'a [u8], precision: u8, scale: u8) -> Result<Self, Error> {
-        if !matches!(precision, 1..=65) {
-            return Err(Error::new(WHAT, Kind::Invalid("precision is not 1 to 65")));
+        if !matches!(precision, 1..=MAX_DIGITS) {
+            return Err(Error::new(WHAT, Kind::Invalid("precision is not 1 to 81")));
         }
-        if scale > 30 || scale > precision {
+        if scale > precision {
             return Err(Error::new(
                 WHAT,
-                Kind::Invalid("scale is above 30 or the precision"),
+                Kind::Invalid("scale is above the precision"),
             ));
         }
         let width = Self::width(precision, scale);
@@ -316,9 +321,8 @@ mod tests {
     #[test]
     fn refuses_what_no_column_holds() {
         assert!(Decimal::new(&[], 0, 0).is_err());
-        assert!(Decimal::new(&[0x80; 30], 66, 0).is_err());
+        assert!(Decimal::new(&[0x80; 37], 82, 0).is_err());
         assert!(Decimal::new(&[0x80], 1, 2).is_err());
-        assert!(Decimal::new(&[0x80; 18], 40, 31).is_err());
         let error = Decimal::new(&[0x80, 0], 10, 2).unwrap_err();
         assert_eq!((error.kind, error.offset), (Kind::Truncated, 2));
         let error = Decimal::new(&[0x80, 0], 1, 0).unwrap_err();

@@ -16,6 +16,21 @@ pub(super) const fn width(fsp: u8) -> usize {
 }
 
 /// Refuses more fractional digits than MySQL has.
+/// How many of the last of `fsp` (0–6) digits make a second.
+pub(super) const fn per_second(fsp: u8) -> u64 {
+    10_u64.pow(fsp as u32)
+}
+
+/// The seconds in a number counted in the last of `fsp` digits, and the microseconds beside them.
+pub(super) fn split(number: u64, fsp: u8) -> (u64, u32) {
+    let per_second = per_second(fsp);
+    let micros = number % per_second * (1_000_000 / per_second);
+    (
+        number / per_second,
+        u32::try_from(micros).unwrap_or_default(),
+    )
+}
+
 pub(super) const fn check_fsp(what: &'static str, fsp: u8) -> Result<(), Error> {
     if fsp > 6 {
         return Err(Error::new(

@@ -3,6 +3,8 @@
 use crate::error::{Error, Fault, read};
 use crate::primitive::{int_be, int3};
 
+use crate::binlog::column::old_fraction_width;
+
 use super::clock::{Clock, split_decimal, unpack};
 use super::fraction;
 
@@ -14,6 +16,7 @@ const MAX_HOUR: u16 = 838;
 /// TIME2   3 bytes: 1 bit sign (1 = not negative), 1 bit 0, 10 bits hours, 6 minutes, 6 seconds
 ///         (fsp + 1) / 2 bytes: fraction
 /// TIME    3 bytes, little-endian, signed: the decimal number hhhmmss
+///         in MariaDB with fsp > 0: 4 to 6 bytes, big-endian: 839 hours and the amount, counted in its last digit
 /// ```
 ///
 /// A TIME2 is one big-endian number over all its bytes, to which the sign bit was added: in a
@@ -28,7 +31,7 @@ pub struct Time {
 }
 
 impl Time {
-    /// The bytes of the old format.
+    /// The bytes of the old format without a fraction.
     pub const OLD_WIDTH: usize = 3;
 
     /// The bytes of a TIME2 with `fsp` fractional digits.
@@ -72,11 +75,14 @@ impl Time {
         })
     }
 
-    /// Reads a TIME of the old format, of [`Self::OLD_WIDTH`] bytes.
+    /// Reads a TIME of the old format, with `fsp` (0–6) fractional digits.
     ///
     /// # Errors
-    /// When `bytes` are not as many, or the value is out of range.
-    pub fn new_old(bytes: &[u8]) -> Result<Self, Error> {
+    /// When `bytes` are not as many as its column's width, or the value is out of range.
+    pub fn new_old(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
+        if fsp > 0 {
+            return Self::new_old_fraction(bytes, fsp);
+        }
         read("TIME", bytes, |input| {
             let (rest, stored) = int3(input)?;
             let negative = stored & 0x80_0000 != 0;
@@ -86,6 +92,19 @@ impl Time {
                 stored
             };
             let clock = Clock::whole_seconds(input, MAX_HOUR, split_decimal(amount.into()))?;
+            Ok((rest, Self { negative, clock }))
+        })
+    }
+
+    fn new_old_fraction(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
+        fraction::check_fsp("TIME", fsp)?;
+        read("TIME", bytes, |input| {
+            let (rest, stored) = int_be(3 + usize::from(old_fraction_width(fsp)))(input)?;
+            let zero = fraction::per_second(fsp) * 3600 * u64::from(MAX_HOUR + 1);
+            let (seconds, micros) = fraction::split(stored.abs_diff(zero), fsp);
+            let clock = [seconds / 3600, seconds / 60 % 60, seconds % 60];
+            let clock = Clock::whole_seconds(input, MAX_HOUR, clock)?.with_fraction(micros, fsp);
+            let negative = stored < zero;
             Ok((rest, Self { negative, clock }))
         })
     }
@@ -150,20 +169,52 @@ mod tests {
     #[test]
     fn old_format() {
         assert_eq!(
-            print(Time::new_old(&[0x40, 0xE2, 0x01])).as_deref(),
+            print(Time::new_old(&[0x40, 0xE2, 0x01], 0)).as_deref(),
             Ok("12:34:56")
         );
         assert_eq!(
-            print(Time::new_old(&[0xC0, 0x1D, 0xFE])).as_deref(),
+            print(Time::new_old(&[0xC0, 0x1D, 0xFE], 0)).as_deref(),
             Ok("-12:34:56")
         );
-        assert_eq!(print(Time::new_old(&[0, 0, 0])).as_deref(), Ok("00:00:00"));
+        assert_eq!(
+            print(Time::new_old(&[0, 0, 0], 0)).as_deref(),
+            Ok("00:00:00")
+        );
         // 8385959 and 8385960
         assert_eq!(
-            print(Time::new_old(&[0xA7, 0xF5, 0x7F])).as_deref(),
+            print(Time::new_old(&[0xA7, 0xF5, 0x7F], 0)).as_deref(),
             Ok("838:59:59")
         );
-        assert!(Time::new_old(&[0xA8, 0xF5, 0x7F]).is_err());
+        assert!(Time::new_old(&[0xA8, 0xF5, 0x7F], 0).is_err());
+    }
+
+    /// Bytes from a binlog of MariaDB 11.8 with `mysql56_temporal_format=OFF`, text from its SELECT.
+    #[test]
+    fn old_format_with_fractions() {
+        let cases = [
+            ("00000001", 1, "-838:59:59.9"),
+            ("01c5f6f7", 1, "-12:34:56.9"),
+            ("1200c32a", 2, "-00:00:01.50"),
+            ("2401877f", 2, "838:59:59.99"),
+            ("00b407a580", 3, "00:00:00.000"),
+            ("00b1547825", 3, "-12:34:56.987"),
+            ("07234c34d2", 4, "12:34:56.7890"),
+            ("4652fa5c10", 5, "-00:00:01.50000"),
+            ("02bf3dde7bff", 6, "-00:00:00.000001"),
+            ("057e7bbcf7ff", 6, "838:59:59.999999"),
+            ("000000000001", 6, "-838:59:59.999999"),
+        ];
+        for (bytes, fsp, expected) in cases {
+            assert_eq!(
+                print(Time::new_old(&hex(bytes), fsp)).as_deref(),
+                Ok(expected)
+            );
+        }
+        // 839 hours either way, too many digits, and a byte too few.
+        assert!(Time::new_old(&hex("00000000"), 1).is_err());
+        assert!(Time::new_old(&hex("0399c0c0"), 1).is_err());
+        assert!(Time::new_old(&hex("000000000001"), 7).is_err());
+        assert!(Time::new_old(&hex("0000000001"), 6).is_err());
     }
 
     #[test]

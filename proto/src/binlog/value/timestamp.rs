@@ -12,13 +12,14 @@ use super::int::write_uint;
 /// A moment, with up to 6 fractional digits, or the zero date.
 ///
 /// ```text
-/// TIMESTAMP2   4 bytes, big-endian: seconds since the Unix epoch; 0 is the zero date
+/// TIMESTAMP2   4 bytes, big-endian: seconds since the Unix epoch; 0 without a fraction is the zero date
 ///              (fsp + 1) / 2 bytes: fraction
 /// TIMESTAMP    4 bytes, little-endian: the same seconds
+///              in MariaDB with fsp > 0: 4 bytes, big-endian, and (fsp + 1) / 2 of the fraction, counted in its last digit
 /// ```
 ///
-/// The seconds are unsigned. MySQL stores them up to 2038-01-19 03:14:07, MariaDB 11.5 and later
-/// up to 2106-02-07 06:28:15.
+/// The seconds are unsigned. MySQL stores no fraction of second 0; MariaDB does. MySQL stores them up to
+/// 2038-01-19 03:14:07, MariaDB 11.5 and later up to 2106-02-07 06:28:15.
 ///
 /// Source: `my_timestamp_to_binary` in MySQL's `sql-common/my_time.cc`, WL#946.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// The bytes of the old format.
+    /// The bytes of the old format without a fraction.
     pub const OLD_WIDTH: usize = 4;
 
     /// The bytes of a TIMESTAMP2 with `fsp` fractional digits.
@@ -41,7 +42,7 @@ impl Timestamp {
     /// Reads a TIMESTAMP2 with `fsp` (0–6) fractional digits, of [`Self::width`] bytes.
     ///
     /// # Errors
-    /// When `bytes` are not as many, the fraction is out of range, or the zero date has one.
+    /// When `bytes` are not as many, or the fraction is out of range.
     #[inline(always)]
     pub fn new(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
         const WHAT: &str = "TIMESTAMP2";
@@ -50,7 +51,6 @@ impl Timestamp {
             let (after, seconds) = int_be(4)(input)?;
             let (rest, micros) = fraction(fsp)(after)?;
             match u32::try_from(seconds) {
-                Ok(0) if micros != 0 => Err(Fault::invalid(after, "zero date with a fraction")),
                 Ok(seconds) => Ok((
                     rest,
                     Self {
@@ -64,11 +64,14 @@ impl Timestamp {
         })
     }
 
-    /// Reads a TIMESTAMP of the old format, of [`Self::OLD_WIDTH`] bytes.
+    /// Reads a TIMESTAMP of the old format, with `fsp` (0–6) fractional digits.
     ///
     /// # Errors
-    /// When `bytes` are not as many.
-    pub fn new_old(bytes: &[u8]) -> Result<Self, Error> {
+    /// When `bytes` are not as many as its column's width, or the fraction is out of range.
+    pub fn new_old(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
+        if fsp > 0 {
+            return Self::new_old_fraction(bytes, fsp);
+        }
         let seconds = read("TIMESTAMP", bytes, int4)?;
         Ok(Self {
             seconds,
@@ -77,7 +80,27 @@ impl Timestamp {
         })
     }
 
-    /// Seconds since the Unix epoch; 0 is the zero date.
+    fn new_old_fraction(bytes: &[u8], fsp: u8) -> Result<Self, Error> {
+        const WHAT: &str = "TIMESTAMP";
+        fraction::check_fsp(WHAT, fsp)?;
+        read(WHAT, bytes, |input| {
+            let (rest, seconds) = int_be(4)(input)?;
+            let (rest, stored) = int_be(fraction::width(fsp))(rest)?;
+            match (u32::try_from(seconds), fraction::split(stored, fsp)) {
+                (Ok(seconds), (0, micros)) => Ok((
+                    rest,
+                    Self {
+                        seconds,
+                        micros,
+                        fsp,
+                    },
+                )),
+                _ => Err(Fault::invalid(input, "fraction of a second out of range")),
+            }
+        })
+    }
+
+    /// Seconds since the Unix epoch; 0 is the zero date, where there are no microseconds.
     #[must_use]
     pub const fn seconds(&self) -> u32 {
         self.seconds
@@ -97,7 +120,7 @@ impl Timestamp {
 
     /// Appends `YYYY-MM-DD hh:mm:ss[.f…]` in UTC, for the zero date all of zeros.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        let (year, month, day) = if self.seconds == 0 {
+        let (year, month, day) = if self.seconds == 0 && self.micros == 0 {
             (0, 0, 0)
         } else {
             civil(self.seconds / 86_400)
@@ -200,7 +223,7 @@ mod tests {
     /// Expected from `date -u -d @SECONDS`.
     #[test]
     fn old_format_and_leap_years() {
-        let old = |seconds: u32| print(Timestamp::new_old(&seconds.to_le_bytes()));
+        let old = |seconds: u32| print(Timestamp::new_old(&seconds.to_le_bytes(), 0));
         assert_eq!(old(0).as_deref(), Ok("0000-00-00 00:00:00"));
         assert_eq!(old(951_782_399).as_deref(), Ok("2000-02-28 23:59:59"));
         assert_eq!(old(951_868_799).as_deref(), Ok("2000-02-29 23:59:59"));
@@ -209,6 +232,46 @@ mod tests {
         assert_eq!(old(4_107_542_399).as_deref(), Ok("2100-02-28 23:59:59"));
         assert_eq!(old(4_107_542_400).as_deref(), Ok("2100-03-01 00:00:00"));
         assert_eq!(old(u32::MAX).as_deref(), Ok("2106-02-07 06:28:15"));
+    }
+
+    /// MariaDB 11.8 stores it.
+    #[test]
+    fn a_fraction_of_second_0() {
+        let moment = |bytes, fsp| print(Timestamp::new(&hex(bytes), fsp));
+        assert_eq!(
+            moment("0000000032", 2).as_deref(),
+            Ok("1970-01-01 00:00:00.50")
+        );
+        assert_eq!(
+            moment("0000000000", 2).as_deref(),
+            Ok("0000-00-00 00:00:00.00")
+        );
+    }
+
+    /// Bytes from a binlog of MariaDB 11.8 with `mysql56_temporal_format=OFF`, text from its SELECT.
+    #[test]
+    fn old_format_with_fractions() {
+        let cases = [
+            ("7fffffff09", 1, "2038-01-19 03:14:07.9"),
+            ("65e079f009", 2, "2024-02-29 12:34:56.09"),
+            ("0000000032", 2, "1970-01-01 00:00:00.50"),
+            ("65e079f00062", 3, "2024-02-29 12:34:56.098"),
+            ("7fffffff270f", 4, "2038-01-19 03:14:07.9999"),
+            ("65e079f0002694", 5, "2024-02-29 12:34:56.09876"),
+            ("00000001000001", 6, "1970-01-01 00:00:01.000001"),
+            ("7fffffff0f423f", 6, "2038-01-19 03:14:07.999999"),
+            ("00000000000000", 6, "0000-00-00 00:00:00.000000"),
+        ];
+        for (bytes, fsp, expected) in cases {
+            assert_eq!(
+                print(Timestamp::new_old(&hex(bytes), fsp)).as_deref(),
+                Ok(expected)
+            );
+        }
+        // A whole second in the fraction, too many digits, and a byte too few.
+        assert!(Timestamp::new_old(&hex("65e079f00a"), 1).is_err());
+        assert!(Timestamp::new_old(&hex("65e079f000000000"), 7).is_err());
+        assert!(Timestamp::new_old(&hex("65e079f00000"), 6).is_err());
     }
 
     /// Every day that there is, by going from one to the next.
@@ -239,6 +302,5 @@ mod tests {
         assert!(Timestamp::new(&hex("65e11a8000"), 0).is_err());
         assert!(Timestamp::new(&hex("65e11a8064"), 2).is_err());
         assert!(Timestamp::new(&hex("65e11a800b"), 1).is_err());
-        assert!(Timestamp::new(&hex("00000000000001"), 6).is_err());
     }
 }
