@@ -79,6 +79,23 @@ fn rows(server: &Server) {
     );
 }
 
+/// The server would see only with its next event that a replica is gone, and until then doctor sees one of its server id.
+fn forget_replicas(server: &Server) {
+    let mut client = server.client().unwrap();
+    loop {
+        let dumps = "SELECT CAST(id AS CHAR) FROM performance_schema.processlist WHERE command LIKE 'Binlog Dump%'";
+        let found = client.strings(dumps).unwrap();
+        if found.is_empty() {
+            return;
+        }
+        for row in found {
+            // One that ends by itself is as good.
+            let _ = client.run(&format!("KILL {}", row[0]));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
 /// What `bintrail status` says of the index.
 fn verdict(index: &str) -> String {
     let output = Command::new(bintrail())
@@ -127,6 +144,10 @@ fn a_person_sees_what_happens() {
             ("source-down", _) => server.stop().unwrap(),
             ("source-up", _) => server.restart().unwrap(),
             ("stream-down", _) => drop(stream.take()),
+            ("stream-gone", _) => {
+                drop(stream.take());
+                forget_replicas(&server);
+            }
             ("stream-up", _) => stream = Some(Stream::start(&place, &server, &index)),
             other => panic!("{other:?}"),
         }

@@ -211,7 +211,7 @@ await ask('stream-up');
 await verdict('ok');
 
 step('a server is registered');
-await ask('stream-down');
+await ask('stream-gone');
 await page.getByRole('link', { name: 'Servers' }).click();
 await page.getByText('No server is registered yet').waitFor();
 await accessible('no servers');
