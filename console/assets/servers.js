@@ -73,9 +73,9 @@ function draw(server, status, onboarding) {
     el('span', { 'aria-hidden': 'true' }, `${SIGNS[step.state]} `), STEPS[step.step], el('span', { class: 'unseen' }, `: ${step.state}`),
     step.at && el('span', { class: 'note' }, ` ${time(step.at)}`), step.error && el('span', { class: 'why' }, ` ${step.error}`))));
   card.steps.hidden = !onboarding;
-  card.start.hidden = server.wanted && !['failed', 'crash_looping', 'restarting'].includes(stream.state);
-  card.start.textContent = server.wanted ? 'Try again now' : 'Start';
-  card.stop.hidden = !server.wanted;
+  card.start.hidden = stream.wanted && !['failed', 'crash_looping', 'restarting'].includes(stream.state);
+  card.start.textContent = stream.wanted ? 'Try again now' : 'Start';
+  card.stop.hidden = !stream.wanted;
   const { parameters } = server;
   replace(card.more, el('dl', { class: 'facts' },
     Object.entries(parameters).filter(([, value]) => value !== null).map(([name, value]) => fact(name, Array.isArray(value) ? value.join(', ') || 'all' : value)),

@@ -211,6 +211,8 @@ await ask('stream-up');
 await verdict('ok');
 
 step('a server is registered');
+await page.getByRole('button', { name: 'Theme: dark' }).click();
+assert.equal(await paper(), light);
 await ask('stream-gone');
 await page.getByRole('link', { name: 'Servers' }).click();
 await page.getByText('No server is registered yet').waitFor();
@@ -276,7 +278,6 @@ await accessible('a server that fails');
 await picture('servers-failing');
 
 step('servers, dark and on a phone');
-await page.getByRole('button', { name: 'Theme: dark' }).click();
 await page.emulateMedia({ colorScheme: 'dark' });
 assert.equal(await paper(), dark);
 await accessible('servers, dark');
