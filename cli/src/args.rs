@@ -2,11 +2,11 @@
 
 mod read;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bintrail_cli::flags::{IndexArgs, LogArgs, socket, ssl_mode};
+use bintrail_cli::flags::{IndexArgs, LogArgs, ssl_mode};
+use bintrail_cli::stream_flags::{ServerArgs, SourceArgs, SourceTlsArgs, StreamArgs};
 use bintrail_engine::clock;
 use bintrail_engine::index::record::Micros;
 use bintrail_engine::query::moment;
@@ -66,158 +66,6 @@ pub(crate) enum Command {
     Tail(TailArgs),
     /// Look for what stands in the way of a stream, or puts it at risk, and say what mends it
     Doctor(DoctorArgs),
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Source")]
-pub(crate) struct ServerArgs {
-    /// Source: user:password@tcp(host:3306)/ or mysql://user:password@host:3306/. Of several hosts
-    /// (host1:3306,host2:3306) stream goes on with the next when it loses one; tail takes the first
-    #[arg(
-        long,
-        env = "BINTRAIL_SOURCE_DSN",
-        value_name = "DSN",
-        hide_env_values = true
-    )]
-    pub(crate) source_dsn: String,
-    /// File whose first line is the source's password; beats the one in the DSN
-    #[arg(long, env = "BINTRAIL_SOURCE_PASSWORD_FILE", value_name = "FILE")]
-    pub(crate) source_password_file: Option<PathBuf>,
-    /// Server id to replicate under [default: derived from this host, the source and, for stream, the index]
-    #[arg(long, env = "BINTRAIL_SERVER_ID", value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) server_id: Option<u32>,
-    /// Schemas to keep, separated by commas [default: all but the server's own]
-    #[arg(
-        long,
-        env = "BINTRAIL_SCHEMAS",
-        value_name = "NAMES",
-        value_delimiter = ','
-    )]
-    pub(crate) schemas: Vec<String>,
-    /// Tables to keep, as table or schema.table, separated by commas [default: all]
-    #[arg(
-        long,
-        env = "BINTRAIL_TABLES",
-        value_name = "NAMES",
-        value_delimiter = ','
-    )]
-    pub(crate) tables: Vec<String>,
-    #[command(flatten)]
-    pub(crate) tls: SourceTlsArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SourceArgs {
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-    /// Binlog file to start in
-    #[arg(
-        long,
-        env = "BINTRAIL_START_FILE",
-        help_heading = "Source",
-        value_name = "FILE",
-        conflicts_with = "start_gtid"
-    )]
-    pub(crate) start_file: Option<String>,
-    /// Position to start at [default: 4]
-    #[arg(
-        long,
-        env = "BINTRAIL_START_POS",
-        help_heading = "Source",
-        value_name = "POSITION",
-        requires = "start_file",
-        value_parser = clap::value_parser!(u64).range(4..)
-    )]
-    pub(crate) start_pos: Option<u64>,
-    /// GTID set to start behind: MySQL's, or a position of MariaDB's such as 0-1-100
-    #[arg(
-        long,
-        env = "BINTRAIL_START_GTID",
-        help_heading = "Source",
-        value_name = "GTIDS"
-    )]
-    pub(crate) start_gtid: Option<String>,
-}
-
-/// TLS to the source. Each beats the parameter of the same name in the DSN.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "TLS to the source")]
-pub(crate) struct SourceTlsArgs {
-    /// TLS to the source: disabled, preferred (when the source offers it), required, verify-ca or
-    /// verify-identity [default: preferred; verify-ca with --ssl-ca]
-    #[arg(long, env = "BINTRAIL_SSL_MODE", value_name = "MODE", value_parser = ssl_mode)]
-    pub(crate) ssl_mode: Option<SslMode>,
-    /// PEM file of the authorities to believe [default: the system's]
-    #[arg(long, env = "BINTRAIL_SSL_CA", value_name = "FILE")]
-    pub(crate) ssl_ca: Option<PathBuf>,
-    /// PEM file with a client certificate for the source; needs --ssl-key
-    #[arg(long, env = "BINTRAIL_SSL_CERT", value_name = "FILE")]
-    pub(crate) ssl_cert: Option<PathBuf>,
-    /// PEM file with the client certificate's private key
-    #[arg(long, env = "BINTRAIL_SSL_KEY", value_name = "FILE")]
-    pub(crate) ssl_key: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StreamArgs {
-    /// Row changes that are written at once while the index is busy
-    #[arg(
-        long,
-        env = "BINTRAIL_BATCH_SIZE",
-        value_name = "ROWS",
-        default_value_t = 1000,
-        value_parser = clap::value_parser!(u64).range(1..)
-    )]
-    pub(crate) batch_size: u64,
-    /// Memory to get by with: no more is read while what was read takes its share of it
-    #[arg(
-        long,
-        env = "BINTRAIL_MEMORY",
-        value_name = "MB",
-        default_value_t = 64,
-        value_parser = clap::value_parser!(u32).range(48..=8192)
-    )]
-    pub(crate) memory: u32,
-    /// Longest time between two checkpoints
-    #[arg(
-        long,
-        env = "BINTRAIL_CHECKPOINT",
-        value_name = "SECONDS",
-        default_value_t = 10,
-        value_parser = clap::value_parser!(u64).range(1..=3600)
-    )]
-    pub(crate) checkpoint: u64,
-    /// Forget the checkpoint and start anew, saying what is left out
-    #[arg(long, env = "BINTRAIL_RESET")]
-    pub(crate) reset: bool,
-    /// Longest time that the index may take nothing before stream ends; 0: wait for it for ever
-    #[arg(
-        long,
-        env = "BINTRAIL_WRITE_TIMEOUT",
-        value_name = "SECONDS",
-        default_value_t = 0
-    )]
-    pub(crate) write_timeout: u32,
-    /// Stop at a gap, changes that the source purged before they were read, instead of recording it and going
-    /// on behind it
-    #[arg(long, env = "BINTRAIL_NO_GAP_FILL")]
-    pub(crate) no_gap_fill: bool,
-    /// Longest time that the source may take to tell which changes it still has
-    #[arg(
-        long,
-        env = "BINTRAIL_GAP_TIMEOUT",
-        value_name = "SECONDS",
-        default_value_t = 60,
-        value_parser = clap::value_parser!(u32).range(1..)
-    )]
-    pub(crate) gap_timeout: u32,
-    /// Address to offer metrics (/metrics) and probes (/healthz, /readyz) on, such as 127.0.0.1:9180
-    #[arg(long, env = "BINTRAIL_METRICS_ADDR", value_name = "ADDRESS", value_parser = socket)]
-    pub(crate) metrics_addr: Option<SocketAddr>,
-    #[command(flatten)]
-    pub(crate) source: SourceArgs,
-    #[command(flatten)]
-    pub(crate) index: IndexArgs,
 }
 
 #[derive(Debug, Args)]

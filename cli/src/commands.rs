@@ -10,13 +10,13 @@ mod show;
 mod status;
 
 use std::io::{self, BufWriter};
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bintrail_cli::flags::{IndexArgs, complete};
 use bintrail_cli::stop;
+use bintrail_cli::stream_flags::{SourceArgs, StreamArgs};
 use bintrail_engine::Error;
 use bintrail_engine::dsn::MySqlDsn;
 use bintrail_engine::files::print_file;
@@ -31,10 +31,7 @@ use bintrail_engine::tls::TlsOptions;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::args::{
-    Command, DecodeArgs, RowFormat, ServerArgs, SourceArgs, SourceTlsArgs, StreamArgs, TailArgs,
-    TargetArgs,
-};
+use crate::args::{Command, DecodeArgs, RowFormat, TailArgs, TargetArgs};
 
 /// Runs a command to its end. An exit code that is not an error's is part of what it says.
 pub(crate) async fn run(command: Command) -> Result<ExitCode, Error> {
@@ -56,7 +53,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Error> {
 
 async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(), Error> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "bintrail stream");
-    let source = connect_options(&args.source.server)?;
+    let source = args.source.server.connect_options()?;
     let address = format!("{}:{}", source.host, source.port);
     let vitals = Vitals::new(
         &address,
@@ -66,9 +63,9 @@ async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(),
         vitals: Arc::new(vitals),
         index: args.index.dsn()?,
         source,
-        more_hosts: source_dsn(&args.source.server.source_dsn)?.more_hosts,
+        more_hosts: args.source.server.dsn()?.more_hosts,
         server_id: args.source.server.server_id,
-        filter: filter(&args.source.server),
+        filter: args.source.server.filter(),
         batch_size: args.batch_size,
         memory: args.memory,
         checkpoint: Duration::from_secs(args.checkpoint),
@@ -137,14 +134,14 @@ fn decode(args: DecodeArgs) -> Result<(), Error> {
 
 async fn run_tail(args: TailArgs, stop: watch::Receiver<bool>) -> Result<(), Error> {
     let options = TailOptions {
-        source: connect_options(&args.source.server)?,
+        source: args.source.server.connect_options()?,
         server_id: args.source.server.server_id,
         start: start(&args.source)?,
     };
     let mut printer = Printer::new(
         io::stdout(),
         format(args.format),
-        filter(&args.source.server),
+        args.source.server.filter(),
     );
     let ended = tail(&options, &mut printer, stop).await;
     printer.report();
@@ -168,40 +165,6 @@ const fn format(format: RowFormat) -> Format {
         RowFormat::Json => Format::Json,
         RowFormat::Mysqlbinlog => Format::Mysqlbinlog,
     }
-}
-
-fn source_dsn(text: &str) -> Result<MySqlDsn, Error> {
-    MySqlDsn::parse(text).map_err(|error| Error::Dsn {
-        what: "--source-dsn",
-        error,
-    })
-}
-
-/// To the source; of several hosts, to the first.
-fn connect_options(args: &ServerArgs) -> Result<ConnectOptions, Error> {
-    source_options(
-        &args.source_dsn,
-        args.source_password_file.as_deref(),
-        &args.tls,
-    )
-}
-
-fn source_options(
-    text: &str,
-    password_file: Option<&Path>,
-    tls: &SourceTlsArgs,
-) -> Result<ConnectOptions, Error> {
-    let mut dsn = source_dsn(text)?;
-    let flags = TlsOptions {
-        mode: tls.ssl_mode,
-        ca: tls.ssl_ca.clone(),
-        cert: tls.ssl_cert.clone(),
-        key: tls.ssl_key.clone(),
-    };
-    complete(&mut dsn, flags, "", password_file)?;
-    let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
-    options.tls = dsn.tls;
-    Ok(options)
 }
 
 /// To the server that `recover` changes; `None` where none is named.
@@ -233,10 +196,6 @@ fn target_options(args: &TargetArgs) -> Result<Option<ConnectOptions>, Error> {
     let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
     options.tls = dsn.tls;
     Ok(Some(options))
-}
-
-fn filter(args: &ServerArgs) -> Filter {
-    Filter::new(&args.schemas, &args.tables)
 }
 
 fn start(args: &SourceArgs) -> Result<Option<Start>, Error> {

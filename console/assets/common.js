@@ -57,6 +57,17 @@ export async function ask(path) {
   return answer;
 }
 
+/** As `ask`, for what changes something. */
+export async function send(method, path, body) {
+  const headers = { Accept: 'application/json', 'X-CSRF-Token': csrf };
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  const response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  if (response.status === 401) { location.assign('/login'); throw new Error('log in first'); }
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(answer.error || `the console answered ${response.status}`);
+  return answer;
+}
+
 const csrf = document.querySelector('meta[name=csrf]')?.content;
 const logout = document.getElementById('logout');
 if (logout && csrf) {

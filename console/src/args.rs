@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bintrail_cli::flags::{self, IndexArgs, LogArgs, variables};
-use clap::{CommandFactory, Parser};
+use clap::{Args as Flags, CommandFactory, Parser, ValueEnum};
 
 /// Shows every stream into an index, and searches its row changes, in a browser.
 #[derive(Debug, Parser)]
@@ -20,7 +20,7 @@ pub(crate) struct Args {
         value_parser = flags::socket
     )]
     pub(crate) listen: SocketAddr,
-    /// File that the console keeps for itself: the operator's password, hashed
+    /// File that the console keeps for itself: the operator's password, hashed, and servers, tokens and the audit log
     #[arg(
         long,
         env = "BINTRAIL_CONSOLE_STORE",
@@ -57,9 +57,65 @@ pub(crate) struct Args {
     )]
     pub(crate) allow_host: Vec<String>,
     #[command(flatten)]
+    pub(crate) control: ControlArgs,
+    #[command(flatten)]
     pub(crate) log: LogArgs,
     #[command(flatten)]
     pub(crate) index: IndexArgs,
+}
+
+/// The control plane.
+#[derive(Debug, Flags)]
+pub(crate) struct ControlArgs {
+    /// Register servers, and start, stop and keep a stream for each
+    #[arg(long, env = "BINTRAIL_CONSOLE_CONTROL")]
+    pub(crate) control: bool,
+    /// What keeps the streams: systemd (units), process (the console itself), or auto: systemd where it runs and the console
+    /// is root's
+    #[arg(
+        long,
+        env = "BINTRAIL_CONSOLE_SUPERVISOR",
+        value_name = "NAME",
+        default_value = "auto"
+    )]
+    pub(crate) supervisor: SupervisorKind,
+    /// Directory of the streams' own directories, with their logs
+    #[arg(
+        long,
+        env = "BINTRAIL_CONSOLE_STREAMS_DIR",
+        value_name = "DIRECTORY",
+        default_value = "bintrail-streams"
+    )]
+    pub(crate) streams_dir: PathBuf,
+    /// File with the key that passwords are encrypted with, made on the first run [default: the store's name and .key]
+    #[arg(long, env = "BINTRAIL_CONSOLE_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Directory of the files that may be named as a server's password_file
+    #[arg(
+        long,
+        env = "BINTRAIL_CONSOLE_PASSWORD_DIR",
+        value_name = "DIRECTORY",
+        default_value = "/etc/bintrail/passwords"
+    )]
+    pub(crate) password_dir: PathBuf,
+    /// Directory that units are written to
+    #[arg(
+        long,
+        env = "BINTRAIL_CONSOLE_UNIT_DIR",
+        value_name = "DIRECTORY",
+        default_value = "/etc/systemd/system"
+    )]
+    pub(crate) unit_dir: PathBuf,
+    /// The bintrail that streams are run by [default: the one beside the console, or on the PATH]
+    #[arg(long, env = "BINTRAIL_CONSOLE_BINTRAIL", value_name = "FILE")]
+    pub(crate) bintrail: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SupervisorKind {
+    Auto,
+    Systemd,
+    Process,
 }
 
 /// Reads the command line.

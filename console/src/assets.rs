@@ -24,7 +24,7 @@ macro_rules! asset {
     };
 }
 
-const ASSETS: [Asset; 8] = [
+const ASSETS: [Asset; 9] = [
     asset!("console.css", "text/css; charset=utf-8"),
     asset!("theme.js", "text/javascript; charset=utf-8"),
     asset!("common.js", "text/javascript; charset=utf-8"),
@@ -32,6 +32,7 @@ const ASSETS: [Asset; 8] = [
     asset!("streams.js", "text/javascript; charset=utf-8"),
     asset!("changes.js", "text/javascript; charset=utf-8"),
     asset!("schema.js", "text/javascript; charset=utf-8"),
+    asset!("servers.js", "text/javascript; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),
 ];
 

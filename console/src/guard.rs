@@ -1,5 +1,6 @@
 //! What every request has to pass, and what every answer carries.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::HttpBody;
@@ -13,6 +14,7 @@ use crate::auth::Session;
 use crate::auth::handlers::{cookie_name, to};
 use crate::refusal::Refusal;
 use crate::routes;
+use crate::store::{Act, ApiToken, Scope};
 
 /// The largest body: the forms are much smaller.
 pub(crate) const MOST_BODY: usize = 16 * 1024;
@@ -30,8 +32,56 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub(crate) enum Who {
     /// The operator, in a browser.
     Session(Session),
-    /// A program with the token.
+    /// A program with the token of `--token-file`: the operator's, too.
     Token,
+    /// A program with a token that the operator made.
+    Api(ApiToken),
+}
+
+impl Who {
+    /// As the audit log names them.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Session(_) => "operator".to_owned(),
+            Self::Token => "token-file".to_owned(),
+            Self::Api(token) => format!("token {} ({})", token.token_id, token.name),
+        }
+    }
+
+    /// A change that they make.
+    pub(crate) fn act(&self, peer: SocketAddr, action: &'static str) -> Act {
+        Act::new(self.name(), peer.ip(), action)
+    }
+
+    /// Tokens are the operator's: one that could make another would be as good as all of them.
+    pub(crate) fn operator(&self) -> Result<(), Refusal> {
+        match self {
+            Self::Session(_) | Self::Token => Ok(()),
+            Self::Api(_) => Err(Refusal::new(
+                StatusCode::FORBIDDEN,
+                "only the operator may do this: with a session, or the token of --token-file",
+            )),
+        }
+    }
+
+    /// May they do what is done by this method?
+    fn may(&self, method: &Method) -> Result<(), Refusal> {
+        let Self::Api(token) = self else {
+            return Ok(());
+        };
+        let (scope, name) = match *method {
+            _ if is_safe(method) => (Scope::Read, "read"),
+            Method::DELETE => (Scope::Delete, "delete"),
+            _ => (Scope::Write, "write"),
+        };
+        if token.scopes.contains(&scope) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            format!("the token lacks the scope {name}"),
+        ))
+    }
 }
 
 /// Before all else, and after: every route, also those that there are not.
@@ -144,7 +194,11 @@ pub(crate) async fn entered(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match who(&app, &request) {
+    let who = who(&app, &request).and_then(|who| {
+        who.may(request.method())?;
+        Ok(who)
+    });
+    match who {
         Ok(who) => {
             request.extensions_mut().insert(who);
             next.run(request).await
@@ -174,13 +228,21 @@ fn who(app: &routes::State, request: &Request) -> Result<Who, Refusal> {
             .and_then(|given| given.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim());
-        return match token {
-            Some(token) if app.auth.is_token(token) => Ok(Who::Token),
-            _ => Err(Refusal::new(
-                StatusCode::UNAUTHORIZED,
-                "that is not the console's token",
-            )),
+        let known = match token {
+            Some(token) if app.auth.is_token(token) => Some(Who::Token),
+            Some(token) => app
+                .auth
+                .api_token(token)
+                .map_err(Refusal::store)?
+                .map(Who::Api),
+            None => None,
         };
+        return known.ok_or_else(|| {
+            Refusal::new(
+                StatusCode::UNAUTHORIZED,
+                "that is no token of the console's, or none any more",
+            )
+        });
     }
     let session = cookie(headers, cookie_name(app.tls))
         .and_then(|token| app.auth.sessions.find(token))

@@ -4,6 +4,7 @@ mod api;
 mod args;
 mod assets;
 mod auth;
+mod control;
 mod doors;
 mod guard;
 mod live;
@@ -15,6 +16,7 @@ mod server;
 mod store;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use bintrail_cli::{logging, stop};
 use bintrail_engine::Error;
@@ -44,18 +46,36 @@ fn main() -> ExitCode {
 async fn run(args: args::Args) -> Result<(), Error> {
     let stop = stop::listen()?;
     let index = args.index.dsn()?;
-    let store = store::Store::open(&args.console_store)?;
-    let credentials = auth::Credentials::new(store, args.token_file.as_deref())?;
+    let store = Arc::new(store::Store::open(&args.console_store)?);
+    let credentials = auth::Credentials::new(Arc::clone(&store), args.token_file.as_deref())?;
     // Before anything listens: what may not be listened on never is.
     let tls = server::tls(args.tls_cert.as_deref(), args.tls_key.as_deref())?;
     doors::check(args.listen, tls.is_some(), credentials.is_set())?;
     let listener = server::bind(args.listen).await?;
     let address = server::address(&listener)?;
+    // After the address is taken: a second console by mistake touches no stream.
+    let control = match args.control.control {
+        true => Some(Arc::new(control::Control::start(
+            &args.control,
+            &args.console_store,
+            &args.index,
+            Arc::clone(&store),
+        )?)),
+        false => None,
+    };
     let names = doors::Names::new(address, &args.allow_host);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let live = live::Live::new(index.clone());
     let poller = tokio::spawn(live.clone().poll());
-    let state = routes::State::new(index, live, credentials, names, tls.is_some())?;
+    let state = routes::State::new(
+        index,
+        live,
+        credentials,
+        store,
+        control,
+        names,
+        tls.is_some(),
+    )?;
     match state.auth.setup_link() {
         // Not to the log, which may be kept where others read it.
         Some(path) => eprintln!(

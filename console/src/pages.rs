@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::{Extension, State};
+use axum::http::StatusCode;
 use axum::response::Html;
 
 use crate::guard::Who;
+use crate::refusal::Refusal;
 use crate::routes;
 
 const FRAME: &str = include_str!("../assets/frame.html");
@@ -16,6 +18,7 @@ const NEEDS_SETUP: &str = include_str!("../assets/needs-setup.html");
 const STREAMS: &str = include_str!("../assets/streams.html");
 const CHANGES: &str = include_str!("../assets/changes.html");
 const SCHEMA: &str = include_str!("../assets/schema.html");
+const SERVERS: &str = include_str!("../assets/servers.html");
 
 /// The places of `template` that are named, filled in once.
 fn fill<'t>(template: &'t str, values: &[(&str, &str)]) -> String {
@@ -44,10 +47,10 @@ fn escape(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
-fn framed(who: &Who, script: &str, title: &str, body: &str) -> Html<String> {
+fn framed(app: &routes::State, who: &Who, script: &str, title: &str, body: &str) -> Html<String> {
     let csrf = match who {
         Who::Session(session) => &*session.csrf,
-        Who::Token => "",
+        Who::Token | Who::Api(_) => "",
     };
     let current = |name| {
         if name == script {
@@ -55,6 +58,10 @@ fn framed(who: &Who, script: &str, title: &str, body: &str) -> Html<String> {
         } else {
             ""
         }
+    };
+    let control = match app.control {
+        Some(_) => format!("<a href=\"/servers\" {}>Servers</a>", current("servers")),
+        None => String::new(),
     };
     Html(fill(
         FRAME,
@@ -66,21 +73,44 @@ fn framed(who: &Who, script: &str, title: &str, body: &str) -> Html<String> {
             ("streams", current("streams")),
             ("changes", current("changes")),
             ("schema", current("schema")),
+            ("control", &control),
             ("version", env!("CARGO_PKG_VERSION")),
         ],
     ))
 }
 
-pub(crate) async fn streams(Extension(who): Extension<Who>) -> Html<String> {
-    framed(&who, "streams", "Streams", STREAMS)
+pub(crate) async fn streams(
+    State(app): State<Arc<routes::State>>,
+    Extension(who): Extension<Who>,
+) -> Html<String> {
+    framed(&app, &who, "streams", "Streams", STREAMS)
 }
 
-pub(crate) async fn changes(Extension(who): Extension<Who>) -> Html<String> {
-    framed(&who, "changes", "Changes", CHANGES)
+pub(crate) async fn changes(
+    State(app): State<Arc<routes::State>>,
+    Extension(who): Extension<Who>,
+) -> Html<String> {
+    framed(&app, &who, "changes", "Changes", CHANGES)
 }
 
-pub(crate) async fn schema(Extension(who): Extension<Who>) -> Html<String> {
-    framed(&who, "schema", "Schema changes", SCHEMA)
+pub(crate) async fn schema(
+    State(app): State<Arc<routes::State>>,
+    Extension(who): Extension<Who>,
+) -> Html<String> {
+    framed(&app, &who, "schema", "Schema changes", SCHEMA)
+}
+
+pub(crate) async fn servers(
+    State(app): State<Arc<routes::State>>,
+    Extension(who): Extension<Who>,
+) -> Result<Html<String>, Refusal> {
+    if app.control.is_none() {
+        return Err(Refusal::new(
+            StatusCode::NOT_FOUND,
+            "this console only looks: start it with --control to register servers",
+        ));
+    }
+    Ok(framed(&app, &who, "servers", "Servers", SERVERS))
 }
 
 fn door(title: &str, body: &str) -> Html<String> {
@@ -141,6 +171,7 @@ mod tests {
             STREAMS,
             CHANGES,
             SCHEMA,
+            SERVERS,
         ] {
             for within in [
                 "<style",

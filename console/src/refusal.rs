@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bintrail_engine::Error;
 use bintrail_engine::index::{ErrorKind, IndexError};
 use serde_json::json;
 
@@ -43,6 +44,21 @@ impl Refusal {
         }
         tracing::warn!(%error, "the index");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("index: {error}"))
+    }
+
+    /// The console's own fault, or its surroundings'.
+    pub(crate) fn internal(error: Error) -> Self {
+        tracing::error!(%error, "a request fails");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+
+    /// The store's, which is not for everybody to read.
+    pub(crate) fn store(error: Error) -> Self {
+        tracing::error!(%error, "the console's store");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the console cannot read its store: its log says why",
+        )
     }
 
     pub(crate) fn line(&self) -> &str {

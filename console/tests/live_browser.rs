@@ -14,18 +14,11 @@ mod support;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use bintrail_testkit::server::Server;
-use support::{Console, PASSWORD, Place, command};
-
-/// The program beside the console's: `cargo test --workspace` builds both.
-fn bintrail() -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_bintrail-console")).with_file_name("bintrail");
-    assert!(path.exists(), "build it first: cargo build -p bintrail");
-    path
-}
+use support::{Console, PASSWORD, Place, bintrail, command};
 
 fn run(server: &Server, statements: &[&str]) {
     let mut client = server.client().unwrap();
@@ -86,6 +79,23 @@ fn rows(server: &Server) {
     );
 }
 
+/// The server would see only with its next event that a replica is gone, and until then doctor sees one of its server id.
+fn forget_replicas(server: &Server) {
+    let mut client = server.client().unwrap();
+    loop {
+        let dumps = "SELECT CAST(id AS CHAR) FROM performance_schema.processlist WHERE command LIKE 'Binlog Dump%'";
+        let found = client.strings(dumps).unwrap();
+        if found.is_empty() {
+            return;
+        }
+        for row in found {
+            // One that ends by itself is as good.
+            let _ = client.run(&format!("KILL {}", row[0]));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
 /// What `bintrail status` says of the index.
 fn verdict(index: &str) -> String {
     let output = Command::new(bintrail())
@@ -102,7 +112,7 @@ fn a_person_sees_what_happens() {
     let server = Server::start("mysql97", "console", &["--binlog-row-metadata=FULL"]).unwrap();
     let index = place.index();
     let mut stream = Some(Stream::start(&place, &server, &index));
-    let console = Console::start(&mut command(&place, &index));
+    let console = Console::start(command(&place, &index).arg("--bintrail").arg(bintrail()));
 
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/browser");
     let mut browser = Command::new(script)
@@ -110,6 +120,7 @@ fn a_person_sees_what_happens() {
         .env("CONSOLE_URL", format!("http://{}", console.address))
         .env("CONSOLE_SETUP", console.setup.as_deref().unwrap())
         .env("CONSOLE_PASSWORD", PASSWORD)
+        .env("CONSOLE_SOURCE_PORT", server.port.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -125,10 +136,18 @@ fn a_person_sees_what_happens() {
         };
         match wanted.split_once(' ').unwrap_or((wanted, "")) {
             ("rows", _) => rows(&server),
+            ("another-row", _) => run(
+                &server,
+                &["INSERT INTO shop.orders (id, status) VALUES (2, 'new')"],
+            ),
             ("status", expected) => assert_eq!(verdict(&index), expected),
             ("source-down", _) => server.stop().unwrap(),
             ("source-up", _) => server.restart().unwrap(),
             ("stream-down", _) => drop(stream.take()),
+            ("stream-gone", _) => {
+                drop(stream.take());
+                forget_replicas(&server);
+            }
             ("stream-up", _) => stream = Some(Stream::start(&place, &server, &index)),
             other => panic!("{other:?}"),
         }

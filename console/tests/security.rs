@@ -40,8 +40,38 @@ const OPEN: [(&str, &str); 6] = [
     ("GET", "/assets/console.css"),
 ];
 
+/// Those of the control plane, which want a session or a token, too; what they answer to nothing where there is nothing.
+const CONTROL: [(&str, &str, u16); 16] = [
+    ("GET", "/servers", 200),
+    ("GET", "/api/v1/openapi.json", 200),
+    ("GET", "/api/v1/audit", 200),
+    ("GET", "/api/v1/tokens", 200),
+    ("POST", "/api/v1/tokens", 415),
+    ("DELETE", "/api/v1/tokens/1", 404),
+    ("GET", "/api/v1/servers", 200),
+    ("POST", "/api/v1/servers", 415),
+    ("POST", "/api/v1/servers/test", 415),
+    ("GET", "/api/v1/servers/shop", 404),
+    ("PATCH", "/api/v1/servers/shop", 415),
+    ("DELETE", "/api/v1/servers/shop", 404),
+    ("GET", "/api/v1/servers/shop/onboarding-status", 404),
+    ("GET", "/api/v1/servers/shop/status", 404),
+    ("GET", "/api/v1/servers/shop/stream", 404),
+    ("POST", "/api/v1/servers/shop/stream/start", 404),
+];
+const STOP: (&str, &str, u16) = ("POST", "/api/v1/servers/shop/stream/stop", 404);
+
+fn closed() -> impl Iterator<Item = (&'static str, &'static str, u16)> {
+    let looking = CLOSED.into_iter().map(|(method, path)| match path {
+        "/logout" => (method, path, 204),
+        _ => (method, path, 200),
+    });
+    looking.chain(CONTROL).chain([STOP])
+}
+
 fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
-    CLOSED.into_iter().chain(OPEN).chain([("GET", "/nowhere")])
+    let closed = closed().map(|(method, path, _)| (method, path));
+    closed.chain(OPEN).chain([("GET", "/nowhere")])
 }
 
 /// The routes in the code are those here: none is left out.
@@ -53,12 +83,17 @@ fn every_route_is_tried() {
         .skip(1)
         .map(|rest| rest.split('"').nth(1).unwrap())
         .collect();
-    let mut tried: Vec<&str> = CLOSED.iter().chain(&OPEN).map(|(_, path)| *path).collect();
-    for path in &mut tried {
-        if path.starts_with("/assets/") {
-            *path = "/assets/{name}";
-        }
-    }
+    let tried = all()
+        .map(|(_, path)| path)
+        .filter(|path| *path != "/nowhere");
+    let tried: Vec<String> = tried
+        .map(|path| {
+            path.replace("/shop", "/{server_id}")
+                .replace("/tokens/1", "/tokens/{token_id}")
+                .replace("console.css", "{name}")
+        })
+        .collect();
+    let mut tried: Vec<&str> = tried.iter().map(String::as_str).collect();
     for list in [&mut routes, &mut tried] {
         list.sort_unstable();
         list.dedup();
@@ -79,7 +114,7 @@ fn nothing_is_shown_without_the_right_token_or_session() {
         format!("Basic {TOKEN}"),
         TOKEN.to_owned(),
     ];
-    for (method, path) in CLOSED {
+    for (method, path, status) in closed() {
         let refused = |headers: &[(&str, &str)]| {
             let answer = console.send(method, path, headers, b"");
             assert_eq!(
@@ -100,10 +135,7 @@ fn nothing_is_shown_without_the_right_token_or_session() {
         assert_eq!(console.send(method, &asked, &[], b"").status, 401);
         if path != "/api/v1/live" {
             let answer = console.send(method, path, &[("authorization", &bearer)], b"");
-            assert!(
-                (200..300).contains(&answer.status),
-                "{method} {path}: {answer:?}"
-            );
+            assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
         }
         // A browser is shown where to log in.
         if method == "GET" {
@@ -244,7 +276,7 @@ fn pages_of_other_sites_get_nothing_done() {
     let cookie = console.set_up();
     let csrf = csrf_of(&console.get("/", &[("cookie", &cookie)]).body);
     let here = format!("http://{}", console.address);
-    for (method, path) in all().filter(|(method, _)| *method == "POST") {
+    for (method, path) in all().filter(|(method, _)| *method != "GET") {
         for (name, value) in [
             ("origin", "http://evil.example"),
             ("origin", "null"),
@@ -353,7 +385,7 @@ fn large_and_broken_requests_are_refused() {
         let wanted: &[u16] = match (method, path) {
             ("POST", "/login" | "/setup") => &[413],
             ("GET", "/nowhere") => &[404],
-            _ if CLOSED.contains(&(method, path)) => &[401],
+            _ if !OPEN.contains(&(method, path)) => &[401],
             ("GET", "/setup") => &[303],
             _ => &[200],
         };
@@ -377,7 +409,10 @@ fn large_and_broken_requests_are_refused() {
     }
     // Another method is none.
     for (_, path) in all().filter(|(_, path)| *path != "/nowhere") {
-        for method in ["PUT", "DELETE", "PATCH"] {
+        for method in ["PUT", "DELETE", "PATCH", "TRACE"] {
+            if all().any(|route| route == (method, path)) {
+                continue;
+            }
             let answer = console.send(method, path, &[("authorization", &bearer)], b"");
             assert_eq!(answer.status, 405, "{method} {path}");
         }
@@ -406,10 +441,23 @@ fn no_path_leads_out() {
         "/%2e%2e/token",
         "/console.db",
         "/api/v1/../../healthz",
+        "/api/v1/servers/..",
+        "/api/v1/servers/%2e%2e",
+        "/api/v1/servers/..%2f..%2fetc%2fpasswd",
+        "/api/v1/servers/shop/../../healthz",
+        "/api/v1/servers/%00",
+        "/api/v1/servers/%ff",
+        "/api/v1/tokens/../audit",
     ] {
         for headers in [&[][..], &[("authorization", &*bearer)]] {
             let answer = console.get(path, headers);
-            assert!(matches!(answer.status, 400 | 404), "{path}: {answer:?}");
+            let closed = headers.is_empty() && path.starts_with("/api/v1/servers/");
+            let wanted: &[u16] = if closed {
+                &[400, 401, 404]
+            } else {
+                &[400, 404]
+            };
+            assert!(wanted.contains(&answer.status), "{path}: {answer:?}");
             assert!(!answer.body.contains("root:"), "{path}");
         }
     }
@@ -450,6 +498,227 @@ fn every_answer_carries_what_protects_it() {
             assert!(answer.body.len() < 200_000, "{path}: {}", answer.body.len());
         }
     }
+}
+
+const NEW: &str =
+    r#"{"server_id":"shop","host":"127.0.0.1","port":1,"user":"u","password":"s3cret-word"}"#;
+
+/// Makes a token with these scopes: its secret and its number.
+fn token(console: &Console, scopes: &str) -> (String, i64) {
+    let body = format!(r#"{{"name":"t","scopes":[{scopes}]}}"#);
+    let (status, made) = console.json("POST", "/api/v1/tokens", TOKEN, &body);
+    assert_eq!(status, 201, "{made}");
+    let secret = made["secret"].as_str().unwrap().to_owned();
+    (secret, made["token"]["token_id"].as_i64().unwrap())
+}
+
+#[test]
+fn a_token_does_what_its_scopes_say_and_no_more() {
+    let place = Place::new();
+    let console = Console::with_token(&place, &place.index());
+    let scoped: Vec<(&str, String)> = ["read", "write", "delete"]
+        .map(|scope| (scope, token(&console, &format!("\"{scope}\"")).0))
+        .to_vec();
+    for (method, path, status) in closed().filter(|(_, path, _)| *path != "/api/v1/live") {
+        let needed = match method {
+            "GET" => "read",
+            "DELETE" => "delete",
+            _ => "write",
+        };
+        for (scope, secret) in &scoped {
+            let bearer = format!("Bearer {secret}");
+            let answer = console.send(method, path, &[("authorization", &bearer)], b"");
+            // Tokens are made and revoked by the operator alone.
+            let wanted = match *scope == needed && !path.starts_with("/api/v1/tokens") {
+                true => status,
+                false => 403,
+            };
+            assert_eq!(
+                answer.status, wanted,
+                "{method} {path} with {scope}: {answer:?}"
+            );
+        }
+    }
+    // It is no password.
+    let (_, secret) = &scoped[0];
+    let login = console.post("/login", &[], &format!("password={secret}"));
+    assert_eq!(login.status, 401);
+    // Neither the store nor the log has one.
+    let store = std::fs::read(place.path("console.db")).unwrap();
+    let store = String::from_utf8_lossy(&store);
+    for (_, secret) in &scoped {
+        assert!(!store.contains(&secret[3..]) && !console.log().contains(&**secret));
+    }
+    let (_, listed) = console.json("GET", "/api/v1/tokens", TOKEN, "");
+    assert_eq!(listed["tokens"].as_array().unwrap().len(), 3);
+    assert!(!listed.to_string().contains(&scoped[0].1[3..]));
+}
+
+#[test]
+fn a_token_that_is_revoked_or_expired_is_none() {
+    let place = Place::new();
+    let console = Console::with_token(&place, &place.index());
+    let (revoked, revoked_id) = token(&console, "\"read\"");
+    let (expired, expired_id) = token(&console, "\"read\"");
+    let (holds, _) = token(&console, "\"read\"");
+    let path = format!("/api/v1/tokens/{revoked_id}");
+    assert_eq!(console.json("DELETE", &path, TOKEN, "").0, 204);
+    assert_eq!(console.json("DELETE", &path, TOKEN, "").0, 404);
+    let store = rusqlite::Connection::open(place.path("console.db")).unwrap();
+    store
+        .execute(
+            "UPDATE tokens SET expires_at = 1 WHERE token_id = ?1",
+            [expired_id],
+        )
+        .unwrap();
+    for (method, path, _) in closed().filter(|(_, path, _)| *path != "/api/v1/live") {
+        for secret in [&revoked, &expired] {
+            assert_eq!(
+                console.json(method, path, secret, "").0,
+                401,
+                "{method} {path}"
+            );
+        }
+    }
+    assert_eq!(console.json("GET", "/api/v1/audit", &holds, "").0, 200);
+}
+
+/// A session changes something only with what its page shows, on every route.
+#[test]
+fn a_session_needs_its_pages_token() {
+    let place = Place::new();
+    let console = Console::start(&mut command(&place, &place.index()));
+    let cookie = console.set_up();
+    for (method, path, _) in
+        closed().filter(|(method, path, _)| *method != "GET" && *path != "/logout")
+    {
+        for shown in [None, Some(""), Some("0123")] {
+            let headers = [
+                ("cookie", &*cookie),
+                ("x-csrf-token", shown.unwrap_or_default()),
+            ];
+            let count = 1 + usize::from(shown.is_some());
+            let answer = console.send(method, path, &headers[..count], b"");
+            assert_eq!(answer.status, 403, "{method} {path}: {answer:?}");
+        }
+    }
+    let csrf = csrf_of(&console.get("/servers", &[("cookie", &cookie)]).body);
+    let headers = [
+        ("cookie", &*cookie),
+        ("x-csrf-token", &*csrf),
+        ("content-type", "application/json"),
+    ];
+    let answer = console.send("POST", "/api/v1/servers", &headers, NEW.as_bytes());
+    assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+#[test]
+fn a_password_is_never_shown_nor_sent_elsewhere() {
+    let place = Place::new();
+    let console = Console::with_token(&place, &place.index());
+    let ask = |method: &str, path: &str, body: &str| console.json(method, path, TOKEN, body);
+    let shop = "/api/v1/servers/shop";
+    assert_eq!(ask("POST", "/api/v1/servers", NEW).0, 201);
+    for (method, path, _) in
+        closed().filter(|(method, path, _)| *method == "GET" && *path != "/api/v1/live")
+    {
+        let answer = ask(method, path, "");
+        assert!(!answer.1.to_string().contains("s3cret-word"), "{path}");
+    }
+    // To another place it goes only when it is given again.
+    for change in [r#"{"host":"192.0.2.1"}"#, r#"{"port":2}"#] {
+        let (status, answer) = ask("PATCH", shop, change);
+        assert_eq!(status, 400, "{answer}");
+        assert!(
+            answer["error"].as_str().unwrap().contains("password"),
+            "{answer}"
+        );
+    }
+    assert_eq!(
+        ask("PATCH", shop, r#"{"port":2,"password":"s3cret-word"}"#).0,
+        200
+    );
+    for file in ["console.db", "bintrail-streams/shop/stream.log"] {
+        let bytes = std::fs::read(place.path(file)).unwrap_or_default();
+        assert!(
+            !String::from_utf8_lossy(&bytes).contains("s3cret-word"),
+            "{file}"
+        );
+    }
+    assert!(!console.log().contains("s3cret-word"));
+    assert_eq!(mode_of(&place.path("console.db.key")), 0o600);
+    assert_eq!(mode_of(&place.path("bintrail-streams")), 0o700);
+    // References lead to what is there for them, and nowhere else.
+    for (field, value, status) in [
+        ("password_file", "../console.db", 400),
+        ("password_file", "/etc/passwd", 400),
+        ("password_file", "shop", 200),
+        ("password_env", "PATH", 400),
+        ("password_env", "BINTRAIL_INDEX_DSN", 400),
+        ("password_env", "BINTRAIL_PASSWORD_SHOP", 200),
+    ] {
+        let (answered, answer) = ask("PATCH", shop, &format!(r#"{{"{field}":"{value}"}}"#));
+        assert_eq!(answered, status, "{field} {value}: {answer}");
+    }
+    let (_, shown) = ask("GET", shop, "");
+    assert_eq!(shown["password_kind"], "env");
+    // Nor can it be had by what a stream is started with.
+    for parameters in [
+        r#"{"tables":["a\nBINTRAIL_RESET=1"]}"#,
+        r#"{"ssl_ca":"/x\u0000"}"#,
+        r#"{"reset":true}"#,
+        r#"{"schemas":["a,b"]}"#,
+    ] {
+        let (status, answer) = ask("PATCH", shop, &format!(r#"{{"parameters":{parameters}}}"#));
+        assert!(matches!(status, 400 | 422), "{parameters}: {answer}");
+    }
+}
+
+#[test]
+fn large_json_is_refused() {
+    let place = Place::new();
+    let console = Console::with_token(&place, &place.index());
+    let huge = format!(r#"{{"name":"{}"}}"#, "x".repeat(1 << 20));
+    for (method, path, _) in closed().filter(|(method, _, _)| *method != "GET") {
+        assert_eq!(
+            console.json(method, path, TOKEN, &huge).0,
+            413,
+            "{method} {path}"
+        );
+        let chunked = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {TOKEN}\r\n\
+             content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{huge}\r\n0\r\n\r\n",
+            huge.len()
+        );
+        let answer = console.raw(chunked.as_bytes());
+        // Who reads no body does not read this one.
+        assert!(
+            matches!(answer.status, 413 | 404 | 204),
+            "{method} {path}: {answer:?}"
+        );
+    }
+}
+
+#[test]
+fn a_console_without_control_has_no_servers() {
+    let place = Place::new();
+    let file = place.path("token");
+    std::fs::write(&file, TOKEN).unwrap();
+    let index = place.index();
+    let console = Console::start(
+        support::looking(&place, &index)
+            .arg("--token-file")
+            .arg(&file),
+    );
+    for (method, path, _) in closed().filter(|(_, path, _)| path.contains("servers")) {
+        let body = if method == "GET" { "" } else { "{}" };
+        assert_eq!(
+            console.json(method, path, TOKEN, body).0,
+            404,
+            "{method} {path}"
+        );
+    }
+    assert!(!place.path("console.db.key").exists() && !place.path("bintrail-streams").exists());
 }
 
 /// Parameters that are none are refused by what they are, never with a fault of the console.

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
 
+use bintrail_cli::doctor_json::{as_json, name};
 use bintrail_engine::Error;
-use bintrail_engine::doctor::{DoctorOptions, Finding, Fix, Part, Report, Severity, doctor};
-use serde_json::{Value, json};
+use bintrail_engine::doctor::{DoctorOptions, Report, Severity, doctor};
 
 use crate::args::{DoctorArgs, StatusFormat};
 
@@ -16,10 +16,10 @@ const UNWELL: u8 = 40;
 pub(crate) async fn run(args: &DoctorArgs) -> Result<ExitCode, Error> {
     let options = DoctorOptions {
         index: args.index.dsn()?,
-        source: super::connect_options(&args.server)?,
-        more_hosts: super::source_dsn(&args.server.source_dsn)?.more_hosts,
+        source: args.server.connect_options()?,
+        more_hosts: args.server.dsn()?.more_hosts,
         server_id: args.server.server_id,
-        filter: super::filter(&args.server),
+        filter: args.server.filter(),
     };
     let report = doctor(&options).await;
     let text = match args.format {
@@ -37,42 +37,6 @@ pub(crate) async fn run(args: &DoctorArgs) -> Result<ExitCode, Error> {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::from(UNWELL),
     })
-}
-
-fn as_json(report: &Report) -> Value {
-    let part = |part: &Part| {
-        let finding = |finding: &Finding| {
-            let fix = |fix: &Fix| json!({ "kind": fix.kind(), "text": fix.text() });
-            json!({
-                "check": finding.check,
-                "severity": name(finding.severity),
-                "message": finding.message,
-                "fix": finding.fix.iter().map(fix).collect::<Vec<_>>(),
-            })
-        };
-        json!({
-            "place": part.place,
-            "version": part.version,
-            "findings": part.findings.iter().map(finding).collect::<Vec<_>>(),
-        })
-    };
-    json!({
-        "version": 1,
-        "ready": report.count(Severity::Error) == 0,
-        "errors": report.count(Severity::Error),
-        "warnings": report.count(Severity::Warning),
-        "sources": report.sources.iter().map(part).collect::<Vec<_>>(),
-        "index": part(&report.index),
-    })
-}
-
-const fn name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Ok => "ok",
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Error => "error",
-    }
 }
 
 /// The terminal's codes for bold red, bold yellow, blue and green.
@@ -136,6 +100,8 @@ fn as_text(report: &Report, colours: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bintrail_engine::doctor::{Finding, Fix, Part};
+
     use super::*;
 
     fn report(severity: Severity) -> Report {
@@ -189,22 +155,6 @@ mod tests {
         assert!(
             text.contains("\x1b[1;33mwarning\x1b[0m  binlog_row_image"),
             "{text}"
-        );
-    }
-
-    #[test]
-    fn json_is_versioned() {
-        let json = as_json(&report(Severity::Error));
-        assert_eq!(json["version"], 1);
-        assert_eq!(
-            (&json["ready"], &json["errors"]),
-            (&json!(false), &json!(1))
-        );
-        let finding = &json["sources"][0]["findings"][1];
-        assert_eq!(finding["severity"], "error");
-        assert_eq!(
-            finding["fix"][1],
-            json!({ "kind": "flag", "text": "--server-id=7" })
         );
     }
 }

@@ -4,13 +4,13 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bintrail_cli::stream_flags::source_options;
 use bintrail_engine::Error;
 use bintrail_engine::filter::Filter;
 use bintrail_engine::stream::files::{FilesOptions, Progress, Standing, Which, index_files};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::source_options;
 use crate::args::FilesArgs;
 
 /// How often the line is drawn anew on a terminal, and how often it is logged elsewhere.

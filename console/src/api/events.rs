@@ -12,8 +12,10 @@ use bintrail_engine::query::{Change, Question};
 use bintrail_engine::render::changes::write_object;
 use serde_json::json;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
-use super::question::{Pairs, read};
+use super::Problem;
+use super::question::{Kind, Order, Pairs, read};
 use crate::refusal::Refusal;
 use crate::routes;
 
@@ -26,6 +28,16 @@ const ROOM: usize = 16 << 20;
 
 /// The longest that a search may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A page of row changes.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "for the OpenAPI document")]
+struct Events {
+    #[schema(value_type = Vec<Object>)]
+    events: Vec<serde_json::Value>,
+    /// The page behind it is that of `after` this; `null` for the last.
+    next: Option<u64>,
+}
 
 /// A page of an answer.
 pub(crate) struct Page {
@@ -97,7 +109,29 @@ async fn search(app: &routes::State, mut question: Question) -> Result<Page, Ref
     })
 }
 
-/// The row changes in the form of `bintrail query --format json`.
+/// Row changes, in the form of `bintrail query --format json`, a page of them.
+#[utoipa::path(get, path = "/api/v1/events", tag = "index", params(
+    ("source_id" = Option<u64>, Query, description = "the source's number in `bintrail status`", maximum = 4294967295u64),
+    ("schema" = Option<String>, Query),
+    ("table" = Option<String>, Query),
+    ("pk" = Option<Vec<String>>, Query, description = "primary keys, as `pk_values` has them"),
+    ("event_type" = inline(Option<Vec<Kind>>), Query),
+    ("gtid" = Option<String>, Query),
+    ("since" = Option<String>, Query, description = "`2h` (ago), or an RFC 3339 time"),
+    ("until" = Option<String>, Query),
+    ("connection_id" = Option<u64>, Query, maximum = 4294967295u64),
+    ("changed_column" = Option<String>, Query),
+    ("where" = Option<Vec<String>>, Query, description = "`COLUMN=VALUE`"),
+    ("order" = inline(Option<Order>), Query, description = "`desc` where it is not said"),
+    ("after" = Option<u64>, Query, format = "uint64", description = "`next` of the page before"),
+    ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000),
+), responses(
+    (status = 200, body = Events),
+    (status = 400, body = Problem, description = "a parameter is none"),
+    (status = 429, body = Problem, description = "other searches are under way"),
+    (status = 503, body = Problem, description = "the index cannot be read"),
+    (status = 504, body = Problem, description = "nothing was found in 30 s"),
+))]
 pub(crate) async fn events(
     State(app): State<Arc<routes::State>>,
     query: Result<Query<Pairs>, QueryRejection>,

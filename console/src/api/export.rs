@@ -15,15 +15,53 @@ use bintrail_engine::render::changes::{Csv, Form, Json};
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::mpsc;
+use utoipa::ToSchema;
 
+use super::Problem;
 use super::events::pairs;
-use super::question::{Pairs, read};
+use super::question::{Kind, Order, Pairs, read};
 use crate::refusal::Refusal;
 use crate::routes;
 
 /// Pages that wait for a slow reader.
 const WAITING: usize = 2;
 
+/// A form of an export.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[allow(dead_code, reason = "for the OpenAPI document")]
+enum Format {
+    Json,
+    Ndjson,
+    Csv,
+}
+
+/// All row changes that a question asks for, as a file.
+#[utoipa::path(get, path = "/api/v1/events/export", tag = "index", params(
+    ("source_id" = Option<u64>, Query, description = "the source's number in `bintrail status`", maximum = 4294967295u64),
+    ("schema" = Option<String>, Query),
+    ("table" = Option<String>, Query),
+    ("pk" = Option<Vec<String>>, Query, description = "primary keys, as `pk_values` has them"),
+    ("event_type" = inline(Option<Vec<Kind>>), Query),
+    ("gtid" = Option<String>, Query),
+    ("since" = Option<String>, Query, description = "`2h` (ago), or an RFC 3339 time"),
+    ("until" = Option<String>, Query),
+    ("connection_id" = Option<u64>, Query, maximum = 4294967295u64),
+    ("changed_column" = Option<String>, Query),
+    ("where" = Option<Vec<String>>, Query, description = "`COLUMN=VALUE`"),
+    ("order" = inline(Option<Order>), Query, description = "`desc` where it is not said"),
+    ("limit" = Option<u64>, Query, format = "uint64", minimum = 1),
+    ("format" = inline(Option<Format>), Query, description = "`json` where it is not said"),
+), responses(
+    (status = 200, content(
+        (Vec<Object> = "application/json"),
+        (String = "application/x-ndjson"),
+        (String = "text/csv"),
+    )),
+    (status = 400, body = Problem, description = "a parameter is none"),
+    (status = 429, body = Problem, description = "other exports are under way"),
+    (status = 503, body = Problem, description = "the index cannot be read"),
+))]
 pub(crate) async fn export(
     State(app): State<Arc<routes::State>>,
     query: Result<Query<Pairs>, QueryRejection>,

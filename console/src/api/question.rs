@@ -4,7 +4,28 @@ use bintrail_engine::clock::now;
 use bintrail_engine::index::record::{EventType, Micros};
 use bintrail_engine::query::{Question, moment};
 
+use utoipa::ToSchema;
+
 use crate::refusal::Refusal;
+
+/// A kind of row change.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[allow(dead_code, reason = "for the OpenAPI document")]
+pub(super) enum Kind {
+    Insert,
+    Update,
+    Delete,
+}
+
+/// By the commit.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[allow(dead_code, reason = "for the OpenAPI document")]
+pub(super) enum Order {
+    Asc,
+    Desc,
+}
 
 /// The pairs behind the `?` of a request.
 pub(crate) type Pairs = Vec<(String, String)>;

@@ -10,6 +10,7 @@ use bintrail_engine::index::Index;
 use bintrail_engine::query::SchemaChanges;
 use serde_json::{Value, json};
 
+use super::Problem;
 use super::events::pairs;
 use super::question::{Pairs, number};
 use crate::refusal::Refusal;
@@ -22,6 +23,17 @@ const MOST: u64 = 1_000;
 /// Names that are offered.
 const NAMES: u64 = 2_000;
 
+/// DDL statements, newest first, a page of them.
+#[utoipa::path(get, path = "/api/v1/schema-changes", tag = "index", params(
+    ("source_id" = Option<u64>, Query, maximum = 4294967295u64),
+    ("schema" = Option<String>, Query),
+    ("before" = Option<u64>, Query, format = "uint64", description = "`next` of the page before"),
+    ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000),
+), responses(
+    (status = 200, body = Object),
+    (status = 400, body = Problem, description = "a parameter is none"),
+    (status = 503, body = Problem, description = "the index cannot be read"),
+))]
 pub(crate) async fn schema_changes(
     State(app): State<Arc<routes::State>>,
     query: Result<Query<Pairs>, QueryRejection>,
@@ -73,6 +85,11 @@ fn limit(name: &str, value: &str) -> Result<u64, Refusal> {
     Ok(limit)
 }
 
+/// Names of tables that the index has row changes or definitions of.
+#[utoipa::path(get, path = "/api/v1/tables", tag = "index", responses(
+    (status = 200, body = Object),
+    (status = 503, body = Problem, description = "the index cannot be read"),
+))]
 pub(crate) async fn tables(State(app): State<Arc<routes::State>>) -> Result<Json<Value>, Refusal> {
     let failed = |error| Refusal::index(&error);
     let index = Index::open(&app.index, false).await.map_err(failed)?;

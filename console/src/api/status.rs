@@ -9,11 +9,16 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
+use super::Problem;
 use crate::guard::Who;
 use crate::live::Seen;
 use crate::routes;
 
-/// The document of `bintrail status --format json`.
+/// The document of `bintrail status --format json`, read within the last 2 seconds.
+#[utoipa::path(get, path = "/api/v1/status", tag = "index", responses(
+    (status = 200, body = Object),
+    (status = 503, body = Problem, description = "the index cannot be read"),
+))]
 pub(crate) async fn status(State(app): State<Arc<routes::State>>) -> Response {
     let (status, json) = match app.live.fresh().await {
         Seen::Report(json) => (StatusCode::OK, json),
@@ -23,7 +28,10 @@ pub(crate) async fn status(State(app): State<Arc<routes::State>>) -> Response {
     (status, [(header::CONTENT_TYPE, kind)], json.to_string()).into_response()
 }
 
-/// Server-sent events: `history` once, then `status` or `trouble` at each look at the index.
+/// Server-sent events, as it changes: `history` once, then `status` or `trouble` at each look at the index.
+#[utoipa::path(get, path = "/api/v1/live", tag = "index", responses(
+    (status = 200, body = String, content_type = "text/event-stream"),
+))]
 pub(crate) async fn live(
     State(app): State<Arc<routes::State>>,
     Extension(who): Extension<Who>,

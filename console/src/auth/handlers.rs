@@ -9,7 +9,6 @@ use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{ConnectInfo, Extension, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bintrail_engine::Error;
 use serde::Deserialize;
 
 use super::{Auth, password};
@@ -48,7 +47,7 @@ type App = State<Arc<routes::State>>;
 type Peer = ConnectInfo<SocketAddr>;
 
 pub(crate) async fn login_page(State(app): App) -> Result<Response, Refusal> {
-    if app.auth.wants_setup().map_err(internal)? {
+    if app.auth.wants_setup().map_err(Refusal::store)? {
         return Ok(pages::needs_setup().into_response());
     }
     Ok(pages::login(None).into_response())
@@ -59,7 +58,7 @@ pub(crate) async fn setup_page(
     link: Result<Query<SetupLink>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(link) = link.map_err(|error| Refusal::bad(error.body_text()))?;
-    if !app.auth.wants_setup().map_err(internal)? {
+    if !app.auth.wants_setup().map_err(Refusal::store)? {
         return Ok(to("/login"));
     }
     Ok(match link.token {
@@ -82,7 +81,7 @@ pub(crate) async fn setup(
         return Ok((StatusCode::FORBIDDEN, pages::needs_setup()).into_response());
     }
     app.auth.throttle.succeeded(peer.ip());
-    if !app.auth.wants_setup().map_err(internal)? {
+    if !app.auth.wants_setup().map_err(Refusal::store)? {
         return Ok(to("/login"));
     }
     if let Err(problem) = password::judge(&form.password, &form.again) {
@@ -91,9 +90,9 @@ pub(crate) async fn setup(
     }
     if !app
         .auth
-        .set_password(form.password)
+        .set_password(form.password, peer.ip())
         .await
-        .map_err(internal)?
+        .map_err(Refusal::store)?
     {
         return Ok(to("/login"));
     }
@@ -126,7 +125,7 @@ pub(crate) async fn login(
         .auth
         .is_password(form.password)
         .await
-        .map_err(internal)?
+        .map_err(Refusal::store)?
     {
         tracing::warn!(peer = %peer.ip(), "a wrong password");
         let page = pages::login(Some("That is not the password."));
@@ -165,7 +164,7 @@ fn attempt(auth: &Auth, from: IpAddr) -> Result<(), Refusal> {
 
 /// Begins a session.
 fn enter(app: &routes::State) -> Result<Response, Refusal> {
-    let token = app.auth.sessions.begin().map_err(internal)?;
+    let token = app.auth.sessions.begin().map_err(Refusal::store)?;
     let mut response = to("/");
     set_cookie(response.headers_mut(), app.tls, &token, 30 * 24 * 3_600);
     Ok(response)
@@ -194,12 +193,4 @@ pub(crate) fn to(path: &'static str) -> Response {
 fn form_of<T>(form: Result<Form<T>, FormRejection>) -> Result<T, Refusal> {
     let Form(form) = form.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
     Ok(form)
-}
-
-fn internal(error: Error) -> Refusal {
-    tracing::error!(%error, "the console's store");
-    Refusal::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "the console cannot read its store: its log says why",
-    )
 }

@@ -5,6 +5,7 @@ mod password;
 mod sessions;
 mod throttle;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use bintrail_engine::secret::Secret;
 use tokio::sync::Semaphore;
 
 use crate::random;
-use crate::store::Store;
+use crate::store::{ApiToken, Store};
 
 pub(crate) use sessions::{Session, Sessions};
 pub(crate) use throttle::Throttle;
@@ -21,16 +22,19 @@ pub(crate) use throttle::Throttle;
 /// A token that is shorter could be guessed.
 const SHORTEST_TOKEN: usize = 32;
 
+/// What begins a token that the operator makes for a program.
+pub(crate) const API_TOKEN: &str = "bt_";
+
 /// What is known when the console starts.
 #[derive(Debug)]
 pub(crate) struct Credentials {
-    store: Store,
+    store: Arc<Store>,
     token: Option<[u8; 32]>,
     password_is_set: bool,
 }
 
 impl Credentials {
-    pub(crate) fn new(store: Store, token_file: Option<&Path>) -> Result<Self, Error> {
+    pub(crate) fn new(store: Arc<Store>, token_file: Option<&Path>) -> Result<Self, Error> {
         let token = match token_file {
             None => None,
             Some(path) => {
@@ -65,7 +69,7 @@ impl Credentials {
 /// The keeper of the doors.
 #[derive(Debug)]
 pub(crate) struct Auth {
-    store: Store,
+    store: Arc<Store>,
     token: Option<[u8; 32]>,
     /// What proves that who sets the first password started the console, until it is set.
     setup: Option<String>,
@@ -110,6 +114,14 @@ impl Auth {
             .is_some_and(|token| token == random::digest(given))
     }
 
+    /// The token that the operator made, if it holds.
+    pub(crate) fn api_token(&self, given: &str) -> Result<Option<ApiToken>, Error> {
+        match given.starts_with(API_TOKEN) {
+            true => self.store.token(&random::digest(given)),
+            false => Ok(None),
+        }
+    }
+
     /// Is it the operator's password, or the token?
     pub(crate) async fn is_password(&self, given: String) -> Result<bool, Error> {
         if self.is_token(&given) {
@@ -122,9 +134,9 @@ impl Auth {
     }
 
     /// Sets the first password: false when another was quicker.
-    pub(crate) async fn set_password(&self, given: String) -> Result<bool, Error> {
+    pub(crate) async fn set_password(&self, given: String, peer: IpAddr) -> Result<bool, Error> {
         let hash = self.hash(move || password::hash(&given)).await?;
-        self.store.set_password(&hash)
+        self.store.set_password(&hash, peer)
     }
 
     async fn hash<T: Send + 'static>(

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 
-const { CONSOLE_URL: url, CONSOLE_SETUP: setup, CONSOLE_PASSWORD: password, CONSOLE_SHOTS: shots } = process.env;
+const { CONSOLE_URL: url, CONSOLE_SOURCE_PORT: port, CONSOLE_SETUP: setup, CONSOLE_PASSWORD: password, CONSOLE_SHOTS: shots } = process.env;
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const ask = async (name) => {
   console.log(`do ${name}`);
@@ -210,6 +210,92 @@ await ask('status stopped');
 await ask('stream-up');
 await verdict('ok');
 
+step('a server is registered');
+await page.getByRole('button', { name: 'Theme: dark' }).click();
+assert.equal(await paper(), light);
+await ask('stream-gone');
+await page.getByRole('link', { name: 'Servers' }).click();
+await page.getByText('No server is registered yet').waitFor();
+await accessible('no servers');
+const form = page.locator('#register');
+const fill = async (values) => { for (const [label, value] of Object.entries(values)) await form.getByLabel(label, { exact: true }).fill(value); };
+await fill({ Name: 'Shop', Host: '127.0.0.1', Port: '1', User: 'root', 'Checkpoint, seconds': '1' });
+await page.getByRole('button', { name: 'Test' }).click();
+await page.locator('#trial', { hasText: 'Not ready to stream' }).waitFor();
+await accessible('a test that fails');
+await fill({ Port: port });
+await page.getByRole('button', { name: 'Test' }).click();
+await page.locator('#trial b', { hasText: /^Ready to stream$/ }).waitFor();
+await fill({ 'Schemas, by commas': 'a,,b' });
+await page.getByRole('button', { name: 'Register' }).click();
+const card = (name) => page.locator('#servers > article', { has: page.getByRole('heading', { name, exact: true }) });
+const says = (name, word) => card(name).locator('.badge', { hasText: new RegExp(`^${word}$`) }).waitFor();
+await says('Shop', 'stopped');
+await card('Shop').getByText('Checked by doctor: done').waitFor();
+// All of the schemas after all: another registration at that place is refused.
+await fill({ Name: 'Shop again', Host: '127.0.0.1', Port: port, User: 'root' });
+await page.getByRole('button', { name: 'Register' }).click();
+await page.locator('#refused', { hasText: 'another server is registered at that host and port' }).waitFor();
+
+step('its stream is watched');
+const patched = await page.evaluate(async () => {
+  const csrf = document.querySelector('meta[name=csrf]').content;
+  const response = await fetch('/api/v1/servers/shop', { method: 'PATCH', headers: { 'X-CSRF-Token': csrf, 'Content-Type': 'application/json' }, body: '{"parameters":{"schemas":null}}' });
+  return response.status;
+});
+assert.equal(patched, 200);
+await card('Shop').getByRole('button', { name: 'Start' }).click();
+await says('Shop', 'ok');
+await card('Shop').getByText('First checkpoint saved: done').waitFor();
+await ask('another-row');
+await page.goto(`${url}/changes?table=orders&pk=2`);
+await page.getByText(/^1 row change ·/).waitFor();
+await page.goto(`${url}/servers`);
+await says('Shop', 'ok');
+await accessible('servers');
+await fits('servers');
+await picture('servers');
+
+step('stop and start');
+await card('Shop').getByRole('button', { name: 'Stop' }).click();
+await says('Shop', 'stopped');
+await ask('status stopped');
+await card('Shop').getByRole('button', { name: 'Start' }).click();
+await says('Shop', 'ok');
+
+step('a failing source, and one that cannot be entered');
+await ask('source-down');
+await says('Shop', 'stalled');
+await ask('source-up');
+await says('Shop', 'ok');
+await fill({ Name: 'Till', Host: 'localhost', Port: port, User: 'root', Password: 'not the password' });
+await page.getByRole('button', { name: 'Register' }).click();
+await card('Till').getByText('Checked by doctor: failed').waitFor();
+await card('Till').getByRole('button', { name: 'Start' }).click();
+await says('Till', 'failed');
+await card('Till').getByText('what a restart does not mend').waitFor();
+await accessible('a server that fails');
+await picture('servers-failing');
+
+step('servers, dark and on a phone');
+await page.emulateMedia({ colorScheme: 'dark' });
+assert.equal(await paper(), dark);
+await accessible('servers, dark');
+await picture('servers-dark');
+await page.setViewportSize({ width: 390, height: 844 });
+await fits('servers on a phone');
+await accessible('servers on a phone');
+await picture('servers-phone');
+await page.setViewportSize({ width: 1280, height: 800 });
+await page.emulateMedia({ colorScheme: 'light' });
+
+step('a server is decommissioned');
+await card('Till').getByRole('button', { name: 'Decommission' }).click();
+await card('Till').getByRole('button', { name: 'Really?' }).click();
+await card('Till').waitFor({ state: 'detached' });
+await says('Shop', 'ok');
+await page.locator('#audit', { hasText: 'decommission server' }).waitFor();
+
 step('log out, and in again');
 await page.getByRole('button', { name: 'Log out' }).click();
 await page.waitForURL(`${url}/login`);
@@ -223,6 +309,9 @@ await page.getByLabel('Password or token').fill(password);
 await page.getByRole('button', { name: 'Log in' }).click();
 await page.waitForURL(`${url}/`);
 await verdict('ok');
+await page.goto(`${url}/servers`);
+await card('Shop').getByRole('button', { name: 'Stop' }).click();
+await says('Shop', 'stopped');
 
 assert.deepEqual(complaints, []);
 await browser.close();

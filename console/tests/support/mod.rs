@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bintrail_engine::dsn::IndexDsn;
 use bintrail_engine::index::Index;
+use serde_json::Value;
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -28,6 +29,16 @@ impl Place {
             std::env::temp_dir().join(format!("bintrail-console-{}-{next}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
+    }
+
+    /// A program in the place of another.
+    pub(crate) fn program(&self, name: &str, script: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -53,6 +64,18 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        // Streams outlive their console, and a test that fails has not stopped them.
+        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let name = process.file_name();
+            let pid = name.to_string_lossy().parse::<u32>();
+            let cwd = std::fs::read_link(process.path().join("cwd"));
+            if let (Ok(pid), Ok(cwd)) = (pid, cwd)
+                && cwd.starts_with(&self.0)
+                && pid != std::process::id()
+            {
+                let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+            }
+        }
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
@@ -62,6 +85,20 @@ pub(crate) fn command(place: &Place, index: &str) -> Command {
 }
 
 pub(crate) fn command_at(listen: &str, place: &Place, index: &str) -> Command {
+    let mut command = looking_at(listen, place, index);
+    command
+        .args(["--control", "--supervisor", "process", "--password-dir"])
+        .arg(place.path("passwords"))
+        .env("BINTRAIL_CONSOLE_BINTRAIL", "/bin/false");
+    command
+}
+
+/// Without `--control`.
+pub(crate) fn looking(place: &Place, index: &str) -> Command {
+    looking_at("127.0.0.1:0", place, index)
+}
+
+fn looking_at(listen: &str, place: &Place, index: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bintrail-console"));
     command
         .args(["--listen", listen, "--index-dsn", index])
@@ -74,6 +111,13 @@ pub(crate) fn command_at(listen: &str, place: &Place, index: &str) -> Command {
         }
     }
     command
+}
+
+/// The program beside the console's: `cargo test --workspace` builds both.
+pub(crate) fn bintrail() -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_bintrail-console")).with_file_name("bintrail");
+    assert!(path.exists(), "build it first: cargo build -p bintrail");
+    path
 }
 
 /// A console that runs.
@@ -139,6 +183,18 @@ impl Console {
         self.send("GET", path, headers, b"")
     }
 
+    /// A request with a JSON body, and what it answers as JSON.
+    pub(crate) fn json(&self, method: &str, path: &str, token: &str, body: &str) -> (u16, Value) {
+        let bearer = format!("Bearer {token}");
+        let mut headers = vec![("authorization", &*bearer)];
+        if !body.is_empty() {
+            headers.push(("content-type", "application/json"));
+        }
+        let answer = self.send(method, path, &headers, body.as_bytes());
+        let value = serde_json::from_str(&answer.body).unwrap_or(Value::Null);
+        (answer.status, value)
+    }
+
     pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], form: &str) -> Answer {
         let kind = ("content-type", "application/x-www-form-urlencoded");
         let headers: Vec<_> = headers.iter().copied().chain([kind]).collect();
@@ -187,6 +243,18 @@ impl Drop for Console {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Console {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as `kill -9` does: nothing is put in order.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 }
 

@@ -50,6 +50,18 @@ impl SslMode {
         })
     }
 
+    /// Its name, of [`NAMES`](Self::NAMES).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Preferred => "preferred",
+            Self::Required => "required",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyIdentity => "verify-identity",
+        }
+    }
+
     /// Whether the server's certificate is checked.
     #[must_use]
     pub const fn verifies(self) -> bool {
