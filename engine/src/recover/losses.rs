@@ -85,3 +85,29 @@ impl Losses {
         why.into_iter().map(|why| format!("; {why}")).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_missing_is_said() {
+        let losses = Losses {
+            gaps: vec![(5, 0), (9, 1_000_000)],
+            removed: Some(2_000_000),
+        };
+        let since = |from, at, missing| Beginning { from, at, missing };
+        let whole = since(6, Some(2_000_000), None);
+        assert_eq!(losses.between(&whole, 8), "");
+        let gap = losses.between(&whole, 9);
+        assert!(
+            gap.contains("; changes were lost in a gap, found at 1970-01-01T00:00:01"),
+            "{gap}"
+        );
+        let removed = losses.between(&since(6, Some(1_999_999), None), 8);
+        let before = "; what was committed before 1970-01-01T00:00:02";
+        assert!(removed.starts_with(before), "{removed}");
+        let older = losses.between(&since(0, None, Some(BEGAN)), 4);
+        assert!(older.starts_with(&format!("; {BEGAN}{before}")), "{older}");
+    }
+}
