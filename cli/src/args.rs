@@ -13,9 +13,26 @@ use bintrail_engine::query::moment;
 use bintrail_engine::tls::SslMode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+const VARIABLES: &str = "A flag may be an environment variable too, BINTRAIL_ and its name in capitals, or a line \
+    BINTRAIL_…=value in\na file .bintrail.env in the working directory. A flag beats the variable, and that the file.";
+
+const QUERY_EXAMPLES: &str = "\
+Examples:
+  bintrail query --schema shop --table orders --pk 42
+  bintrail query --schema shop --table orders --changed-column status --since 2h
+  bintrail query --gtid 3e11fa47-71ca-11e1-9e33-c80aa9429562:23 --format json";
+
+const RECOVER_EXAMPLES: &str = "\
+What is undone, one of the flags under \"Which row changes\" has to say.
+
+Examples:
+  bintrail recover --schema shop --table orders --event-type delete --since 2h --dry-run
+  bintrail recover --schema shop --table orders --event-type delete --since 2h --output undo.sql
+  bintrail recover --schema shop --table orders --pk 42 --since 1h --target-dsn mysql://admin@db.example.com/ --apply";
+
 /// Keeps every row change of a MySQL or MariaDB server in a queryable change index.
 #[derive(Debug, Parser)]
-#[command(name = "bintrail", version, propagate_version = true)]
+#[command(name = "bintrail", version, propagate_version = true, after_help = VARIABLES)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) log: LogArgs,
@@ -28,10 +45,12 @@ pub(crate) enum Command {
     /// Replicate from a source and keep its row changes in the index
     Stream(StreamArgs),
     /// Print the row changes that fit a question
+    #[command(after_help = QUERY_EXAMPLES)]
     Query(QueryArgs),
-    /// Shows rows as they were at a moment, or their history
+    /// Show rows as they were at a moment, or their history
     Show(ShowArgs),
     /// Write the SQL that undoes row changes, or run it
+    #[command(after_help = RECOVER_EXAMPLES)]
     Recover(RecoverArgs),
     /// Show every source's stream: where it is, how far behind, what it covers
     Status(StatusArgs),
@@ -51,12 +70,10 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct FilesArgs {
-    #[command(flatten)]
-    pub(crate) index: IndexArgs,
     /// Directory of the binlog files: the server's own, or one with copies of its files under their own names
     #[arg(long, env = "BINTRAIL_BINLOG_DIR", value_name = "DIRECTORY")]
     pub(crate) binlog_dir: PathBuf,
-    /// All binlog files in the directory
+    /// All binlog files in the directory; give this or --files
     #[arg(
         long,
         env = "BINTRAIL_ALL",
@@ -107,8 +124,6 @@ pub(crate) struct FilesArgs {
         value_delimiter = ','
     )]
     pub(crate) tables: Vec<String>,
-    #[command(flatten)]
-    pub(crate) tls: SourceTlsArgs,
     /// Row changes that are written at once while the index is busy
     #[arg(
         long,
@@ -136,12 +151,14 @@ pub(crate) struct FilesArgs {
         value_parser = clap::value_parser!(u64).range(1..=3600)
     )]
     pub(crate) checkpoint: u64,
+    #[command(flatten)]
+    pub(crate) tls: SourceTlsArgs,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RotateArgs {
-    #[command(flatten)]
-    pub(crate) index: IndexArgs,
     /// Keep row changes for this long: 36h, 7d, 90d; at least an hour
     #[arg(long, env = "BINTRAIL_RETAIN", value_name = "TIME", value_parser = retention)]
     pub(crate) retain: Duration,
@@ -157,6 +174,8 @@ pub(crate) struct RotateArgs {
     /// Do it now and then every hour, until told to stop
     #[arg(long, env = "BINTRAIL_DAEMON")]
     pub(crate) daemon: bool,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
 }
 
 fn retention(text: &str) -> Result<Duration, String> {
@@ -169,8 +188,6 @@ fn retention(text: &str) -> Result<Duration, String> {
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    #[command(flatten)]
-    pub(crate) index: IndexArgs,
     /// Form of the output
     #[arg(
         long,
@@ -179,9 +196,16 @@ pub(crate) struct StatusArgs {
         default_value = "text"
     )]
     pub(crate) format: StatusFormat,
-    /// Exit with 3 when a source has lost changes in a gap
+    /// With --watch, end with 3 when a source has lost changes in a gap; else that needs no flag
     #[arg(long, env = "BINTRAIL_FAIL_ON_GAP")]
     pub(crate) fail_on_gap: bool,
+    /// Take note of the gaps there are: they are shown still, and are no failure any more
+    #[arg(
+        long,
+        env = "BINTRAIL_ACKNOWLEDGE_GAPS",
+        conflicts_with_all = ["watch", "fail_on_gap"]
+    )]
+    pub(crate) acknowledge_gaps: bool,
     /// Exit with 4 when a source's lag is above this, or is not known: 60s, 5m, 2h; beyond it, a stream is called
     /// behind [default for that: 60s]
     #[arg(long, env = "BINTRAIL_FAIL_ON_LAG", value_name = "TIME", value_parser = duration)]
@@ -196,6 +220,8 @@ pub(crate) struct StatusArgs {
         value_parser = clap::value_parser!(u64).range(1..=86_400)
     )]
     pub(crate) watch: Option<u64>,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -210,6 +236,7 @@ pub(crate) enum StatusFormat {
 
 /// Which row changes: those that fit everything given.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Which row changes")]
 pub(crate) struct FilterArgs {
     /// Source, where the index holds several: its number in `bintrail status`
     #[arg(long, env = "BINTRAIL_SOURCE_ID", value_name = "ID")]
@@ -304,10 +331,6 @@ fn column_value(text: &str) -> Result<(String, String), String> {
 
 #[derive(Debug, Args)]
 pub(crate) struct QueryArgs {
-    #[command(flatten)]
-    pub(crate) index: IndexArgs,
-    #[command(flatten)]
-    pub(crate) filter: FilterArgs,
     /// Row changes at most
     #[arg(long, env = "BINTRAIL_LIMIT", value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
@@ -330,6 +353,10 @@ pub(crate) struct QueryArgs {
     /// Tell how the index would be read, in place of reading it
     #[arg(long, env = "BINTRAIL_EXPLAIN")]
     pub(crate) explain: bool,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -354,8 +381,6 @@ pub(crate) enum QueryFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    #[command(flatten)]
-    pub(crate) index: IndexArgs,
     /// Source, where the index holds several: its number in `bintrail status`
     #[arg(long, env = "BINTRAIL_SOURCE_ID", value_name = "ID")]
     pub(crate) source_id: Option<u32>,
@@ -387,14 +412,12 @@ pub(crate) struct ShowArgs {
         default_value = "table"
     )]
     pub(crate) format: QueryFormat,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RecoverArgs {
-    #[command(flatten)]
-    pub(crate) index: IndexArgs,
-    #[command(flatten)]
-    pub(crate) filter: FilterArgs,
     /// Do the row changes again, in place of undoing them
     #[arg(long, env = "BINTRAIL_REDO")]
     pub(crate) redo: bool,
@@ -427,11 +450,16 @@ pub(crate) struct RecoverArgs {
     #[arg(long, env = "BINTRAIL_APPLY", requires = "target_dsn")]
     pub(crate) apply: bool,
     #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
     pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
 }
 
 /// The server that `recover` changes, or looks at.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Target")]
 pub(crate) struct TargetArgs {
     /// Server to change: user:password@tcp(host:3306)/ or mysql://user:password@host:3306/. Without --apply it is
     /// asked what its tables are by now
@@ -486,10 +514,6 @@ pub(crate) struct DecodeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    #[command(flatten)]
-    pub(crate) index: IndexArgs,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
     /// Form of the output
     #[arg(
         long,
@@ -498,12 +522,14 @@ pub(crate) struct DoctorArgs {
         default_value = "text"
     )]
     pub(crate) format: StatusFormat,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct TailArgs {
-    #[command(flatten)]
-    pub(crate) source: SourceArgs,
     /// Form of the output
     #[arg(
         long,
@@ -512,6 +538,8 @@ pub(crate) struct TailArgs {
         default_value = "json"
     )]
     pub(crate) format: RowFormat,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -106,6 +106,7 @@ async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(),
 
 async fn init(args: &IndexArgs) -> Result<(), Error> {
     Index::open(&args.dsn()?, true).await?.close().await?;
+    tracing::info!("the index is ready for `bintrail stream`");
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Flags that several programs have, and the reading of them.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use bintrail_engine::Error;
@@ -19,6 +20,7 @@ pub struct LogArgs {
         long,
         global = true,
         env = "BINTRAIL_LOG_LEVEL",
+        display_order = 500,
         value_name = "LEVEL",
         default_value = "info"
     )]
@@ -28,6 +30,7 @@ pub struct LogArgs {
         long,
         global = true,
         env = "BINTRAIL_LOG_FORMAT",
+        display_order = 501,
         value_name = "FORMAT",
         default_value = "text"
     )]
@@ -55,6 +58,7 @@ pub enum LogFormat {
 
 /// The index.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Index")]
 pub struct IndexArgs {
     /// Index: sqlite:PATH, user:password@tcp(host:3306)/database or mysql://user:password@host:3306/database
     #[arg(
@@ -98,6 +102,7 @@ impl IndexArgs {
 
 /// TLS to an index on a MySQL server. Each beats the parameter of the same name in the DSN.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "TLS to the index")]
 pub struct IndexTlsArgs {
     /// TLS to the index, as --ssl-mode has it for the source
     #[arg(long, env = "BINTRAIL_INDEX_SSL_MODE", value_name = "MODE", value_parser = ssl_mode)]
@@ -119,6 +124,16 @@ pub struct IndexTlsArgs {
 /// The names that there are.
 pub fn ssl_mode(name: &str) -> Result<SslMode, String> {
     SslMode::from_name(name).ok_or_else(|| format!("it is {}", SslMode::NAMES))
+}
+
+/// The address to listen on, for clap.
+///
+/// # Errors
+/// What one looks like.
+pub fn socket(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "it is an IP address and a port, such as 127.0.0.1:9180 or [::]:9180".to_owned()
+    })
 }
 
 /// Puts what the flags say over what the DSN says.

@@ -23,6 +23,8 @@ pub fn start(args: &LogArgs) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A reader of the log that goes away must not end the stream.
+        .log_internal_errors(false)
         .with_target(false);
     match args.log_format {
         LogFormat::Text => builder

@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use bintrail_cli::logging;
@@ -23,7 +24,8 @@ fn main() -> ExitCode {
     match runtime.block_on(commands::run(cli.command)) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("bintrail: {error}");
+            // Whoever reads it may be gone; the exit code says it too.
+            let _ = writeln!(std::io::stderr(), "bintrail: {error}");
             ExitCode::from(error.exit_code())
         }
     }

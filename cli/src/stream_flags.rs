@@ -10,10 +10,11 @@ use bintrail_engine::source::connection::ConnectOptions;
 use bintrail_engine::tls::{SslMode, TlsOptions};
 use clap::Args;
 
-use crate::flags::{IndexArgs, complete, ssl_mode};
+use crate::flags::{IndexArgs, complete, socket, ssl_mode};
 
 /// A source, and what is kept of it.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Source")]
 pub struct ServerArgs {
     /// Source: user:password@tcp(host:3306)/ or mysql://user:password@host:3306/. Of several hosts
     /// (host1:3306,host2:3306) stream goes on with the next when it loses one; tail takes the first
@@ -27,7 +28,7 @@ pub struct ServerArgs {
     /// File whose first line is the source's password; beats the one in the DSN
     #[arg(long, env = "BINTRAIL_SOURCE_PASSWORD_FILE", value_name = "FILE")]
     pub source_password_file: Option<PathBuf>,
-    /// Server id to replicate under [default: derived from this host, the source and the index]
+    /// Server id to replicate under [default: derived from this host, the source and, for stream, the index]
     #[arg(long, env = "BINTRAIL_SERVER_ID", value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
     pub server_id: Option<u32>,
     /// Schemas to keep, separated by commas [default: all but the server's own]
@@ -61,6 +62,7 @@ pub struct SourceArgs {
     #[arg(
         long,
         env = "BINTRAIL_START_FILE",
+        help_heading = "Source",
         value_name = "FILE",
         conflicts_with = "start_gtid"
     )]
@@ -69,18 +71,25 @@ pub struct SourceArgs {
     #[arg(
         long,
         env = "BINTRAIL_START_POS",
+        help_heading = "Source",
         value_name = "POSITION",
         requires = "start_file",
         value_parser = clap::value_parser!(u64).range(4..)
     )]
     pub start_pos: Option<u64>,
     /// GTID set to start behind: MySQL's, or a position of MariaDB's such as 0-1-100
-    #[arg(long, env = "BINTRAIL_START_GTID", value_name = "GTIDS")]
+    #[arg(
+        long,
+        env = "BINTRAIL_START_GTID",
+        help_heading = "Source",
+        value_name = "GTIDS"
+    )]
     pub start_gtid: Option<String>,
 }
 
 /// TLS to the source. Each beats the parameter of the same name in the DSN.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "TLS to the source")]
 pub struct SourceTlsArgs {
     /// TLS to the source: disabled, preferred (when the source offers it), required, verify-ca or
     /// verify-identity [default: preferred; verify-ca with --ssl-ca]
@@ -100,12 +109,6 @@ pub struct SourceTlsArgs {
 /// A stream.
 #[derive(Debug, Args)]
 pub struct StreamArgs {
-    /// The index.
-    #[command(flatten)]
-    pub index: IndexArgs,
-    /// The source.
-    #[command(flatten)]
-    pub source: SourceArgs,
     /// Row changes that are written at once while the index is busy
     #[arg(
         long,
@@ -158,8 +161,14 @@ pub struct StreamArgs {
     )]
     pub gap_timeout: u32,
     /// Address to offer metrics (/metrics) and probes (/healthz, /readyz) on, such as 127.0.0.1:9180
-    #[arg(long, env = "BINTRAIL_METRICS_ADDR", value_name = "ADDRESS")]
+    #[arg(long, env = "BINTRAIL_METRICS_ADDR", value_name = "ADDRESS", value_parser = socket)]
     pub metrics_addr: Option<SocketAddr>,
+    /// The source.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// The index.
+    #[command(flatten)]
+    pub index: IndexArgs,
 }
 
 impl ServerArgs {

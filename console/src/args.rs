@@ -10,15 +10,14 @@ use clap::{Args as Flags, CommandFactory, Parser, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "bintrail-console", version)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    pub(crate) index: IndexArgs,
     /// Address to listen on; one that is not of this machine alone needs --tls-cert, and a password or token that is
     /// set already
     #[arg(
         long,
         env = "BINTRAIL_CONSOLE_LISTEN",
         value_name = "ADDRESS",
-        default_value = "127.0.0.1:8090"
+        default_value = "127.0.0.1:8090",
+        value_parser = flags::socket
     )]
     pub(crate) listen: SocketAddr,
     /// File that the console keeps for itself: the operator's password, hashed, and servers, tokens and the audit log
@@ -61,10 +60,13 @@ pub(crate) struct Args {
     pub(crate) control: ControlArgs,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
 }
 
 /// The control plane.
 #[derive(Debug, Flags)]
+#[command(next_help_heading = "Control plane")]
 pub(crate) struct ControlArgs {
     /// Register servers, and start, stop and keep a stream for each
     #[arg(long, env = "BINTRAIL_CONSOLE_CONTROL")]

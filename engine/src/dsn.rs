@@ -54,15 +54,18 @@ pub enum IndexDsn {
 /// Why a DSN cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "malformed DSN: {fault}; expected user:password@tcp(host:3306)/database or \
-     mysql://user:password@host:3306/database"
+    "malformed DSN: {fault}; expected {}user:password@tcp(host:3306)/database or \
+     mysql://user:password@host:3306/database",
+    if *file { "sqlite:PATH, " } else { "" }
 )]
 pub struct DsnError {
     fault: &'static str,
+    /// May it name a file as well?
+    file: bool,
 }
 
 const fn fault(fault: &'static str) -> DsnError {
-    DsnError { fault }
+    DsnError { fault, file: false }
 }
 
 impl IndexDsn {
@@ -72,6 +75,13 @@ impl IndexDsn {
     ///
     /// When it is neither `sqlite:PATH` nor a [`MySqlDsn`] with a database.
     pub fn parse(text: &str) -> Result<Self, DsnError> {
+        Self::parse_either(text).map_err(|error| DsnError {
+            file: true,
+            ..error
+        })
+    }
+
+    fn parse_either(text: &str) -> Result<Self, DsnError> {
         if let Some(path) = text.strip_prefix("sqlite:") {
             return match path.strip_prefix("//").unwrap_or(path) {
                 "" => Err(fault("sqlite: needs the path of a file")),
@@ -205,6 +215,12 @@ impl MySqlDsn {
                         "1" | "on" | "true" => false,
                         _ => return Err(fault("sql_log_bin is not 0 or 1")),
                     };
+                }
+                // Passed over, a misspelt one would leave the link less safe than it was asked to be.
+                name if name.contains("ssl") || name.contains("tls") || name.contains("verify") => {
+                    return Err(fault(
+                        "a parameter about TLS that is none of ssl-mode, ssl-ca, ssl-cert, ssl-key and tls",
+                    ));
                 }
                 // What else Go's driver takes (parseTime, loc, charset …) has no meaning here.
                 _ => {}
@@ -389,6 +405,11 @@ mod tests {
             ("mysql://u:s3cret%ff@h/d", "UTF-8"),
             ("mysql://u:s3cret@h:s3cret/d", "the port"),
             ("mysql://u:s3cret@h/d?ssl-mode=s3cret", "ssl-mode"),
+            ("mysql://u:s3cret@h/d?ssl-mod=verify-ca", "about TLS"),
+            ("mysql://u:p@h/?ssl_verify_identity=true", "about TLS"),
+            ("u:p@tcp(h)/d?parseTime=true&useSSL=true", "about TLS"),
+            ("u:p@tcp(h)/d?tlsMode=verify-ca", "about TLS"),
+            ("mysql://u:p@h/?verifyServerCertificate=true", "about TLS"),
             ("mysql://u:s3cret@tcp(h:1)/d", "no host has"),
             ("sqlite:s3cret", "no server"),
         ] {

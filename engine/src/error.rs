@@ -120,14 +120,14 @@ pub enum Error {
         /// What was wrong with the last attempt.
         cause: String,
     },
-    /// `status` was asked to fail when changes were lost.
+    /// `status` tells of lost changes that nobody has taken note of yet.
     #[error("changes were lost: {0}")]
     RecordedGap(String),
     /// `status` was asked to fail when a stream is late.
     #[error("the index is late: {0}")]
     Late(String),
     /// A file cannot be read.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {error}{}", path.display(), file_remedy(error))]
     File {
         /// Which file.
         path: PathBuf,
@@ -204,6 +204,9 @@ pub(crate) fn remedy(error: &source::Error) -> &'static str {
         E::Unreachable { .. } => {
             "; check that the server runs and that host and port in --source-dsn are right"
         }
+        E::HandshakeTimeout { .. } => {
+            "; check that it is a MySQL or MariaDB server that listens at host and port of --source-dsn"
+        }
         E::AccessDenied(_) => {
             "; check user and password in --source-dsn and, where the account has a REQUIRE, --ssl-mode and --ssl-cert"
         }
@@ -234,8 +237,11 @@ pub(crate) fn remedy(error: &source::Error) -> &'static str {
              binary logs were reset"
         }
         E::Server(error) if error.message.contains("AUTO_POSITION") => {
-            "; the source no longer gives GTIDs: go on with --reset, and --start-file and --start-pos as \
+            "; the source has had transactions without a GTID: go on with --reset, and --start-file and --start-pos as \
              `bintrail status` has them"
+        }
+        E::Server(error) if error.message.contains("GTID_MODE = ON") => {
+            "; SET GLOBAL gtid_mode = ON_PERMISSIVE on the source until the stream has read these"
         }
         _ => "",
     }
@@ -249,6 +255,9 @@ fn target_remedy(error: &source::Error) -> &'static str {
         E::Unreachable { .. } => {
             "; check that the server runs and that host and port in --target-dsn are right"
         }
+        E::HandshakeTimeout { .. } => {
+            "; check that it is a MySQL or MariaDB server that listens at host and port of --target-dsn"
+        }
         E::AccessDenied(_) => {
             "; check user and password in --target-dsn, and the user's privileges"
         }
@@ -260,6 +269,18 @@ fn target_remedy(error: &source::Error) -> &'static str {
         }
         // ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK
         E::Server(error) if matches!(error.code, 1205 | 1213) => "; run it again",
+        _ => "",
+    }
+}
+
+/// What to do about a file.
+fn file_remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "; check its name, which counts from the working directory unless it begins with /"
+        }
+        io::ErrorKind::PermissionDenied => "; let the user that bintrail runs as read it",
+        io::ErrorKind::IsADirectory => "; name a file in it",
         _ => "",
     }
 }
@@ -386,6 +407,7 @@ impl Error {
                     | E::Silent { .. }
                     | E::NoAnswer { .. }
                     | E::Elsewhere { .. }
+                    | E::Astray(_)
                     | E::Protocol(_)
             ),
             Self::Index(error) => error.may_pass(),

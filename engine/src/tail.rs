@@ -10,7 +10,8 @@ use crate::error::Error;
 use crate::print::Printer;
 use crate::schema::Names;
 use crate::source::connection::ConnectOptions;
-use crate::source::server::Server;
+use crate::source::seam::Seam;
+use crate::source::server::{self, Server};
 use crate::stream::{Start, derived_server_id, read};
 
 /// What to print, and from where on.
@@ -45,6 +46,9 @@ pub async fn tail<W: Write>(
         server.has_place(file, *position).await?;
     }
     let (mut events, checksum) = server.dump(server_id, &start).await?;
+    let written = server.readable_place().await?.map(|(file, _)| file);
+    let mut seam = Seam::new(written);
+    tracing::info!(from = %start, source = server::address(&options.source), server_id, "reading");
     let mut decoder = Decoder::for_dump(checksum);
     let ahead = derived_server_id(&options.source, "tail, ahead");
     let mut naming = Naming {
@@ -72,6 +76,8 @@ pub async fn tail<W: Write>(
                 .decode(&frame)
                 .and_then(|event| event.inflate(&mut inflated))
                 .map_err(|error| damaged(printer.file(), error))?;
+            seam.follow(&event)
+                .map_err(|error| naming.server.error(error))?;
             let EventData::TransactionPayload(payload) = &event.data else {
                 if !print_event(&event, printer, &mut naming).await? {
                     return Ok(());

@@ -363,7 +363,9 @@ async fn reads_the_replication_stream() {
         let mut options = server.root();
         options.tls.mode = Some(mode);
         let by_gtid = ready_to_dump(&options).await;
-        let by_gtid = by_gtid.dump_by_gtid(4001, EMPTY_GTID_SET, NON_BLOCK).await;
+        let by_gtid = by_gtid
+            .dump_by_gtid(4001, b"", EMPTY_GTID_SET, NON_BLOCK)
+            .await;
         let by_gtid = drain(by_gtid.unwrap()).await.unwrap();
         same_as_on_disk(&by_gtid, &on_disk);
 
@@ -443,7 +445,7 @@ async fn dump_errors(server: &Server, root: &mut Connection, file: &[u8]) {
     let refused = async |gtid_or_position: Result<&[u8], (&[u8], u64)>| {
         let connection = ready_to_dump(&server.root()).await;
         let stream = match gtid_or_position {
-            Ok(set) => connection.dump_by_gtid(4001, set, NON_BLOCK).await,
+            Ok(set) => connection.dump_by_gtid(4001, b"", set, NON_BLOCK).await,
             Err((file, position)) => {
                 connection
                     .dump_by_position(4001, file, position, NON_BLOCK)
@@ -466,7 +468,10 @@ async fn dump_errors(server: &Server, root: &mut Connection, file: &[u8]) {
     let mut options = server.root();
     options.read_timeout = Duration::from_millis(300);
     let quiet = ready_to_dump(&options).await;
-    let mut first = quiet.dump_by_gtid(4001, EMPTY_GTID_SET, 0).await.unwrap();
+    let mut first = quiet
+        .dump_by_gtid(4001, b"", EMPTY_GTID_SET, 0)
+        .await
+        .unwrap();
     let mut frames = Vec::new();
     let error = loop {
         match first.next_frames(&mut frames).await {
@@ -478,7 +483,10 @@ async fn dump_errors(server: &Server, root: &mut Connection, file: &[u8]) {
 
     // The same server id a second time ends the first stream.
     let second = ready_to_dump(&server.root()).await;
-    let second = second.dump_by_gtid(4001, EMPTY_GTID_SET, 0).await.unwrap();
+    let second = second
+        .dump_by_gtid(4001, b"", EMPTY_GTID_SET, 0)
+        .await
+        .unwrap();
     let mut tries = 0;
     let error = loop {
         tries += 1;
@@ -499,7 +507,7 @@ async fn dump_errors(server: &Server, root: &mut Connection, file: &[u8]) {
         .unwrap();
     let registered = weak.register_replica(4002, "", 0).await;
     let dumped = drain(
-        weak.dump_by_gtid(4002, EMPTY_GTID_SET, NON_BLOCK)
+        weak.dump_by_gtid(4002, b"", EMPTY_GTID_SET, NON_BLOCK)
             .await
             .unwrap(),
     )

@@ -152,6 +152,9 @@ impl BinlogDump<'_> {
 /// Source: `page_protocol_com_binlog_dump_gtid`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BinlogDumpGtid<'a> {
+    /// The file to begin in, without a directory. Empty, the server looks for the last one before which all is in
+    /// `gtid_set`, and transactions without a GTID that lie before it are left out without a word.
+    pub file: &'a [u8],
     /// The transactions that the replica has, as `Gtid_set::encode` writes them.
     pub gtid_set: &'a [u8],
     /// See [`dump_flags`].
@@ -172,10 +175,17 @@ impl BinlogDumpGtid<'_> {
                 Kind::Unsupported("a GTID set above 4 GiB"),
             )
         })?;
+        let file_len = u32::try_from(self.file.len()).map_err(|_| {
+            Error::new(
+                "COM_BINLOG_DUMP_GTID",
+                Kind::Unsupported("a file name above 4 GiB"),
+            )
+        })?;
         let mut out = vec![0x1E];
         out.extend_from_slice(&self.flags.to_le_bytes());
         out.extend_from_slice(&self.server_id.to_le_bytes());
-        out.extend_from_slice(&0_u32.to_le_bytes());
+        out.extend_from_slice(&file_len.to_le_bytes());
+        out.extend_from_slice(self.file);
         out.extend_from_slice(&4_u64.to_le_bytes());
         out.extend_from_slice(&len.to_le_bytes());
         out.extend_from_slice(self.gtid_set);
@@ -206,18 +216,20 @@ mod tests {
 
         let set = b"\x01\x00\x00\x00\x00\x00\x00\x00>\x11\xfaGq\xca\x11\xe1\x9e3\xc8\n\xa9B\x95b\
             \x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x06\x00\x00\x00\x00\x00\x00\x00";
-        let dump = BinlogDumpGtid {
+        let mut dump = BinlogDumpGtid {
+            file: b"mysql-bin.000002",
             gtid_set: set,
             flags: dump_flags::NON_BLOCK,
             server_id: 77,
         };
-        // mysqlbinlog names a file too, which makes it the only difference.
         let theirs = b"\x1e\x01\x00M\x00\x00\x00\x10\x00\x00\x00mysql-bin.000002\
             \x04\x00\x00\x00\x00\x00\x00\x000\x00\x00\x00";
         let mut expected = theirs.to_vec();
+        expected.extend_from_slice(set);
+        assert_eq!(dump.to_payload().unwrap(), expected);
+        dump.file = b"";
         expected.drain(11..27);
         expected[7] = 0;
-        expected.extend_from_slice(set);
         assert_eq!(dump.to_payload().unwrap(), expected);
     }
 

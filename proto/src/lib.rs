@@ -22,7 +22,8 @@
 //!
 //! # A file
 //!
-//! The rows of a binlog file, those in compressed transactions too:
+//! The rows of a binlog file, those in compressed transactions too. `inflate` is for the events that MariaDB compresses
+//! (`log_bin_compress=ON`); all others it leaves as they are.
 //!
 //! ```
 //! use std::collections::HashMap;
@@ -38,17 +39,18 @@
 //! struct Reader {
 //!     tables: HashMap<u64, TableMap>,
 //!     buf: RowBuf,
+//!     scratch: Vec<u8>,
 //!     rows: usize,
 //! }
 //!
 //! impl Reader {
-//!     fn event(&mut self, event: &Event<'_>) -> Result<(), bintrail_proto::Error> {
-//!         match &event.data {
+//!     fn event(&mut self, event: Event<'_>) -> Result<(), Box<dyn std::error::Error>> {
+//!         match event.inflate(&mut self.scratch)?.data {
 //!             EventData::TableMap(map) => {
 //!                 self.tables.insert(map.table_id, map.compile()?);
 //!             }
 //!             EventData::Rows(rows) => {
-//!                 let table = &self.tables[&rows.table_id];
+//!                 let table = self.tables.get(&rows.table_id).ok_or("rows without their table")?;
 //!                 let mut rows = rows.rows(table, &mut self.buf)?;
 //!                 while let Some(row) = rows.next()? {
 //!                     for image in [row.before, row.after].into_iter().flatten() {
@@ -78,10 +80,10 @@
 //!     if let EventData::TransactionPayload(payload) = &event.data {
 //!         let mut packed = unpacker.events(payload)?;
 //!         while let Some(bytes) = packed.next()? {
-//!             reader.event(&decoder.decode_packed(bytes, &event)?)?;
+//!             reader.event(decoder.decode_packed(bytes, &event)?)?;
 //!         }
 //!     } else {
-//!         reader.event(&event)?;
+//!         reader.event(event)?;
 //!     }
 //!     rest = behind;
 //! }
@@ -93,15 +95,16 @@
 //! # A session
 //!
 //! Logging in and asking for a dump, over anything that reads and writes. Here that is what a server once
-//! said; over a socket it is the same.
+//! said; over a `TcpStream` it is the same.
 //!
 //! ```
 //! use std::io::{Read, Write};
 //!
 //! use bintrail_proto::binlog::checksum::Checksum;
 //! use bintrail_proto::binlog::decoder::Decoder;
-//! use bintrail_proto::command::{BinlogDump, dump_flags};
+//! use bintrail_proto::command::{self, BinlogDump, dump_flags};
 //! use bintrail_proto::packet::{self, Framer};
+//! use bintrail_proto::response::{EofPacket, ErrPacket, OkPacket, ServerError};
 //! use bintrail_proto::session::{Action, Config, Session, TlsPolicy};
 //! use bytes::{Bytes, BytesMut};
 //!
@@ -122,14 +125,24 @@
 //!             Action::Read => receive(server, input)?,
 //!             Action::Send(bytes) => server.write_all(&bytes)?,
 //!             Action::Ready(_) => return Ok(()),
-//!             Action::StartTls | Action::Encrypt { .. } => return Err("a library does that".into()),
+//!             // An account with a password may need one of them: a TLS or an RSA library does that.
+//!             Action::StartTls | Action::Encrypt { .. } => return Err("not in this example".into()),
 //!         }
 //!     }
+//! }
+//!
+//! fn send(server: &mut impl Write, framer: &mut Framer, command: &[u8]) -> Result<(), Error> {
+//!     let mut wire = Vec::new();
+//!     framer.set_sequence(packet::write(command, 0, &mut wire));
+//!     Ok(server.write_all(&wire)?)
 //! }
 //!
 //! fn next_packet(server: &mut impl Read, framer: &mut Framer, input: &mut BytesMut) -> Result<Bytes, Error> {
 //!     loop {
 //!         match framer.next_payload(input)? {
+//!             Some(payload) if payload.first() == Some(&ErrPacket::HEADER) => {
+//!                 return Err(ServerError::parse(&payload)?.to_string().into());
+//!             }
 //!             Some(payload) => return Ok(payload),
 //!             None => receive(server, input)?,
 //!         }
@@ -149,6 +162,7 @@
 //! # let greeting = b"\n9.7.4-2\0\xed\0\0\0~&{\x03_}\x03e\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0\x06\x1bNO>P5\x08|k%G\0caching_sha2_password\0";
 //! # packet::write(greeting, 0, &mut said);
 //! # packet::write(b"\0\0\0\x02\0\0\0", 2, &mut said);
+//! # packet::write(b"\0\0\0\x02\0\0\0", 1, &mut said);
 //! # let file = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/mysql97/xa/binlog"))?;
 //! # let (mut rest, mut sequence) = (&file[4..], 1);
 //! # while let Some(len) = bintrail_proto::binlog::file::event_len(rest)? {
@@ -157,7 +171,7 @@
 //! # }
 //! # packet::write(b"\xfe\0\0\x02\0", sequence, &mut said);
 //! # let mut server = Server(std::io::Cursor::new(said));
-//! let mut input = BytesMut::new();
+//! let (mut input, mut framer) = (BytesMut::new(), Framer::new(1 << 30));
 //! let config = Config {
 //!     user: "replica".to_owned(),
 //!     password: String::new().into(),
@@ -167,31 +181,31 @@
 //! };
 //! log_in(&mut server, config, &mut input)?;
 //!
-//! // A replica would register, and say first which checksums it knows: `SET @source_binlog_checksum = 'CRC32'`.
+//! // Without a word about checksums the server refuses; servers before MySQL 8.0.26 and MariaDB know the second name.
+//! let checksums = "SET @source_binlog_checksum = 'CRC32', @master_binlog_checksum = 'CRC32'";
+//! send(&mut server, &mut framer, &command::query(checksums))?;
+//! assert_eq!(next_packet(&mut server, &mut framer, &mut input)?.first(), Some(&OkPacket::HEADER));
+//!
+//! // A replica that stays would send a `RegisterReplica` first, and leave out NON_BLOCK.
 //! let dump = BinlogDump {
 //!     file: b"mysql-bin.000001",
 //!     position: 4,
 //!     flags: dump_flags::NON_BLOCK,
 //!     server_id: 77,
 //! };
-//! let mut wire = Vec::new();
-//! let sequence = packet::write(&dump.to_payload()?, 0, &mut wire);
-//! server.write_all(&wire)?;
-//!
-//! let (mut framer, mut decoder) = (Framer::new(1 << 30), Decoder::for_dump(Checksum::Crc32));
-//! framer.set_sequence(sequence);
-//! let mut events = 0;
+//! send(&mut server, &mut framer, &dump.to_payload()?)?;
+//! let (mut decoder, mut events) = (Decoder::for_dump(Checksum::Crc32), 0);
 //! loop {
 //!     let packet = next_packet(&mut server, &mut framer, &mut input)?;
 //!     match packet.split_first() {
 //!         // An event, behind the byte of an OK packet.
-//!         Some((0, event)) => {
+//!         Some((&OkPacket::HEADER, event)) => {
 //!             let event = decoder.decode(event)?;
 //!             println!("{} at {}", event.header.event_type, event.start);
 //!             events += 1;
 //!         }
-//!         Some((0xFE, _)) => break,
-//!         _ => return Err("the server sent an error".into()),
+//!         Some((&EofPacket::HEADER, _)) => break,
+//!         _ => return Err("not a packet of a dump".into()),
 //!     }
 //! }
 //! assert!(events > 20);

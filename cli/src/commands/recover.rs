@@ -28,6 +28,7 @@ pub(crate) async fn run(args: RecoverArgs) -> Result<(), Error> {
         batch: args.batch,
         foreign_key_checks: !args.no_foreign_key_checks,
     };
+    let (source_id, since) = (args.filter.source_id, args.filter.since);
     let index = Index::open(&args.index.dsn()?, false).await?;
     let mut asked = recover::ask(&index, super::filter::question(args.filter)).await?;
     let mut target = match super::target_options(&args.target)? {
@@ -50,6 +51,7 @@ pub(crate) async fn run(args: RecoverArgs) -> Result<(), Error> {
     }
     done?;
     drop(asked);
+    super::rotate::tell_of_removed(&index, source_id, since).await?;
     index.close().await?;
     Ok(())
 }
@@ -119,6 +121,14 @@ async fn write(asked: &mut Asked<'_>, checked: Checked, path: Option<&Path>) -> 
         let problem = match error.kind() {
             io::ErrorKind::AlreadyExists => format!(
                 "{} is there already, and is not overwritten: name another file, or remove it",
+                path.display()
+            ),
+            io::ErrorKind::NotFound => format!(
+                "the directory of {} is not there: make it, or name another file",
+                path.display()
+            ),
+            io::ErrorKind::PermissionDenied => format!(
+                "{} may not be made here ({error}): name a file in another directory",
                 path.display()
             ),
             _ => format!("{}: {error}", path.display()),

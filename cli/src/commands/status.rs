@@ -8,7 +8,7 @@ use std::time::Duration;
 use bintrail_engine::Error;
 use bintrail_engine::dsn::IndexDsn;
 use bintrail_engine::index::Index;
-use bintrail_engine::status::{Limits, Report, StreamState};
+use bintrail_engine::status::{self, Limits, Report, StreamState};
 
 use crate::args::{StatusArgs, StatusFormat};
 
@@ -17,6 +17,12 @@ pub(crate) async fn run(args: &StatusArgs) -> Result<(), Error> {
     let limits = args.fail_on_lag.map_or_else(Limits::default, |lag| Limits {
         lag_seconds: lag.as_secs_f64(),
     });
+    if args.acknowledge_gaps {
+        let index = Index::open(&dsn, false).await?;
+        let noted = status::acknowledge(&index).await;
+        let closed = index.close().await;
+        noted.and(closed)?;
+    }
     let Some(seconds) = args.watch else {
         let report = read(&dsn, limits).await?;
         print(&shown(&report, args)?)?;
@@ -69,13 +75,15 @@ fn print(text: &str) -> Result<(), Error> {
         .map_err(Error::Output)
 }
 
-/// What `--fail-on-…` makes of it.
+/// Is it a failure? A watch goes on at a gap unless it is to end there.
 fn judge(report: &Report, args: &StatusArgs) -> Result<(), Error> {
-    if args.fail_on_gap
-        && let Some(gap) = report
-            .sources
-            .iter()
-            .find_map(|source| source.coverage.gap.as_ref())
+    let mut gaps = report
+        .sources
+        .iter()
+        .filter_map(|source| source.coverage.gap.as_ref());
+    let new = gaps.find(|gap| gap.acknowledged.is_none());
+    if let Some(gap) = new
+        && (args.fail_on_gap || args.watch.is_none())
     {
         return Err(Error::RecordedGap(gap.detail.clone()));
     }

@@ -60,8 +60,27 @@ fn a_dsn_that_is_none() {
         stream(&dsn, &[], 2, &["source"]);
     }
     fails(&["status", "--index-dsn", "/tmp/i.db"], 2, &["sqlite:PATH"]);
+    fails(&["status", "--index-dsn", "sqlite:"], 2, &["sqlite:PATH"]);
     let index = format!("mysql://u:{PASSWORD}@h:notaport/d");
     fails(&["status", "--index-dsn", &index], 2, &["index"]);
+}
+
+#[test]
+fn files_and_values_that_are_none() {
+    fails(&["decode", "nosuch"], 31, &["nosuch", "check its name"]);
+    fails(&["decode", "/"], 31, &["name a file in it"]);
+    let tail = ["tail", "--source-dsn", "mysql://u@127.0.0.1:1/"];
+    let with = |more: &[&'static str]| [&tail[..], more].concat();
+    fails(
+        &with(&["--source-password-file", "nosuch"]),
+        31,
+        &["nosuch", "check its name"],
+    );
+    fails(
+        &with(&["--start-gtid", "abc"]),
+        2,
+        &["--start-gtid", "gtid_executed"],
+    );
 }
 
 #[test]

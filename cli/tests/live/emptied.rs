@@ -17,7 +17,7 @@ fn rows(client: &mut Client, sql: &str) -> Vec<String> {
 }
 
 /// A moment between all that was and all that will be.
-fn moment(server: &Server) -> String {
+pub(crate) fn moment(server: &Server) -> String {
     // MariaDB's commit times are whole seconds.
     sleep(Duration::from_millis(1100));
     let now = server
@@ -50,9 +50,11 @@ fn emptied(kind: &'static str) {
             "CREATE TABLE shop.orders (id INT PRIMARY KEY, status VARCHAR(20), code BINARY(2))",
             "INSERT INTO shop.orders VALUES (1, 'long ago', X'0001')",
             "TRUNCATE shop.orders",
-            "INSERT INTO shop.orders VALUES (1, 'new', X'0001'), (2, 'new', X'FF00'), (3, 'new', NULL), (4, 'new', '')",
+            "INSERT INTO shop.orders VALUES (1, 'new', X'0001'), (2, 'new', X'FF00'), (3, 'new', NULL), (4, 'new', ''), (5, 'new', '')",
             "UPDATE shop.orders SET status = 'paid' WHERE id < 3",
             "UPDATE shop.orders SET id = 10 WHERE id = 3",
+            // A key that none has any more.
+            "UPDATE shop.orders SET id = 11 WHERE id = 5",
             "DELETE FROM shop.orders WHERE id = 4",
             "INSERT INTO shop.orders VALUES (3, 'again', '')",
             "CREATE TABLE shop.log (line TEXT)",
@@ -93,7 +95,7 @@ fn emptied(kind: &'static str) {
     let told = undo("orders", &[]);
     assert_eq!(rows(&mut client, ORDERS), orders);
     assert!(told.contains("shop.orders: TRUNCATE at "), "{told}");
-    assert!(told.contains(": 4 rows from the history\n"), "{told}");
+    assert!(told.contains(": 5 rows from the history\n"), "{told}");
     undo("orders", &["--redo"]);
     assert_eq!(rows(&mut client, ORDERS), now);
     // One row alone.
@@ -144,63 +146,4 @@ fn truncated_and_dropped_tables_come_back_on_mysql() {
 #[test]
 fn truncated_and_dropped_tables_come_back_on_mariadb() {
     emptied("mariadb");
-}
-
-/// Rows that go with others by the rules of foreign keys: undone where the source logs them, and else named.
-fn followed(kind: &'static str, logged: bool) {
-    let scratch = Scratch::new();
-    let server = source_of(kind, &[]);
-    let file = server.position().unwrap().0;
-    let mut stream = Stream::new("keys", &server, None, &scratch, &["--start-file", &file]);
-    stream.start();
-    run(
-        &server,
-        &[
-            "CREATE DATABASE fk",
-            "CREATE TABLE fk.a (id INT PRIMARY KEY)",
-            "CREATE TABLE fk.b (id INT PRIMARY KEY, a INT, FOREIGN KEY (a) REFERENCES fk.a (id) ON DELETE CASCADE)",
-            "CREATE TABLE fk.c (id INT PRIMARY KEY, b INT, FOREIGN KEY (b) REFERENCES fk.b (id) ON DELETE SET NULL)",
-            "INSERT INTO fk.a VALUES (1), (2)",
-            "INSERT INTO fk.b VALUES (1, 1), (2, 2)",
-            "INSERT INTO fk.c VALUES (1, 1), (2, 2)",
-        ],
-    );
-    let mut client = server.client().unwrap();
-    let all = "SELECT CONCAT_WS(' ', b.id, b.a, c.id, c.b) FROM fk.b RIGHT JOIN fk.c ON c.b = b.id ORDER BY c.id";
-    let before = rows(&mut client, all);
-    let since = moment(&server);
-    run(&server, &["DELETE FROM fk.a WHERE id = 1"]);
-    assert_eq!(rows(&mut client, all), ["1", "2 2 2 2"]);
-    stream.catch_up(&server);
-    let what = ["recover", "--schema", "fk", "--since", &since];
-    // MariaDB shows foreign keys to who may do more than read.
-    let target = format!("mysql://root@127.0.0.1:{}/", server.port);
-    let told = stream.output(&[&what[..], &["--dry-run", "--target-dsn", &target]].concat());
-    for name in ["fk.b: its rows", "fk.c: its rows"] {
-        assert_eq!(told.contains(name), !logged, "{told}");
-    }
-    let path = scratch.0.join("keys.sql");
-    // The rows that went along are logged behind those that they follow.
-    let file = [
-        "--no-foreign-key-checks",
-        "--output",
-        path.to_str().unwrap(),
-    ];
-    stream.output(&[&what[..], &file].concat());
-    assert_runs(&server, &path);
-    assert_eq!(rows(&mut client, "SELECT id FROM fk.a"), ["1", "2"]);
-    if logged {
-        assert_eq!(rows(&mut client, all), before);
-    }
-    stream.terminate();
-}
-
-#[test]
-fn rows_that_went_along_come_back_where_they_were_logged() {
-    followed("mysql97", true);
-}
-
-#[test]
-fn rows_that_went_along_unlogged_are_named() {
-    followed("mariadb", false);
 }

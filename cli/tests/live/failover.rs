@@ -202,6 +202,20 @@ fn a_new_name_on_the_same_data() {
         "{last}"
     );
 
+    let mut by_position = by_position.with(&place);
+    by_position.start();
+    assert_eq!(by_position.end().0, Some(14));
+
+    // Start flags that have stayed are of no more effect than with the server before.
+    renamed(&source);
+    run("INSERT INTO d.t VALUES (11)");
+    let mut by_gtid = by_gtid.with(&["--server-id", "71", "--start-gtid", ""]);
+    by_gtid.start();
+    by_gtid.catch_up(&source);
+    by_gtid.terminate();
+    let rows = "SELECT source_id || ':' || pk_values FROM binlog_events WHERE table_name = 't'";
+    assert_eq!(ask(&by_gtid, rows), ["1:1", "1:11"]);
+
     // Another history altogether.
     run("RESET BINARY LOGS AND GTIDS");
     renamed(&source);
@@ -339,20 +353,30 @@ fn an_address_that_leads_to_several_servers() {
     }
 }
 
+fn mariadb_replica(source: &Server) -> Server {
+    let other = Server::start("mariadb", "replica", &["--log-slave-updates"]).unwrap();
+    let from = format!(
+        "CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {}, MASTER_USER = 'root', \
+         MASTER_USE_GTID = slave_pos",
+        source.port
+    );
+    run(&other, &[&from, "START SLAVE"]);
+    other
+}
+
+fn wait_for_mariadb(replica: &Server, source: &Server) {
+    let mut client = source.client().unwrap();
+    let reached = client.string("SELECT @@gtid_binlog_pos").unwrap();
+    let waited = format!("SELECT MASTER_GTID_WAIT('{reached}', 200)");
+    let waited = replica.client().unwrap().string(&waited);
+    assert_eq!(waited.unwrap(), "0");
+}
+
 #[test]
 fn a_mariadb_replica_takes_over() {
     let source = source_of("mariadb", &[]);
-    let other = Server::start("mariadb", "replica", &["--log-slave-updates"]).unwrap();
+    let other = mariadb_replica(&source);
     let run = |server: &Server, sql: &str| server.client().unwrap().run(sql).unwrap();
-    run(
-        &other,
-        &format!(
-            "CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {}, MASTER_USER = 'root', \
-             MASTER_USE_GTID = slave_pos",
-            source.port
-        ),
-    );
-    run(&other, "START SLAVE");
     let scratch = Scratch::new();
     let dsn = format!(
         "mysql://capture:{PASSWORD}@127.0.0.1:{},127.0.0.1:{}/",
@@ -367,16 +391,7 @@ fn a_mariadb_replica_takes_over() {
     for id in 1..20 {
         run(&source, &format!("INSERT INTO d.t VALUES ({id})"));
     }
-    let reached = source
-        .client()
-        .unwrap()
-        .string("SELECT @@gtid_binlog_pos")
-        .unwrap();
-    let waited = other
-        .client()
-        .unwrap()
-        .string(&format!("SELECT MASTER_GTID_WAIT('{reached}', 200)"));
-    assert_eq!(waited.unwrap(), "0");
+    wait_for_mariadb(&other, &source);
     stream.catch_up(&source);
     source.stop().unwrap();
     stream.says("another server has taken over", 1);
@@ -392,4 +407,51 @@ fn a_mariadb_replica_takes_over() {
     let expected: Vec<_> = (1..30).map(|id| id.to_string()).collect();
     assert_eq!(ids, expected);
     source.restart().unwrap();
+}
+
+/// Whoever names only the new server after a failover is told, and not given a new beginning.
+#[test]
+fn a_replica_that_is_named_alone() {
+    for kind in ["mysql97", "mariadb"] {
+        let source = source_of(kind, &[]);
+        let other = match kind {
+            "mysql97" => replica(&source),
+            _ => mariadb_replica(&source),
+        };
+        let scratch = Scratch::new();
+        run(
+            &source,
+            &["CREATE DATABASE d", "CREATE TABLE d.t (id INT PRIMARY KEY)"],
+        );
+        let mut stream = Stream::new("alone", &source, None, &scratch, &[]);
+        stream.start();
+        stream.says("streaming", 1);
+        run(&source, &["INSERT INTO d.t VALUES (1)"]);
+        stream.catch_up(&source);
+        stream.terminate();
+        run(&source, &["INSERT INTO d.t VALUES (2)"]);
+        match kind {
+            "mysql97" => wait_for(&other, &source),
+            _ => wait_for_mariadb(&other, &source),
+        }
+        let dsn = |ports: &str| format!("mysql://capture:{PASSWORD}@127.0.0.1:{ports}/");
+        for start in [&[][..], &["--start-gtid", ""]] {
+            stream = stream.with(start).from(&dsn(&other.port.to_string()));
+            stream.start();
+            let (code, last) = stream.end();
+            assert_eq!(code, Some(14), "{kind}: {last}");
+            let address = format!("127.0.0.1:{}", source.port);
+            assert!(
+                last.contains(&address) && last.contains("--reset"),
+                "{kind}: {last}"
+            );
+        }
+        let both = dsn(&format!("{},127.0.0.1:{}", other.port, source.port));
+        stream = stream.from(&both);
+        stream.start();
+        stream.catch_up(&other);
+        stream.terminate();
+        let rows = "SELECT source_id || ':' || pk_values FROM binlog_events WHERE table_name = 't'";
+        assert_eq!(ask(&stream, rows), ["1:1", "1:2"], "{kind}");
+    }
 }

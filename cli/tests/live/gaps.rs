@@ -35,11 +35,12 @@ pub(crate) fn purge(source: &Server) -> String {
     }
 }
 
-const IDS: &str = "SELECT pk_values FROM binlog_events WHERE table_name = 't' ORDER BY change_id";
+pub(crate) const IDS: &str =
+    "SELECT pk_values FROM binlog_events WHERE table_name = 't' ORDER BY change_id";
 
 /// Waits until the index has these rows. (MariaDB has events behind its last transaction, so that a position is
 /// not to be waited for.)
-fn arrived(stream: &mut Stream, ids: &[&str]) {
+pub(crate) fn arrived(stream: &mut Stream, ids: &[&str]) {
     let started = Instant::now();
     loop {
         stream.assert_runs();
@@ -150,13 +151,32 @@ fn purged_while_away(kind: &str, mode: &str) {
             "{lost}"
         );
     }
-    for (arguments, code) in [(&[][..], 0), (&["--fail-on-gap"], 3)] {
+    for arguments in [&[][..], &["--fail-on-gap"], &["--watch", "--fail-on-gap"]] {
         let (ended, text) = status(&scratch, "gap", arguments);
-        assert_eq!(ended, Some(code));
+        assert_eq!(ended, Some(3), "{arguments:?}");
         assert!(text.contains("Gap ") && text.contains(&lost), "{text}");
+    }
+    for (question, told) in [
+        (&["query", "--table", "t"][..], true),
+        (&["recover", "--table", "t", "--dry-run"], true),
+        // What is lost now was committed before then.
+        (&["query", "--since", "2099-01-01"], false),
+    ] {
+        let output = stream.command(question).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.contains(&lost), told, "{question:?}: {said}");
     }
     let (_, json) = status(&scratch, "gap", &["--format", "json"]);
     assert!(json.contains("\"gap\": {"), "{json}");
+    assert!(json.contains("\"acknowledged\": null"), "{json}");
+    for arguments in [&["--acknowledge-gaps"][..], &[], &["--fail-on-gap"]] {
+        let (ended, text) = status(&scratch, "gap", arguments);
+        assert_eq!(ended, Some(0), "{arguments:?}");
+        assert!(text.contains("Gap ") && text.contains(&lost), "{text}");
+        assert!(!text.contains("changes were lost"), "{text}");
+    }
+    let (_, json) = status(&scratch, "gap", &["--format", "json"]);
+    assert!(json.contains("\"acknowledged\": \"20"), "{json}");
 
     // A second one does not take the place of the first.
     run(
@@ -173,6 +193,8 @@ fn purged_while_away(kind: &str, mode: &str) {
     stream.terminate();
     let both = ask(&stream, "SELECT gap_lost_detail FROM stream_state").remove(0);
     assert!(both.starts_with(&lost) && both.contains(&kept), "{both}");
+    // It is to be acknowledged too.
+    assert_eq!(status(&scratch, "gap", &[]).0, Some(3));
 }
 
 #[test]

@@ -422,6 +422,12 @@ fn each_state_is_told_alike_by_status_metrics_and_alerts() {
     assert_eq!(it.status(&["--fail-on-gap"]).0, Some(3));
     assert!(it.metric("bintrail_stream_gap_timestamp_seconds", "") > 1.7e9);
     alerts(prometheus, &["BintrailGap", "BintrailSkipping"]);
+    // Somebody has taken note of it: it is shown still.
+    assert_eq!(it.status(&[]).0, Some(3));
+    assert_eq!(it.status(&["--acknowledge-gaps"]).0, Some(0));
+    let told = it.has_verdict("degraded", &[]);
+    assert!(told["coverage"]["gap"]["acknowledged"].is_string());
+    assert_eq!(it.status(&[]).0, Some(0));
     // Killed, it leaves no lock behind.
     it.stream.kill();
     it.has_verdict("stopped", &[]);

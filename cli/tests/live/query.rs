@@ -402,6 +402,18 @@ fn answers_come_in_every_form_and_a_reader_may_leave() {
         .unwrap();
     assert!(output.status.success() && output.stdout.is_empty());
     assert!(String::from_utf8_lossy(&output.stderr).contains("no such table"));
+    for (question, words) in [
+        (&["--source-id", "7"][..], "no source 7"),
+        (&["--since", "1h", "--until", "2h"], "--since is not before"),
+    ] {
+        let output = stream
+            .command(&[&["query"], question].concat())
+            .output()
+            .unwrap();
+        assert!(output.status.success() && output.stdout.is_empty());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(words), "{said}");
+    }
     let output = stream
         .command(&["query", "--table", "orders", "--where", "x=1"])
         .output()

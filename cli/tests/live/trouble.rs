@@ -1,7 +1,12 @@
 //! What a source can do to a stream behind its back. Each of these once lost or spoilt something in silence.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use crate::bad_input;
-use crate::support::{PATIENCE, Scratch, Stream, ask, index_server, run, source, source_dsn};
+use crate::support::{
+    PATIENCE, Scratch, Stream, ask, index_server, run, source, source_dsn, until, wait,
+};
 
 #[test]
 fn a_table_made_and_filled_by_one_large_statement() {
@@ -289,4 +294,48 @@ fn rows_without_a_key_are_not_passed_over_in_silence() {
     let (code, said) = run("recover", &["--dry-run"]);
     assert_eq!(code, Some(41), "{said}");
     assert!(said.contains("not known"), "{said}");
+}
+
+/// What is left of a pipe when the program that kept the log is gone.
+#[test]
+fn a_reader_of_the_log_that_goes_away() {
+    let source = source(&[]);
+    let scratch = Scratch::new();
+    run(
+        &source,
+        &["CREATE DATABASE d", "CREATE TABLE d.t (id INT PRIMARY KEY)"],
+    );
+    let stream = Stream::new("unread", &source, None, &scratch, &[]);
+    let mut child = stream
+        .command(&["stream", "--checkpoint", "1", "--start-gtid", ""])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    log.read_line(&mut first).unwrap();
+    drop(log);
+    let mut arrived = |id: &str| {
+        run(&source, &[&format!("INSERT INTO d.t VALUES ({id})")]);
+        until(|| {
+            assert_eq!(child.try_wait().unwrap(), None, "it has ended");
+            let rows = "SELECT pk_values FROM binlog_events WHERE pk_values = ?";
+            let rows = rows.replace('?', &format!("'{id}'"));
+            let mut index = stream.index.open().ok()?;
+            index.query(&rows).ok()?.pop()
+        });
+    };
+    arrived("1");
+    // It has something to say.
+    let mut client = source.client().unwrap();
+    for reader in client
+        .strings("SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'")
+        .unwrap()
+    {
+        client.run(&format!("KILL {}", reader[0])).unwrap();
+    }
+    arrived("2");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").arg(id).status().unwrap().success());
+    assert!(wait(&mut child).success());
 }

@@ -242,5 +242,7 @@ pub(crate) const MARIADB: &[Column] = &[
         "vz VARCHAR(300) COMPRESSED CHARACTER SET utf8mb4",
         &["REPEAT('ż', 250)", "''", "NULL"],
     ),
+    ("dz DOUBLE", &["-0e0", "0e0"]),
+    ("fz FLOAT", &["-0e0", "0e0"]),
     ("bz BLOB COMPRESSED", &["REPEAT(X'00FF', 300)", "NULL"]),
 ];

@@ -213,6 +213,16 @@ impl Index {
         each!(self, index => index.save_gap(source_id, at, detail).await)
     }
 
+    /// Replaces what is said of a source's gaps, unless more has been said of them since; the stream may be running.
+    pub(crate) async fn acknowledge_gap(
+        &self,
+        source_id: u32,
+        before: &str,
+        now: &str,
+    ) -> Result<()> {
+        each!(self, index => index.acknowledge_gap(source_id, before, now).await)
+    }
+
     /// Shows the index that this writer lives, so that a server does not end an idle connection
     /// and with it the lock. Due at least every [`KEEP_ALIVE_SECONDS`].
     ///

@@ -192,6 +192,21 @@ impl Assembler {
         &self.file
     }
 
+    /// Takes the file that a dump by GTIDs has begun in for its place, where it knows of none: should the source's binary
+    /// logs be reset before anything else comes, that shows it. Says whether it did.
+    pub(crate) fn settle(&mut self) -> bool {
+        let settles = self.boundary.file.is_empty() && self.created.is_some();
+        if settles {
+            self.move_to(4);
+        }
+        settles
+    }
+
+    /// Up to where all is taken in.
+    pub(crate) fn place(&self) -> (&str, u64) {
+        (&self.boundary.file, self.boundary.position)
+    }
+
     /// The events from here on are those of `file`, from its beginning or, where it was left, from there.
     pub(crate) fn start_file(&mut self, file: &str) {
         self.abandon_open();

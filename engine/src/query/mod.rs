@@ -297,6 +297,16 @@ impl Index {
         Ok(flavor == "mysql" && since >= (Some(9), Some(6)))
     }
 
+    /// Where changes of a source were lost: the id that the next one had, and when that was found.
+    pub(crate) async fn gaps(&self, source_id: u32) -> Result<Vec<(u64, Micros)>> {
+        let select = Statements::of(self).gaps(source_id);
+        let mut gaps = Vec::new();
+        for mut cells in self.read_again(select, usize::MAX).await?.rows {
+            gaps.push((cells.a_number(0)?, cells.a_number(1)?));
+        }
+        Ok(gaps)
+    }
+
     /// The tables that a source has row changes of, by schema and name.
     pub(crate) async fn tables_of(&self, source_id: u32) -> Result<Vec<(String, String)>> {
         let select = statements::tables_of(source_id);
@@ -362,6 +372,16 @@ impl Answer<'_> {
             self.page = self.page.saturating_mul(4).min(MOST_ROWS);
         }
         Ok(Vec::new())
+    }
+
+    /// The row changes of these ids, whatever is asked for.
+    pub(crate) async fn of_ids(&mut self, ids: &[u64]) -> Result<Vec<Change>> {
+        let select = self.statements.of_ids(ids);
+        let mut changes = Vec::with_capacity(ids.len());
+        for row in self.index.read_again(select, usize::MAX).await?.rows {
+            changes.push(self.change(row).await?);
+        }
+        Ok(changes)
     }
 
     /// The next rows that may fit; `None` at the end.

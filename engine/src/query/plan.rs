@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::find::{self, Covered};
-use super::statements::{Statements, select, source_of};
+use super::statements::{Statements, select};
 use super::{FIRST_PAGE, Question, Segment, no_such_column};
+use crate::clock::rfc3339;
 use crate::index::convert::{known_by_name, parse_columns};
 use crate::index::places::{BLOCK_BITS, Kind};
 use crate::index::read::{Select, Value};
@@ -66,13 +67,13 @@ pub(super) async fn plan(
     let tables = tables(index, question).await?;
     let mut all = Vec::new();
     let mut span = (question.since, question.until);
-    for covered in covered(index).await? {
-        if question
-            .source_id
-            .is_some_and(|id| id != source_of(covered.ids.from))
-        {
-            continue;
-        }
+    let mut states = states(index, statements).await?;
+    states.retain(|state| question.source_id.is_none_or(|id| id == state.source_id));
+    // Of the parts of an answer, the first says it for all.
+    if question.behind.is_none() && question.ids.is_none() {
+        warn(question, &states);
+    }
+    for State { covered, .. } in states {
         let mut segment = covered.ids;
         if let Some(gtid) = &question.gtid {
             let Some(found) = find::gtid(index, *statements, segment, gtid, MANY).await? else {
@@ -253,23 +254,65 @@ async fn one(index: &Index, select: Select) -> Result<u64> {
     found.rows.first().map_or(Ok(0), |cells| cells.peek(0))
 }
 
-/// What the sources' checkpoints cover.
-pub(super) async fn covered(index: &Index) -> Result<Vec<Covered>> {
-    let states = select(
-        "SELECT source_id, next_change_id, clock_back FROM stream_state ORDER BY source_id",
-        Vec::new(),
-    );
-    let mut covered = Vec::new();
-    for mut cells in index.read_again(states, usize::MAX).await?.rows {
-        covered.push(Covered {
-            ids: Segment {
-                from: change_ids_of(cells.a_number(0)?).start,
-                to: cells.a_number(1)?,
+/// What is known of a source's stream.
+struct State {
+    source_id: u32,
+    /// What its checkpoint covers.
+    covered: Covered,
+    /// When changes were last found to be lost, and which.
+    lost: Option<(Micros, String)>,
+}
+
+async fn states(index: &Index, statements: &Statements) -> Result<Vec<State>> {
+    let select = select(statements.states(), Vec::new());
+    let mut states = Vec::new();
+    for mut cells in index.read_again(select, usize::MAX).await?.rows {
+        let source_id = cells.a_number(0)?;
+        states.push(State {
+            source_id,
+            covered: Covered {
+                ids: Segment {
+                    from: change_ids_of(source_id).start,
+                    to: cells.a_number(1)?,
+                },
+                back: cells.a_number(2)?,
             },
-            back: cells.a_number(2)?,
+            lost: cells.number(3)?.zip(cells.text(4)?),
         });
     }
-    Ok(covered)
+    Ok(states)
+}
+
+/// What the sources' checkpoints cover.
+pub(super) async fn covered(index: &Index) -> Result<Vec<Covered>> {
+    let states = states(index, &Statements::of(index)).await?;
+    Ok(states.into_iter().map(|state| state.covered).collect())
+}
+
+/// Says why an answer may have less than was meant, where that shows in the question.
+fn warn(question: &Question, states: &[State]) {
+    if let Some(id) = question.source_id
+        && states.is_empty()
+    {
+        tracing::warn!("the index has no source {id}: `bintrail status` lists those it has");
+    }
+    if let (Some(since), Some(until)) = (question.since, question.until)
+        && since >= until
+    {
+        tracing::warn!("--since is not before --until: no row change is in such a time");
+    }
+    for state in states {
+        // What was lost was committed before that was found.
+        if let Some((found, lost)) = &state.lost
+            && question.since.is_none_or(|since| since <= *found)
+        {
+            tracing::warn!(
+                source = state.source_id,
+                found = rfc3339(*found),
+                "the index lacks row changes that were lost in a gap, and no answer has them: {lost}"
+            );
+        }
+    }
 }
 
 /// The ids of the definitions that the tables asked for have had; `None` when all are asked for.

@@ -148,6 +148,17 @@ impl Statements {
         }
     }
 
+    /// Where changes of a source were lost.
+    pub(super) fn gaps(self, source_id: u32) -> Select {
+        let found_at = self.micros("found_at");
+        select(
+            format!(
+                "SELECT next_change_id, {found_at} FROM gaps WHERE source_id = ? ORDER BY next_change_id"
+            ),
+            vec![Value::Number(source_id.into())],
+        )
+    }
+
     /// The statements that changed definitions.
     pub(super) fn definitions(self, source_id: Option<u32>) -> Select {
         let committed_at = match self {
@@ -185,6 +196,18 @@ impl Statements {
             "r.change_id, r.table_id, r.transaction_id, r.event_type, r.pk_values, r.row_before, \
              r.row_after, t.gtid, t.binlog_file, t.start_position, t.end_position, {committed_at}, \
              t.connection_id, t.xa_state, k.pk_values, {decided_at}"
+        )
+    }
+
+    /// What the sources' checkpoints cover, and what was lost to them.
+    pub(super) fn states(self) -> String {
+        let gap_lost_at = match self {
+            Self::Sqlite => "gap_lost_at",
+            Self::MySql => "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', gap_lost_at)",
+        };
+        format!(
+            "SELECT source_id, next_change_id, clock_back, {gap_lost_at}, gap_lost_detail FROM stream_state \
+             ORDER BY source_id"
         )
     }
 
@@ -330,6 +353,16 @@ impl Statements {
             })
         };
         found.rows.into_iter().map(candidate).collect()
+    }
+
+    /// The rows of these ids.
+    pub(super) fn of_ids(self, ids: &[u64]) -> Select {
+        let sql = format!(
+            "{} WHERE r.change_id IN ({}) ORDER BY r.change_id",
+            self.rows(),
+            list(ids)
+        );
+        select(sql, Vec::new())
     }
 
     /// The rows of candidates.

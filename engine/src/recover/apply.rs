@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
+use super::along::Item;
 use super::conflict::{Conflict, Conflicts};
 use super::examine::{conflict, differs};
 use super::literal::Literals;
@@ -168,7 +169,7 @@ impl Run<'_> {
             if page.is_empty() {
                 break;
             }
-            for change in &page {
+            for Item { change, .. } in page.iter().filter(|item| !item.by_server) {
                 if self.options.batch.is_some_and(|batch| self.open >= batch) {
                     self.commit().await?;
                 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::along::{Along, Item};
 use super::emptied::{self, Emptied, Rows};
 use crate::error::Error;
 use crate::index::Index;
@@ -24,6 +25,8 @@ pub struct Asked<'i> {
     held: VecDeque<Change>,
     /// There are no more.
     ended: bool,
+    /// What the source changed along with them, below its binlog.
+    pub(super) along: Along,
 }
 
 /// Asks what is to be undone.
@@ -42,6 +45,7 @@ pub async fn ask(index: &Index, question: Question) -> Result<Asked<'_>, Error> 
         rows: None,
         held: VecDeque::new(),
         ended: false,
+        along: Along::default(),
     })
 }
 
@@ -62,8 +66,13 @@ impl Asked<'_> {
         lines.collect()
     }
 
-    /// The next row changes; none at the end.
-    pub(super) async fn next_page(&mut self) -> Result<Vec<Change>, Error> {
+    /// The next row changes, each followed by what went along with it; none at the end.
+    pub(super) async fn next_page(&mut self) -> Result<Vec<Item>, Error> {
+        let page = self.next_changes().await?;
+        self.along.complete(&mut self.answer, page).await
+    }
+
+    async fn next_changes(&mut self) -> Result<Vec<Change>, Error> {
         loop {
             let place = if self.newest_first {
                 self.emptied.len().checked_sub(self.done.saturating_add(1))

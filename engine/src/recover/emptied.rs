@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
+use super::losses::{Beginning, Losses};
 use super::one_line;
 use super::summary::count_of;
 use crate::clock::rfc3339;
 use crate::error::Error;
 use crate::index::Index;
 use crate::index::record::{EventType, Micros};
-use crate::query::{Answer, Change, Definition, Question};
+use crate::query::{Answer, Change, Question};
 use crate::schema::{Fate, fate};
 
 /// A table that a statement emptied.
@@ -27,7 +28,7 @@ pub(super) struct Emptied {
     from: u64,
     pub(super) at: u64,
     /// Why there may have been more of them.
-    missing: Option<&'static str>,
+    missing: String,
     /// How many rows the index has.
     pub(super) rows: u64,
 }
@@ -35,23 +36,17 @@ pub(super) struct Emptied {
 impl Emptied {
     /// For the summary.
     pub(super) fn describe(&self) -> String {
-        let missing = match self.missing {
-            None => String::new(),
-            Some(why) => format!("; {why}"),
-        };
         one_line(&format!(
-            "{}.{}: {} at {}: {} from the history{missing}",
+            "{}.{}: {} at {}: {} from the history{}",
             self.schema,
             self.table,
             self.what,
             rfc3339(self.committed_at),
-            count_of(self.rows, "row")
+            count_of(self.rows, "row"),
+            self.missing
         ))
     }
 }
-
-const BEGAN: &str = "rows that did not change while the index was kept are not among them";
-const NAMED: &str = "what it held when it got its name is not among them";
 
 /// The tables that statements emptied which fit the question.
 pub(super) async fn find(index: &Index, question: &Question) -> Result<Vec<Emptied>, Error> {
@@ -88,38 +83,22 @@ pub(super) async fn find(index: &Index, question: &Question) -> Result<Vec<Empti
             }
             let before = all.iter().take(place).rev();
             let of_source = before.filter(|before| before.source_id == definition.source_id);
-            let (from, missing) = beginning(of_source, &schema, &table);
+            let beginning = Beginning::of(of_source, &schema, &table);
+            let losses = Losses::of(index, definition.source_id).await?;
             emptied.push(Emptied {
                 source_id: definition.source_id,
                 schema,
                 table,
                 what,
                 committed_at: definition.committed_at,
-                from,
+                from: beginning.from,
                 at: definition.next_change_id,
-                missing,
+                missing: losses.between(&beginning, definition.next_change_id),
                 rows: 0,
             });
         }
     }
     Ok(emptied)
-}
-
-/// From where on all of a table's rows are in the index, and why that may not be all, by the statements before, newest
-/// first.
-fn beginning<'d>(
-    before: impl Iterator<Item = &'d Definition>,
-    schema: &str,
-    table: &str,
-) -> (u64, Option<&'static str>) {
-    for definition in before {
-        match fate(&definition.statement, schema, table) {
-            Fate::Empties(_) | Fate::Creates => return (definition.next_change_id, None),
-            Fate::Names => return (definition.next_change_id, Some(NAMED)),
-            Fate::None => {}
-        }
-    }
-    (0, Some(BEGAN))
 }
 
 /// The rows that a table held, read backwards from where it was emptied.

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
+use super::along::Item;
 use super::conflict::{Conflict, Conflicts};
 use super::kind::Kind;
 use super::literal::Refusal;
@@ -54,6 +55,7 @@ struct Step<'c> {
     from: Option<u128>,
     /// The key that should be free.
     to: Option<u128>,
+    by_server: bool,
 }
 
 /// A question: how many rows meet a condition?
@@ -85,17 +87,21 @@ impl Scene {
     /// Goes on with a page of row changes.
     pub(super) async fn page(
         &mut self,
-        page: &[Change],
+        page: &[Item],
         plans: &HashMap<u32, Plan>,
         target: &mut Target,
     ) -> Result<(), Error> {
         let mut steps = Vec::with_capacity(page.len());
-        for change in page {
+        for item in page {
+            let change = &item.change;
             let Some(plan) = plans.get(&change.table_id) else {
                 continue;
             };
             if let Some(work) = plan.work(change, self.options.redo).map_err(refused)? {
-                steps.push(Step::new(change, plan, work));
+                steps.push(Step {
+                    by_server: item.by_server,
+                    ..Step::new(change, plan, work)
+                });
             }
         }
         // What is not known of them yet.
@@ -128,7 +134,7 @@ impl Scene {
             } else {
                 self.step_without_key(step, &known)
             };
-            if let Some(what) = conflict {
+            if let Some(what) = conflict.filter(|_| !step.by_server) {
                 self.conflicts.add(step.conflict(what));
             }
         }
@@ -187,6 +193,10 @@ impl Scene {
             if taken {
                 what = Some(TAKEN.to_owned());
             }
+        }
+        if what.is_some() && step.by_server {
+            // What it is by then the next look shows.
+            return Ok(None);
         }
         // In its place stays what is there.
         if what.is_none() || self.options.on_conflict != OnConflict::Skip {
@@ -288,6 +298,7 @@ impl<'c> Step<'c> {
             from,
             to: to.filter(|_| from != to),
             work,
+            by_server: false,
         }
     }
 
@@ -407,6 +418,16 @@ pub(super) async fn differs(
     differ.truncate(NAMED);
     if more > 0 {
         differ.push(format!("and {more} more columns differ"));
+    }
+    for key in plan.referred.iter().filter(|key| plan.is_left(key, work)) {
+        let mut sql = String::new();
+        plan.referring(&mut sql, key, work).map_err(refused)?;
+        if differ.is_empty() && !target.query(&sql).await?.rows.is_empty() {
+            return Ok(format!(
+                "rows of {}.{} refer to it",
+                key.child.0, key.child.1
+            ));
+        }
     }
     Ok(if differ.is_empty() {
         "it was changed just now".to_owned()

@@ -5,6 +5,7 @@
 //! All of it is gone through once before anything is written: what cannot be undone exactly is refused by name, and
 //! nothing is guessed.
 
+mod along;
 mod apply;
 mod asked;
 mod bytes;
@@ -14,8 +15,10 @@ mod document;
 mod emptied;
 mod examine;
 mod fit;
+mod foreign;
 mod kind;
 mod literal;
+mod losses;
 mod plan;
 mod statement;
 mod summary;
@@ -23,7 +26,7 @@ mod target;
 mod twofold;
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io::Write;
 
@@ -34,12 +37,14 @@ pub use summary::{Counts, Summary};
 pub use target::Target;
 
 use crate::error::Error;
-use crate::index::record::Column;
+use crate::index::record::{Column, EventType};
 use crate::query::{Answer, Change};
 use crate::schema::{State, Way, same_columns};
+use along::Item;
 use examine::Scene;
 use fit::Fit;
-use literal::{Literals, Refusal};
+use foreign::{ForeignKey, Name};
+use literal::{Literals, Refusal, write_quoted};
 use plan::{Action, Plan};
 use statement::Writer;
 
@@ -73,6 +78,8 @@ pub struct Checked {
     /// What they are.
     pub summary: Summary,
     options: Options,
+    /// Are the foreign keys of the target known?
+    foreign_keys: bool,
     plans: HashMap<u32, Plan>,
 }
 
@@ -123,84 +130,156 @@ pub async fn check(
             asked.answer.nameless()
         )));
     }
-    let mut summary = Summary::default();
-    let mut sql = Sql::new(options, HashMap::new());
-    let mut text = String::new();
-    let longest = target
-        .as_deref()
-        .map_or(usize::MAX, |target| target.longest);
+    let foreign_keys = target.is_some();
+    let mut check = Check {
+        longest: target
+            .as_deref()
+            .map_or(usize::MAX, |target| target.longest),
+        summary: Summary::default(),
+        sql: Sql::new(options, HashMap::new()),
+        text: String::new(),
+    };
     asked.rewind(!options.redo);
     loop {
         let page = asked.next_page().await?;
         if page.is_empty() {
             break;
         }
-        for change in &page {
-            text.clear();
-            if let Entry::Vacant(place) = sql.plans.entry(change.table_id) {
-                let fit = fit(&asked.answer, change, target.as_deref_mut()).await?;
-                place.insert(Plan::of(&change.table, &fit));
-            }
-            match sql.write(&mut text, change) {
-                // A packet has some bytes of its own.
-                Ok(_) if text.len().saturating_add(1024) > longest => summary.refuse(
-                    change,
-                    &format!(
-                        "its statement of {} bytes is longer than the target's max_allowed_packet of {longest}",
-                        text.len()
-                    )
-                    .into(),
-                ),
-                Ok(action) => summary.add(change, action),
-                Err(refusal) => summary.refuse(change, &refusal),
-            }
+        for item in &page {
+            check
+                .pass(&asked.answer, item, target.as_deref_mut())
+                .await?;
         }
     }
-    summary.check()?;
-    summary.emptied = asked.describe();
+    check.summary.check()?;
+    check.summary.emptied = asked.describe();
+    check.summary.find_gaps(asked.index).await?;
     if let Some(target) = target
         && !options.redo
     {
-        followers(asked, target, &mut summary).await?;
+        follow(asked, target, &mut check, options).await?;
+        check.summary.check()?;
     }
     Ok(Checked {
-        summary,
+        summary: check.summary,
         options,
-        plans: sql.plans,
+        foreign_keys,
+        plans: check.sql.plans,
     })
 }
 
-/// Finds the tables whose rows the source changed along by the rules of foreign keys, without logging them.
-async fn followers(
-    asked: &Asked<'_>,
-    target: &mut Target,
-    summary: &mut Summary,
-) -> Result<(), Error> {
-    for source_id in &summary.sources {
-        if asked.index.logs_cascades(*source_id).await? {
-            return Ok(());
+/// Row changes as they are gone through.
+struct Check {
+    summary: Summary,
+    sql: Sql,
+    text: String,
+    /// The longest statement that the target takes.
+    longest: usize,
+}
+
+impl Check {
+    async fn pass(
+        &mut self,
+        answer: &Answer<'_>,
+        item: &Item,
+        target: Option<&mut Target>,
+    ) -> Result<(), Error> {
+        let change = &item.change;
+        self.text.clear();
+        if let Entry::Vacant(place) = self.sql.plans.entry(change.table_id) {
+            let mut target = target;
+            let fit = fit(answer, change, target.as_deref_mut()).await?;
+            let plan = place.insert(Plan::of(&change.table, &fit));
+            // What is done again, the rules of foreign keys do again.
+            if let Some(target) = target.filter(|_| !self.sql.writer.redo) {
+                plan.referred = target.foreign_keys(&fit.schema, &fit.table).await?;
+            }
         }
+        let written = self.sql.write(&mut self.text, change);
+        if let (Ok(Some(Action::Delete)), Some(plan)) =
+            (&written, self.sql.plans.get_mut(&change.table_id))
+        {
+            plan.deletes = true;
+        }
+        let span = self.summary.span;
+        match written {
+            // A packet has some bytes of its own.
+            Ok(_) if self.text.len().saturating_add(1024) > self.longest => self.summary.refuse(
+                change,
+                &format!(
+                    "its statement of {} bytes is longer than the target's max_allowed_packet of {}",
+                    self.text.len(),
+                    self.longest
+                )
+                .into(),
+            ),
+            Ok(action) if !item.by_server => self.summary.add(change, action),
+            Ok(_) => {}
+            Err(refusal) => self.summary.refuse(change, &refusal),
+        }
+        if item.along {
+            // Its own change is none of those that are asked about.
+            self.summary.span = span;
+        }
+        Ok(())
+    }
+}
+
+/// Finds the rows that the source changed along by the rules of foreign keys, without logging them.
+async fn follow(
+    asked: &mut Asked<'_>,
+    target: &mut Target,
+    check: &mut Check,
+    options: Options,
+) -> Result<(), Error> {
+    let Some(source_id) = check.summary.sources.first().copied() else {
+        return Ok(());
+    };
+    if asked.index.logs_cascades(source_id).await? {
+        return Ok(());
     }
     // Rows that were inserted had none yet.
-    let changed = summary.tables.iter().filter(|(_, counts)| {
+    let changed = check.summary.tables.iter().filter(|(_, counts)| {
         let [inserts, updates, _] = counts.statements;
         inserts > 0 || updates > 0
     });
-    let mut left: Vec<(String, String)> = changed.map(|(name, _)| name.clone()).collect();
-    let mut seen: BTreeSet<(String, String)> = left.iter().cloned().collect();
-    while let Some((schema, table)) = left.pop() {
-        for [of, follower, on_delete, on_update] in target.followers(&schema, &table).await? {
-            summary.followers.insert(format!(
-                "{of}.{follower}: its rows that the source changed along with those of {schema}.{table} (ON DELETE {on_delete}, \
-                 ON UPDATE {on_update}) were not logged, and are not in this: look for them by their last images, with \
-                 `bintrail query`"
-            ));
-            if seen.insert((of.clone(), follower.clone())) {
-                left.push((of, follower));
+    let changed = changed.map(|(name, _)| name.clone()).collect();
+    let keys = target.leading_from(changed).await?;
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let mut ids = HashSet::new();
+    asked.rewind(false);
+    loop {
+        let page = asked.next_page().await?;
+        if page.is_empty() {
+            break;
+        }
+        for Item { change, .. } in page {
+            let table = (&change.table.schema, &change.table.table);
+            let parent = |key: &ForeignKey| (&key.parent.0, &key.parent.1) == table;
+            if change.event_type != EventType::Insert && keys.iter().any(parent) {
+                ids.insert(change.change_id);
             }
         }
     }
-    Ok(())
+    let checks = options.foreign_key_checks;
+    asked.along = along::find(asked.index, source_id, &keys, ids, checks).await?;
+    check.summary.followers.clone_from(&asked.along.notes);
+    if asked.along.is_empty() {
+        return Ok(());
+    }
+    // They are gone through as the others were.
+    asked.rewind(true);
+    loop {
+        let page = asked.next_page().await?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        for item in page.iter().filter(|item| item.along) {
+            check.pass(&asked.answer, item, Some(&mut *target)).await?;
+        }
+    }
 }
 
 /// Where the values of a change's table have their place now.
@@ -300,10 +379,15 @@ pub async fn write(
     let Checked {
         summary,
         options,
+        foreign_keys,
         plans,
     } = checked;
-    let mut sql = Sql::new(options, plans);
     let mut text = header(options, &summary);
+    if !foreign_keys && options.foreign_key_checks && !options.redo {
+        text.push_str(&guards(options, &plans));
+    }
+    text.push_str("START TRANSACTION;\n");
+    let mut sql = Sql::new(options, plans);
     let mut count = 0_u64;
     asked.rewind(!options.redo);
     loop {
@@ -311,7 +395,7 @@ pub async fn write(
         if page.is_empty() {
             break;
         }
-        for change in &page {
+        for Item { change, .. } in page.iter().filter(|item| !item.by_server) {
             if let Some(batch) = options.batch
                 && count > 0
                 && count.is_multiple_of(batch)
@@ -354,9 +438,34 @@ fn header(options: Options, summary: &Summary) -> String {
     let _ = writeln!(
         out,
         "SET NAMES utf8mb4;\nSET time_zone = '+00:00';\nSET sql_mode = '{SQL_MODE}';\n\
-         SET foreign_key_checks = {};\nSTART TRANSACTION;",
+         SET foreign_key_checks = {};",
         u8::from(options.foreign_key_checks)
     );
+    out
+}
+
+/// Ends it where rows would go along with those that are deleted, when it was written without knowing of any.
+fn guards(options: Options, plans: &HashMap<u32, Plan>) -> String {
+    let mut out = String::new();
+    let tables: BTreeSet<&Name> = plans
+        .values()
+        .filter(|plan| plan.deletes && options.on_conflict != OnConflict::Force)
+        .map(|plan| &plan.of)
+        .collect();
+    for (schema, table) in tables {
+        out.push_str(
+            "SET sql_mode = IF((SELECT COUNT(*) FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE UNIQUE_CONSTRAINT_SCHEMA = ",
+        );
+        write_quoted(&mut out, schema);
+        out.push_str(" AND REFERENCED_TABLE_NAME = ");
+        write_quoted(&mut out, table);
+        out.push_str(" AND DELETE_RULE IN ('CASCADE', 'SET NULL')) = 0, @@sql_mode, ");
+        let why = format!(
+            "conflict: rows that refer to those of {schema}.{table} would go along with them: write this with --target-dsn"
+        );
+        write_quoted(&mut out, &why.replace([',', '\n', '\r'], " "));
+        out.push_str(");\n");
+    }
     out
 }
 

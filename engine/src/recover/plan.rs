@@ -1,8 +1,11 @@
 //! What a table's row changes ask for, by its definition then and now.
 
+use std::fmt::Write as _;
+
 use super::OnConflict;
 use super::condition::{write_condition, write_key};
 use super::fit::{Fit, Place};
+use super::foreign::{ForeignKey, Name, Rule};
 use super::kind::Kind;
 use super::literal::Refusal;
 use crate::index::record::{KnownBy, TableVersion};
@@ -15,6 +18,12 @@ pub(super) struct Plan {
     pub(super) name: String,
     pub(super) columns: Vec<ColumnPlan>,
     pub(super) has_key: bool,
+    /// Its schema and name.
+    pub(super) of: Name,
+    /// Are rows of it deleted?
+    pub(super) deletes: bool,
+    /// Foreign keys that refer to it.
+    pub(super) referred: Vec<ForeignKey>,
     /// Why no statement can be written for it.
     refusal: Option<Refusal>,
 }
@@ -99,6 +108,9 @@ impl Plan {
             name: format!("{}.{}", quoted_name(&fit.schema), quoted_name(&fit.table)),
             has_key: columns.iter().any(|column| column.key),
             columns,
+            of: (fit.schema.clone(), fit.table.clone()),
+            deletes: false,
+            referred: Vec::new(),
             refusal,
         }
     }
@@ -269,20 +281,95 @@ impl Plan {
         Ok(())
     }
 
-    /// Finds the row: by its key and by everything else it should hold, unless it is to be overwritten.
+    /// Finds the row: by its key and by everything else it should hold, and if none refers to it that would go along, unless it
+    /// is to be overwritten.
     pub(super) fn find(
         &self,
         out: &mut String,
-        values: &[Option<&str>],
+        work: &Work<'_>,
         on_conflict: OnConflict,
     ) -> Result<(), Refusal> {
         let by_key = self.has_key && on_conflict == OnConflict::Force;
-        self.condition(out, values, by_key)?;
+        self.condition(out, &work.found, by_key)?;
+        if on_conflict != OnConflict::Force {
+            for key in self.referred.iter().filter(|key| self.is_left(key, work)) {
+                out.push_str(" AND NOT EXISTS ");
+                self.referring(out, key, work)?;
+            }
+        }
         if !self.has_key {
             // Of rows that are alike in everything, one.
             out.push_str(" LIMIT 1");
         }
         Ok(())
+    }
+}
+
+impl Plan {
+    /// Does this leave or change along the rows that refer to the row by a foreign key? Those of a key that is changed
+    /// stay with their row where the key says so.
+    pub(super) fn is_left(&self, key: &ForeignKey, work: &Work<'_>) -> bool {
+        let changes = |name: &str| {
+            let at = self.place(name);
+            at.is_some_and(|at| work.found.get(at) != work.wanted.get(at))
+        };
+        match work.action {
+            Action::Insert => false,
+            Action::Update => {
+                key.on_update != Rule::Cascade && key.columns.iter().any(|(_, own)| changes(own))
+            }
+            Action::Delete => true,
+        }
+    }
+
+    /// A question for the rows that refer to a row by a foreign key, in brackets.
+    pub(super) fn referring(
+        &self,
+        out: &mut String,
+        key: &ForeignKey,
+        work: &Work<'_>,
+    ) -> Result<(), Refusal> {
+        let child = (quoted_name(&key.child.0), quoted_name(&key.child.1));
+        // Behind a LIMIT a statement may read the table that it changes.
+        let _ = write!(
+            out,
+            "(SELECT 1 FROM (SELECT 1 FROM {}.{} WHERE ",
+            child.0, child.1
+        );
+        let mut known = true;
+        for (at, (own, referred)) in key.columns.iter().enumerate() {
+            if at > 0 {
+                out.push_str(" AND ");
+            }
+            let column = self.place(referred).and_then(|at| {
+                let value = work.found.get(at).copied().flatten()?;
+                Some((self.columns.get(at)?, value))
+            });
+            match column {
+                Some((column, value)) => write_key(out, &quoted_name(own), &column.kind, value)
+                    .map_err(|refusal| of_column(column, &refusal))?,
+                // It refers to what the images have not: then any row may.
+                None => {
+                    known = false;
+                    out.push('1');
+                }
+            }
+        }
+        if key.child == self.of && self.has_key && known {
+            out.push_str(" AND NOT (");
+            self.condition(out, &work.found, true)?;
+            out.push(')');
+        }
+        out.push_str(" LIMIT 1) AS referring)");
+        Ok(())
+    }
+
+    /// The place of a column by its name now.
+    fn place(&self, name: &str) -> Option<usize> {
+        let quoted = quoted_name(name).to_lowercase();
+        self.columns
+            .iter()
+            .position(|column| column.quoted.to_lowercase() == quoted)
     }
 }
 

@@ -46,7 +46,12 @@ impl Writer {
             (Action::Update | Action::Delete, _) => {
                 self.change(out, plan, &work)?;
                 out.push_str(";\n");
-                self.look(out, change, "the row is not as it should be");
+                let what = if plan.referred.iter().any(|key| plan.is_left(key, &work)) {
+                    "the row is not as it should be or others refer to it"
+                } else {
+                    "the row is not as it should be"
+                };
+                self.look(out, change, what);
                 return Ok(Some(work.action));
             }
         }
@@ -110,7 +115,7 @@ impl Writer {
     ) -> Result<(), Refusal> {
         if work.action == Action::Delete {
             let _ = write!(out, "DELETE FROM {} WHERE ", plan.name);
-            return plan.find(out, &work.found, self.on_conflict);
+            return plan.find(out, work, self.on_conflict);
         }
         let _ = write!(out, "UPDATE {} SET ", plan.name);
         let mut first = true;
@@ -129,7 +134,7 @@ impl Writer {
             self.literal(out, column, value)?;
         }
         out.push_str(" WHERE ");
-        plan.find(out, &work.found, self.on_conflict)
+        plan.find(out, work, self.on_conflict)
     }
 
     fn insert_into(&self, out: &mut String, plan: &Plan, work: &Work<'_>) {

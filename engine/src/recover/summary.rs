@@ -9,6 +9,7 @@ use super::one_line;
 use super::plan::Action;
 use crate::clock::rfc3339;
 use crate::error::Error;
+use crate::index::Index;
 use crate::index::record::Micros;
 use crate::query::Change;
 
@@ -27,6 +28,8 @@ pub struct Summary {
     pub(super) emptied: String,
     /// Tables with rows that foreign keys changed along, a line each.
     pub(super) followers: BTreeSet<String>,
+    /// Gaps among the row changes, a line each.
+    gaps: BTreeSet<String>,
     pub(super) sources: BTreeSet<u32>,
     refusals: BTreeMap<String, (u64, u64)>,
     /// Keys told apart in all tables.
@@ -89,6 +92,26 @@ impl Summary {
         *count = count.saturating_add(1);
     }
 
+    /// Notes the gaps that lie among the row changes.
+    pub(super) async fn find_gaps(&mut self, index: &Index) -> Result<(), Error> {
+        let Some([(first, _), (last, _)]) = self.span else {
+            return Ok(());
+        };
+        for source_id in &self.sources {
+            let gaps = index.gaps(*source_id).await?;
+            let among = gaps
+                .iter()
+                .filter(|(next, _)| first < *next && *next <= last);
+            self.gaps.extend(among.map(|(next, found)| {
+                format!(
+                    "before change {next} there is a gap, found at {}: the changes that were lost in it are not among these",
+                    rfc3339(*found)
+                )
+            }));
+        }
+        Ok(())
+    }
+
     /// The error when not all of it can be done exactly.
     pub(super) fn check(&self) -> Result<(), Error> {
         if !self.refusals.is_empty() {
@@ -135,6 +158,9 @@ impl Summary {
             }
         }
         out.push_str(&self.emptied);
+        for line in &self.gaps {
+            let _ = writeln!(out, "{line}");
+        }
         for line in &self.followers {
             let _ = writeln!(out, "{}", one_line(line));
         }

@@ -110,30 +110,6 @@ impl Target {
         Ok(columns_of(&rows).into_iter().map(column).collect())
     }
 
-    /// The tables whose rows change with those of this one, by a foreign key's rule, each with the rules.
-    pub(super) async fn followers(
-        &mut self,
-        schema: &str,
-        table: &str,
-    ) -> Result<Vec<[String; 4]>, Error> {
-        let rows = self
-            .query(&format!(
-                "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, DELETE_RULE, UPDATE_RULE \
-                 FROM information_schema.REFERENTIAL_CONSTRAINTS \
-                 WHERE UNIQUE_CONSTRAINT_SCHEMA = {} AND REFERENCED_TABLE_NAME = {} \
-                 AND (DELETE_RULE IN ('CASCADE', 'SET NULL') OR UPDATE_RULE IN ('CASCADE', 'SET NULL'))",
-                quote(schema),
-                quote(table)
-            ))
-            .await?;
-        let cell = |row: usize, at: usize| {
-            let row = rows.rows.get(row).and_then(|row| text(row, at));
-            row.unwrap_or_default().to_owned()
-        };
-        let followers = (0..rows.rows.len()).map(|row| [0, 1, 2, 3].map(|at| cell(row, at)));
-        Ok(followers.collect())
-    }
-
     /// Those of these tables that have no transactions.
     pub(super) async fn without_transactions(
         &mut self,

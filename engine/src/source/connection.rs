@@ -296,7 +296,8 @@ impl Connection {
         self.dump(&payload).await
     }
 
-    /// Asks for the transactions that `gtid_set`, encoded as MySQL does, does not hold.
+    /// Asks for the transactions that `gtid_set`, encoded as MySQL does, does not hold, from the beginning of `file` on;
+    /// without its name from where the server finds the first of them.
     ///
     /// `flags` are those of [`command::dump_flags`]. The server's refusal comes from the stream's first read.
     ///
@@ -305,10 +306,12 @@ impl Connection {
     pub async fn dump_by_gtid(
         self,
         server_id: u32,
+        file: &[u8],
         gtid_set: &[u8],
         flags: u16,
     ) -> Result<ReplicationStream, Error> {
         let command = BinlogDumpGtid {
+            file,
             gtid_set,
             flags,
             server_id,

@@ -29,9 +29,14 @@ impl Server {
         // What lies beyond 4 GiB cannot be asked for.
         let position = u32::try_from(*position).map_or(4, u64::from);
         let start = Start::Position(file.clone(), position);
-        self.open_dump(self.options(), server_id, &start, dump_flags::NON_BLOCK)
-            .await
-            .map_err(|error| self.error(error))
+        self.open_dump(
+            self.options(),
+            server_id,
+            (&start, None),
+            dump_flags::NON_BLOCK,
+        )
+        .await
+        .map_err(|error| self.error(error))
     }
 
     /// Opens a dump as the replica `server_id`, and tells how its events are checksummed.
@@ -40,11 +45,21 @@ impl Server {
         server_id: u32,
         from: &Start,
     ) -> Result<(ReplicationStream, Checksum), Error> {
+        self.dump_within(server_id, from, None).await
+    }
+
+    /// The same, by GTIDs, from the beginning of a file that it has.
+    pub(crate) async fn dump_within(
+        &self,
+        server_id: u32,
+        from: &Start,
+        file: Option<&str>,
+    ) -> Result<(ReplicationStream, Checksum), Error> {
         let options = ConnectOptions {
             read_timeout: HEARTBEAT.saturating_mul(3),
             ..self.options().clone()
         };
-        self.open_dump(&options, server_id, from, 0)
+        self.open_dump(&options, server_id, (from, file), 0)
             .await
             .map_err(|error| self.error(error))
     }
@@ -53,7 +68,7 @@ impl Server {
         &self,
         options: &ConnectOptions,
         server_id: u32,
-        from: &Start,
+        (from, file): (&Start, Option<&str>),
         more_flags: u16,
     ) -> Result<(ReplicationStream, Checksum), super::Error> {
         let mut connection = Connection::connect(options).await?;
@@ -105,7 +120,10 @@ impl Server {
             Start::Gtids(Gtids::MySql(set)) => {
                 let mut encoded = Vec::new();
                 set.encode(&mut encoded);
-                connection.dump_by_gtid(server_id, &encoded, flags).await?
+                let file = file.unwrap_or_default().as_bytes();
+                connection
+                    .dump_by_gtid(server_id, file, &encoded, flags)
+                    .await?
             }
             Start::Gtids(Gtids::MariaDb(set)) => {
                 // Strict: a place that the binlog does not have is refused, and not passed over.

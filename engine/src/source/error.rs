@@ -85,7 +85,7 @@ pub enum Error {
     #[error("{0}")]
     Server(ServerError),
     /// The connection broke.
-    #[error("the connection to the server is lost: {0}")]
+    #[error("the connection to the server is lost: {}", broke_by(.0))]
     Lost(io::Error),
     /// The server sent nothing for too long.
     #[error("the server has sent nothing for {}s", after.as_secs_f32())]
@@ -101,6 +101,9 @@ pub enum Error {
         /// The second one's.
         now: String,
     },
+    /// The source's binary logs are not what they were when the dump began.
+    #[error("{0}: were its binary logs reset?")]
+    Astray(String),
     /// The server took too long over several questions together.
     #[error("the server has not answered {what} in {}s", after.as_secs_f32())]
     NoAnswer {
@@ -112,6 +115,14 @@ pub enum Error {
     /// The server sent what the protocol does not allow, or the client asked what it cannot express.
     #[error("protocol error: {0}")]
     Protocol(#[from] bintrail_proto::Error),
+}
+
+/// What broke a connection. Its end is told in many ways, by TLS with advice to programmers.
+fn broke_by(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the other side has closed it".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 impl Error {
@@ -159,6 +170,8 @@ impl Error {
         } else if says(&[
             // What a running dump gets when the binary logs are reset.
             "could not find next log",
+            // The same, when a file of the same name is there again.
+            "I/O error reading log event",
             // From the middle of an event on.
             "bogus data in log event",
             "log event entry exceeded max_allowed_packet",
@@ -185,6 +198,25 @@ impl From<session::Error> for Error {
             session::Error::MultiFactor => Self::MultiFactor,
             session::Error::TlsNotOffered => Self::TlsNotOffered,
             session::Error::Protocol(error) => Self::Protocol(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_in_one_way() {
+        let close_notify = "peer closed connection without sending TLS close_notify: https://…";
+        for error in [
+            io::ErrorKind::UnexpectedEof.into(),
+            io::Error::new(io::ErrorKind::UnexpectedEof, close_notify),
+        ] {
+            assert_eq!(
+                Error::Lost(error).to_string(),
+                "the connection to the server is lost: the other side has closed it"
+            );
         }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod logs;
 mod packets;
 pub mod replication;
 mod rsa;
+pub(crate) mod seam;
 pub(crate) mod server;
 mod transport;
 pub(crate) mod variables;

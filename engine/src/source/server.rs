@@ -1,5 +1,6 @@
 //! A source server: what it is, how it is set up, where its binlog is, and what its tables are.
 
+use bintrail_proto::binlog::mariadb::gtid_set::{MariadbGtid, MariadbGtidSet};
 use bintrail_proto::gtid_set::Uuid;
 use bintrail_proto::resultset::ResultSet;
 
@@ -210,6 +211,28 @@ impl Server {
             .first()
             .and_then(|row| text(row, 0))
             .unwrap_or_default())
+    }
+
+    /// Are these transactions, read from another server, of its history too?
+    pub(crate) async fn shares(&mut self, read: &Gtids) -> Result<bool, Error> {
+        let Gtids::MariaDb(read) = read else {
+            return Ok(read.missing_in(&self.executed().await?).is_none());
+        };
+        // The last one that each server has committed in each domain: sequence numbers alone say nothing.
+        let rows = self.query("SELECT @@GLOBAL.gtid_binlog_state").await?;
+        let row = rows.rows.first().map_or(&[][..], Vec::as_slice);
+        let state = text(row, 0).unwrap_or_default();
+        let last: Vec<MariadbGtid> = state
+            .split(',')
+            .filter_map(|gtid| gtid.trim().parse::<MariadbGtidSet>().ok())
+            .filter_map(|one| one.gtids().next())
+            .collect();
+        Ok(read.gtids().all(|read| {
+            last.iter().any(|last| {
+                (last.domain, last.server_id) == (read.domain, read.server_id)
+                    && last.sequence >= read.sequence
+            })
+        }))
     }
 
     /// The GTIDs of all that is in its binlog, or was.

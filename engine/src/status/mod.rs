@@ -6,6 +6,7 @@
 //! well for ever.
 
 mod facts;
+pub(crate) mod gaps;
 mod lag;
 mod rate;
 mod verdict;
@@ -19,6 +20,7 @@ use crate::index::record::{Flavor, Micros, Mode, Skip, SourceStatus};
 use crate::index::{Index, Result, Writer};
 
 pub use facts::{BinlogFile, Files, Partition, Schema};
+pub use gaps::acknowledge;
 pub use lag::length;
 pub(crate) use lag::{STALL_GRACE, at_reading};
 pub use verdict::{Finding, Verdict};
@@ -201,6 +203,8 @@ pub struct Gap {
     pub found: Micros,
     /// From where to where.
     pub detail: String,
+    /// When somebody took note of it, and of all before it; `null` when that is still to be done.
+    pub acknowledged: Option<String>,
 }
 
 /// One reason for which something could not be kept.
@@ -222,7 +226,7 @@ pub struct Disk {
     pub bytes: u64,
     /// Bytes that are free where it is, where that can be seen.
     pub free_bytes: Option<u64>,
-    /// Bytes a row change, everything included.
+    /// Bytes a row change, everything included; `None` for too few to tell.
     pub bytes_per_row_change: Option<f64>,
     /// Bytes that the row changes of the last 24 hours take; `null` for too few to tell.
     pub growth_bytes_per_day: Option<f64>,
@@ -260,7 +264,7 @@ impl Report {
         }
         let (bytes, free_bytes) = facts::room(index).await?;
         let bytes_per_row_change =
-            (held > 0).then(|| (rate::as_f64(bytes) / rate::as_f64(held)).round());
+            (held >= rate::ENOUGH).then(|| (rate::as_f64(bytes) / rate::as_f64(held)).round());
         let verdict = sources
             .iter()
             .filter_map(|source| source.findings.first())
@@ -352,10 +356,11 @@ impl Read {
             row_changes: self.ids.held,
             removed_before: state.removed_before,
             next_change_id: state.next_change_id,
-            gap: state
-                .gap_lost
-                .clone()
-                .map(|(found, detail)| Gap { found, detail }),
+            gap: state.gap_lost.clone().map(|(found, detail)| Gap {
+                found,
+                acknowledged: gaps::acknowledged_at(&detail).map(str::to_owned),
+                detail,
+            }),
             schema: self.schema,
         };
         let findings = verdict::judge(&stream, &coverage, &capture_skips, limits, self.read_at);

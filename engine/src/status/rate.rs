@@ -9,8 +9,8 @@ use crate::index::record::{Micros, SourceStatus, change_ids_of};
 const MINUTE: Micros = 60_000_000;
 const DAY: Micros = 24 * 60 * MINUTE;
 
-/// From so few row changes, nothing can be told of a whole day.
-const ENOUGH: f64 = 1000.0;
+/// From fewer row changes, nothing can be told of a whole day, nor of what each of them takes.
+pub(super) const ENOUGH: u64 = 1000;
 
 /// Look-ups in a search for a time: as many as an id has bits.
 const MAX_STEPS: usize = 48;
@@ -37,13 +37,13 @@ pub(super) async fn ids(index: &Index, status: &SourceStatus) -> Result<Ids> {
     let now = now();
     let since = |id: u64| as_f64(end.saturating_sub(id));
     let of_a_minute = since(find(index, first, end, now.saturating_sub(MINUTE)).await?);
-    let of_a_day = since(find(index, first, end, now.saturating_sub(DAY)).await?);
+    let of_a_day = end.saturating_sub(find(index, first, end, now.saturating_sub(DAY)).await?);
     let age = now.saturating_sub(first_time).clamp(MINUTE, DAY);
     Ok(Ids {
         held: end.saturating_sub(first),
         a_second: (of_a_minute / 60.0 * 1000.0).round() / 1000.0,
         a_day: (of_a_day >= ENOUGH && age >= 5 * MINUTE)
-            .then(|| of_a_day * as_f64(DAY.unsigned_abs()) / as_f64(age.unsigned_abs())),
+            .then(|| as_f64(of_a_day) * as_f64(DAY.unsigned_abs()) / as_f64(age.unsigned_abs())),
     })
 }
 

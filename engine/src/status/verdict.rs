@@ -83,12 +83,14 @@ pub(super) fn judge(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(of_stream(stream, limits));
-    if let Some(gap) = &coverage.gap {
+    if let Some(gap) = &coverage.gap
+        && gap.acknowledged.is_none()
+    {
         findings.push(Finding::new(
             Verdict::Gap,
             format!("changes were lost: {}", gap.detail),
             "no stream can bring them back: look for them in the source's backups of its binary logs, and keep those \
-             logs longer than the stream may be down",
+             logs longer than the stream may be down; once that is done, `bintrail status --acknowledge-gaps`",
         ));
     }
     let recent: Vec<_> = skips

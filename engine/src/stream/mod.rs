@@ -90,7 +90,12 @@ impl Start {
         } else {
             Flavor::MariaDb
         };
-        server::parse_set(text, flavor).map(Self::Gtids)
+        Gtids::parse(text, flavor).map(Self::Gtids).map_err(|error| {
+            Error::Usage(format!(
+                "--start-gtid {text:?}: {error}; give a set as `SELECT @@GLOBAL.gtid_executed` of MySQL prints it, or \
+                 a position as `SELECT @@GLOBAL.gtid_binlog_pos` of MariaDB does"
+            ))
+        })
     }
 
     /// Where a checkpoint says to go on.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bintrail_proto::binlog::mariadb::gtid_set::MariadbGtidSet;
 use bintrail_proto::gtid_set::GtidSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -30,6 +31,15 @@ pub(super) struct Lost {
     pub(super) go_on: Start,
 }
 
+/// What a comparison has shown.
+#[derive(Debug, Default)]
+pub(super) struct Compared {
+    pub(super) lost: Option<Lost>,
+    /// The server has the checkpoint's file. A dump by GTIDs is to begin in it: left to the server, it begins behind all
+    /// files without new GTIDs, and leaves out what has no GTID there (`gtid_mode` was not `ON` for a while).
+    pub(super) file: Option<String>,
+}
+
 /// How a server compares with a checkpoint.
 pub(super) struct Comparison<'a> {
     pub(super) checkpoint: &'a Checkpoint,
@@ -47,12 +57,12 @@ impl Comparison<'_> {
         &self,
         limit: Duration,
         server: &mut Server,
-    ) -> Result<Option<Lost>, Error> {
+    ) -> Result<Compared, Error> {
         let host = server.options().clone();
         bounded(limit, &host, self.run(server)).await
     }
 
-    async fn run(&self, server: &mut Server) -> Result<Option<Lost>, Error> {
+    async fn run(&self, server: &mut Server) -> Result<Compared, Error> {
         let checkpoint = self.checkpoint;
         let logs = server.binary_logs().await?;
         if let Some(logs) = &logs
@@ -62,12 +72,31 @@ impl Comparison<'_> {
             return Err(rewound(server, evidence));
         }
         match checkpoint.mode {
-            Mode::Position => Ok(logs.and_then(|logs| lost_files(checkpoint, &logs))),
+            Mode::Position => Ok(Compared {
+                lost: logs.and_then(|logs| lost_files(checkpoint, &logs)),
+                file: None,
+            }),
             Mode::Gtid => {
                 let oldest = logs.as_ref().and_then(|logs| logs.first());
                 let read = server::parse_set(&checkpoint.gtid_set, server.flavor())?;
                 let held = self.counted(server, &read, oldest).await?;
-                Ok(lost_gtids(checkpoint, &read, &held, oldest))
+                if !self.took_over
+                    && let Some(oldest) = oldest
+                    && let Some(evidence) = began_anew(checkpoint, &read, &held, oldest)
+                {
+                    return Err(rewound(server, evidence));
+                }
+                let lost = lost_gtids(checkpoint, &read, &held, oldest);
+                let file = logs
+                    .iter()
+                    .flatten()
+                    .map(|log| &log.name)
+                    .find(|name| !self.took_over && **name == checkpoint.binlog_file)
+                    .filter(|_| lost.is_none());
+                Ok(Compared {
+                    file: file.cloned(),
+                    lost,
+                })
             }
         }
     }
@@ -186,12 +215,47 @@ fn ends_before(file: &str, position: u64, logs: &[LogFile]) -> Option<String> {
     })
 }
 
+/// The checkpoint's file is purged, and with it all that was read up to there. Where the oldest file that is left begins
+/// before something of that, the numbers were given anew.
+fn began_anew(
+    checkpoint: &Checkpoint,
+    read: &Gtids,
+    held: &Held,
+    oldest: &LogFile,
+) -> Option<String> {
+    let file = &checkpoint.binlog_file;
+    if !is_purged(file, oldest) {
+        return None;
+    }
+    let known = match (read, &held.purged) {
+        // Of a domain that has been taken out of the binary logs they say nothing.
+        (Gtids::MariaDb(read), Gtids::MariaDb(purged)) => {
+            let mut known = MariadbGtidSet::new();
+            let domains: Vec<_> = purged.gtids().map(|gtid| gtid.domain).collect();
+            for gtid in read.gtids().filter(|gtid| domains.contains(&gtid.domain)) {
+                known.update(gtid);
+            }
+            Gtids::MariaDb(known)
+        }
+        _ => read.clone(),
+    };
+    let missing = known.missing_in(&held.purged)?;
+    Some(format!(
+        "its oldest binary log, {}, begins before the transactions {missing}, which were read from {file}, an older one",
+        oldest.name
+    ))
+}
+
+/// Is the file older than the oldest that is left?
+fn is_purged(file: &str, oldest: &LogFile) -> bool {
+    base(&oldest.name) == base(file) && log_order(file, 0) < log_order(&oldest.name, 0)
+}
+
 /// The files from the checkpoint's to the first that is still there, in position mode.
 fn lost_files(checkpoint: &Checkpoint, logs: &[LogFile]) -> Option<Lost> {
     let file = &checkpoint.binlog_file;
     let first = logs.first()?;
-    let purged = base(&first.name) == base(file) && log_order(file, 0) < log_order(&first.name, 0);
-    purged.then(|| Lost {
+    is_purged(file, first).then(|| Lost {
         detail: format!(
             "purged on the source before it was read: everything from {file}:{} to {}:4{}",
             checkpoint.binlog_position,
@@ -407,6 +471,37 @@ mod tests {
                 .contains("from log.000007:1000 to log.1000000:4"),
             "{lost:?}"
         );
+    }
+
+    #[test]
+    fn numbers_that_were_given_anew() {
+        let began_anew = |read: &str, purged: &str, oldest: &str, flavor| {
+            let parse = |text| Gtids::parse(text, flavor).unwrap();
+            let held = Held {
+                executed: parse(read),
+                purged: parse(purged),
+            };
+            let oldest = &logs(&[(oldest, 5)])[0];
+            super::began_anew(&checkpoint(Mode::Gtid, read), &parse(read), &held, oldest)
+        };
+        let (read, up_to_4) = (format!("{A}:1-5"), format!("{A}:1-4"));
+        let mysql = |purged: &str, oldest| began_anew(&read, purged, oldest, Flavor::MySql);
+        let evidence = mysql(&up_to_4, "log.000009").unwrap();
+        assert!(
+            evidence.contains(&format!("transactions {A}:5,")),
+            "{evidence}"
+        );
+        assert!(evidence.contains("read from log.000007"), "{evidence}");
+        assert_eq!(mysql(&read, "log.000009"), None);
+        // What was read is in the files that are left.
+        assert_eq!(mysql(&up_to_4, "log.000007"), None);
+        assert_eq!(mysql(&up_to_4, "other.000009"), None);
+        let mariadb =
+            |purged: &str| began_anew("0-1-5,7-2-9", purged, "log.000009", Flavor::MariaDb);
+        assert_eq!(mariadb("0-1-5,7-2-9"), None);
+        assert_eq!(mariadb("0-3-6"), None);
+        let evidence = mariadb("0-1-4,7-2-9").unwrap();
+        assert!(evidence.contains("transactions 0-1-5,"), "{evidence}");
     }
 
     fn gtids(read: &str, purged: &str, flavor: Flavor) -> Option<(String, String)> {

@@ -1,6 +1,7 @@
 //! One session: from a connection to the source to the end of it; or through binlog files.
 
 mod files;
+mod succession;
 mod take;
 
 use std::sync::Arc;
@@ -10,29 +11,32 @@ use bintrail_proto::binlog::decoder::Decoder;
 use bintrail_proto::binlog::transaction_payload::Unpacker;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use self::files::{Arrived, Events};
+use self::succession::take_over;
 use super::far::{self, Passed};
 use super::link::Link;
 use super::memory::Budget;
 use super::patience::Patience;
-use super::resume::{Comparison, Lost, predecessor, with_earlier};
+use super::resume::{Compared, Comparison, Lost, with_earlier};
 use super::write::{InFlight, Job, Pool, write_all};
 use super::{Start, checkpoint_every, derived_server_id, place_of, read};
 use crate::clock;
 use crate::doctor;
 use crate::error::Error;
 use crate::gtids::Gtids;
-use crate::index::record::{
-    Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, SourceStatus, StreamState,
-};
+use crate::index::record::{Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, StreamState};
 use crate::index::{ErrorKind, Index, IndexError};
 use crate::pipeline::assemble::{Assembler, Work};
 use crate::schema::Names;
 use crate::source;
 use crate::source::connection::ConnectOptions;
+use crate::source::dump::HEARTBEAT;
+use crate::source::logs::base;
+use crate::source::seam::Seam;
 use crate::source::server::{self, Server, log_order};
+use crate::status::gaps::acknowledged_at;
 use crate::telemetry::Vitals;
 
 /// Batches between the reader and the index: enough for encoding and writing to overlap.
@@ -78,6 +82,8 @@ struct Beginning {
     forgotten: Option<Checkpoint>,
     /// What is passed over because the source no longer has it.
     lost: Option<Lost>,
+    /// The file that a dump by GTIDs is to begin in.
+    file: Option<String>,
 }
 
 impl<'a> Session<'a> {
@@ -136,10 +142,14 @@ impl<'a> Session<'a> {
             tracing::info!(from = %start, source = address, server_id, "streaming");
         }
         let (asked, passed) = far::ask_for(&start);
-        let (mut events, checksum) = server.dump(server_id, &asked).await?;
+        let (mut events, checksum) = server
+            .dump_within(server_id, &asked, from.file.as_deref())
+            .await?;
         // The server refuses a start it cannot serve in its first answer.
         let mut frames = Vec::new();
         read(&mut events, &mut frames, host, &start).await?;
+        // Not before: with the server that wrote to this file, the dump would be gone.
+        let written = server.readable_place().await?.map(|(file, _)| file);
 
         // Before the checkpoint: behind a gap, nothing that was known holds.
         let goes_on = !from.fresh && !took_over && from.lost.is_none();
@@ -158,7 +168,9 @@ impl<'a> Session<'a> {
         .await?;
         names.quiet = link.quiet;
         let earlier = state.gap_lost.as_ref();
-        if let Some((found, _)) = earlier {
+        if let Some((found, detail)) = earlier
+            && acknowledged_at(detail).is_none()
+        {
             options.vitals.gap(*found);
         }
         if let Some(lost) = from.lost {
@@ -218,6 +230,7 @@ impl<'a> Session<'a> {
                 stream: Box::new(events),
                 host: host.clone(),
                 from: start,
+                seam: Seam::new(written),
             },
             decoder: Decoder::for_dump(checksum),
             unpacker: Unpacker::default(),
@@ -296,6 +309,10 @@ impl<'a> Session<'a> {
             if let Err(error) = self.take(&mut frames, &queue, stop).await {
                 break Err(error);
             }
+            // What shows a reset is not to be lost by a crash.
+            if matches!(self.events, Events::Dump { .. }) && self.assembler.settle() {
+                self.hand_on(&queue).await?;
+            }
             let in_flight = &self.in_flight;
             let pending = !self.assembler.pending().is_empty();
             let waiting = Instant::now();
@@ -307,8 +324,12 @@ impl<'a> Session<'a> {
                     continue;
                 }
                 _ = tick.tick() => {
-                    self.assembler.want_checkpoint(waiting.elapsed() >= QUIET);
+                    let quiet = waiting.elapsed() >= QUIET;
+                    self.assembler.want_checkpoint(quiet);
                     self.hand_on(&queue).await?;
+                    if quiet && let Err(error) = self.look_back().await {
+                        break Err(error);
+                    }
                     continue;
                 }
                 arrived = self.events.next(&mut frames) => arrived,
@@ -332,6 +353,27 @@ impl<'a> Session<'a> {
         let last = self.assembler.take_last();
         self.encode(last, &queue).await;
         result
+    }
+
+    /// Is the source still where it was read? From binary logs that were reset under a dump, nothing comes for as long
+    /// as they are shorter than what was read.
+    async fn look_back(&mut self) -> Result<(), Error> {
+        let (Events::Dump { .. }, Some(server)) = (&self.events, &mut self.server) else {
+            return Ok(());
+        };
+        // A source that does not answer is noticed by its silence.
+        let Ok(Ok(Some(now))) = timeout(HEARTBEAT, server.readable_place()).await else {
+            return Ok(());
+        };
+        let (file, position) = self.assembler.place();
+        if base(&now.0) == base(file) && log_order(&now.0, now.1) < log_order(file, position) {
+            let evidence = format!(
+                "its binary log ends at {}:{}, before {file}:{position} up to which it was read",
+                now.0, now.1
+            );
+            return Err(server.error(source::Error::Astray(evidence)));
+        }
+        Ok(())
     }
 
     /// Hands on what is pending; waits while as many batches as there may be are under way.
@@ -388,98 +430,6 @@ fn server_id(link: &Link<'_>, server: &Server) -> Result<u32, Error> {
     Ok(server_id)
 }
 
-fn refused(server: &Server, problem: String) -> Error {
-    Error::SourceSetup {
-        address: server::address(server.options()),
-        problem,
-    }
-}
-
-/// Has the source in the index go on with this server, when it is not the one that was streamed but has all
-/// of its transactions: after a failover, or with a new data directory. Says whether that was done.
-///
-/// # Errors
-/// When it is another server and cannot go on: what it committed since then must not be passed over without
-/// a word.
-async fn take_over(
-    link: &mut Link<'_>,
-    server: &mut Server,
-    server_id: u32,
-) -> Result<bool, Error> {
-    let now = server.identity();
-    let statuses = link.patience.bound(link.index.statuses()).await?;
-    let own = statuses
-        .iter()
-        .find(|status| status.source.server_uuid == now.server_uuid);
-    let hosts: Vec<_> = link
-        .hosts
-        .iter()
-        .map(|host| (host.host.as_str(), host.port))
-        .collect();
-    let before = match (own, link.attached) {
-        (Some(own), Some(id)) if own.source_id != id => {
-            return Err(refused(
-                server,
-                format!(
-                    "this is server_uuid {}, which the index already has as a source of its own ({}); stream it into \
-                     another index, or take it out of --source-dsn",
-                    now.server_uuid, own.source_id
-                ),
-            ));
-        }
-        (Some(_), _) => return Ok(false),
-        // Somebody wants a new beginning.
-        (None, None) if link.reset => return Ok(false),
-        (None, None) if link.options.start.is_some() && hosts.len() < 2 => return Ok(false),
-        (None, attached) => predecessor(&statuses, attached, now.flavor, &hosts),
-    };
-    let Some((status, checkpoint)) = before else {
-        return Ok(false);
-    };
-    let read = server::parse_set(&checkpoint.gtid_set, now.flavor)?;
-    if checkpoint.mode == Mode::Position || !server.has_gtids() || read.is_empty() {
-        return Err(successor(server, status, checkpoint));
-    }
-    let comparison = Comparison {
-        checkpoint,
-        server_id,
-        took_over: true,
-    };
-    comparison.within(link.options.gap_timeout, server).await?;
-    link.patience
-        .bound(link.index.take_over(status.source_id, &now))
-        .await?;
-    tracing::warn!(
-        before = status.source.server_uuid,
-        now = now.server_uuid,
-        address = server::address(server.options()),
-        "another server has taken over; it has all the GTIDs that were read, and the stream goes on behind them"
-    );
-    Ok(true)
-}
-
-fn successor(server: &Server, before: &SourceStatus, checkpoint: &Checkpoint) -> Error {
-    let go_on = match checkpoint.mode {
-        Mode::Gtid => "without GTIDs its binlog cannot be compared with what was read",
-        Mode::Position => {
-            "to go on, find the place in its binlogs and give --start-file and --start-pos"
-        }
-    };
-    refused(
-        server,
-        format!(
-            "this is server_uuid {}, and what was streamed is {} by {}; {go_on}; to leave out what lies between, give \
-             --reset",
-            server.identity().server_uuid,
-            before.source.server_uuid,
-            match checkpoint.mode {
-                Mode::Gtid => "GTIDs",
-                Mode::Position => "file and position, which mean nothing on another server",
-            }
-        ),
-    )
-}
-
 /// Finds where to start: at the checkpoint, behind a gap, or anew.
 async fn start_from(
     link: &Link<'_>,
@@ -516,6 +466,7 @@ async fn start_from(
             doubtful,
             forgotten,
             lost: None,
+            file: None,
         });
     };
     let comparison = Comparison {
@@ -523,7 +474,7 @@ async fn start_from(
         server_id,
         took_over,
     };
-    let lost = comparison.within(options.gap_timeout, server).await?;
+    let Compared { lost, file } = comparison.within(options.gap_timeout, server).await?;
     let mut checkpoint = Checkpoint {
         server_id,
         // It was true then.
@@ -554,6 +505,7 @@ async fn start_from(
         doubtful: false,
         forgotten: None,
         lost,
+        file,
     })
 }
 

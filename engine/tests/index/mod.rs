@@ -780,8 +780,16 @@ pub(crate) async fn tells(backend: &impl Backend) {
     let stream = &report.sources[0].stream;
     assert_eq!((stream.mode, stream.lag_seconds), (None, None));
 
+    let mut builder = Builder::new(1);
+    builder
+        .row(1, None, None, Some(r#"{"id":1}"#))
+        .end_at(clock::now() - 601_000_000);
+    index.write(one, builder.covered()).await.unwrap();
+    // Of one row change nothing can be told.
+    assert_eq!(read().await.disk.bytes_per_row_change, None);
+
     // Two a second for 10 minutes.
-    fill(&index, one, &mut Builder::new(1), 1200, 500).await;
+    fill(&index, one, &mut builder, 1199, 500).await;
     let report = read().await;
     let it = &report.sources[0];
     assert_eq!(it.stream.state, StreamState::Streaming);

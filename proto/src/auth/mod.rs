@@ -1,6 +1,6 @@
 //! Authentication plugins: how a client proves that it knows the password.
 //!
-//! A plugin is one file with a [`Method`], and one line in [`by_name`].
+//! A plugin is one file with a `Method`, and one line in `by_name`.
 //!
 //! Source: MySQL source documentation, `page_protocol_connection_phase_authentication_methods`.
 

@@ -10,7 +10,7 @@
 //! - a document of which only changes are logged (`binlog_row_value_options=PARTIAL_JSON`) is printed as the functions that
 //!   make it of the one before, over several lines;
 //! - a GEOMETRY column is not known to it, NULL or not: the rest of the row, and all further rows
-//!   of the event, are missing. Those events are read from the file itself, by [`raw`].
+//!   of the event, are missing. Those events are read from the file itself, by `raw`.
 
 mod cell;
 mod raw;

@@ -91,7 +91,8 @@ impl Fault {
                         format!("TLS to the index {place} failed: {text}"),
                     );
                 }
-                None => error.to_string(),
+                // The driver says it once for each of its layers.
+                None => error.to_string().replace("Input/output error: ", ""),
             },
         };
         if connected {

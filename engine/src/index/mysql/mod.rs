@@ -205,6 +205,17 @@ impl MySqlIndex {
         self.done(state, session, result)
     }
 
+    pub(super) async fn acknowledge_gap(
+        &self,
+        source_id: u32,
+        before: &str,
+        now: &str,
+    ) -> Result<()> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.acknowledge_gap(source_id, before, now)).await;
+        self.done(state, session, result)
+    }
+
     pub(super) async fn keep_alive(&self) -> Result<()> {
         let (state, mut session) = self.session().await?;
         let result = timed(session.ping()).await;

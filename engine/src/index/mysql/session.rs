@@ -728,6 +728,18 @@ impl Session {
         .await
     }
 
+    pub(super) async fn acknowledge_gap(
+        &mut self,
+        source_id: u32,
+        before: &str,
+        now: &str,
+    ) -> Result<(), Fault> {
+        let sql = "UPDATE stream_state SET gap_lost_detail = ?
+                   WHERE source_id = ? AND gap_lost_detail = ?";
+        let params = (now, source_id, before);
+        Ok(self.conn.exec_drop(sql, params).await?)
+    }
+
     /// Updates the one row of `stream_state`. The driver asks for rows found, not rows changed.
     async fn update(&mut self, sql: &str, params: Params) -> Result<(), Fault> {
         self.conn.exec_drop(sql, params).await?;

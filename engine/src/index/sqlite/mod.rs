@@ -188,6 +188,17 @@ impl SqliteIndex {
             .await
     }
 
+    pub(super) async fn acknowledge_gap(
+        &self,
+        source_id: u32,
+        before: &str,
+        now: &str,
+    ) -> Result<()> {
+        let (before, now) = (before.to_owned(), now.to_owned());
+        self.call(move |store| store.acknowledge_gap(source_id, &before, &now))
+            .await
+    }
+
     pub(super) async fn statuses(&self) -> Result<Vec<SourceStatus>> {
         self.call(|store| store.statuses()).await
     }

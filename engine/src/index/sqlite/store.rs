@@ -455,6 +455,22 @@ impl Store {
         )
     }
 
+    pub(super) fn acknowledge_gap(
+        &self,
+        source_id: u32,
+        before: &str,
+        now: &str,
+    ) -> Result<(), Fault> {
+        // It is a reader that writes, this once.
+        self.connection.execute_batch("PRAGMA query_only = OFF")?;
+        self.connection.execute(
+            "UPDATE stream_state SET gap_lost_detail = ?3
+             WHERE source_id = ?1 AND gap_lost_detail = ?2",
+            params![source_id, before, now],
+        )?;
+        Ok(())
+    }
+
     fn update(&self, sql: &str, params: &[&dyn ToSql]) -> Result<(), Fault> {
         match self.connection.prepare_cached(sql)?.execute(params)? {
             1 => Ok(()),

@@ -106,7 +106,7 @@ impl View {
         };
         view.schema_changes(index, statements, (&name.schema, &name.table))
             .await?;
-        view.gaps(index, statements).await?;
+        view.gaps(index).await?;
         let keyless: Vec<u32> = mine
             .iter()
             .filter(|table| table.keyless)
@@ -196,15 +196,8 @@ impl View {
         Ok(())
     }
 
-    async fn gaps(&mut self, index: &Index, statements: Statements) -> Result<()> {
-        let found_at = statements.micros("found_at");
-        let sql = format!(
-            "SELECT next_change_id, {found_at} FROM gaps WHERE source_id = ? ORDER BY next_change_id"
-        );
-        let gaps = select(sql, vec![Value::Number(self.source_id.into())]);
-        for mut cells in index.read_again(gaps, usize::MAX).await?.rows {
-            let next: u64 = cells.a_number(0)?;
-            let found: Micros = cells.a_number(1)?;
+    async fn gaps(&mut self, index: &Index) -> Result<()> {
+        for (next, found) in index.gaps(self.source_id).await? {
             if next <= self.all.to {
                 let what = format!("a gap in the history, found at {}", rfc3339(found));
                 self.between(next, None, Effect::Unknown, what);
@@ -396,7 +389,7 @@ fn told(statement: &str) -> String {
 
 impl Statements {
     /// A time of the index as microseconds.
-    fn micros(self, column: &str) -> String {
+    pub(in crate::query) fn micros(self, column: &str) -> String {
         match self {
             Self::Sqlite => column.to_owned(),
             Self::MySql => format!("TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {column})"),

@@ -24,6 +24,7 @@ use crate::pipeline::assemble::Assembler;
 use crate::schema::Names;
 use crate::source::connection::ConnectOptions;
 use crate::source::replication::ReplicationStream;
+use crate::source::seam::Seam;
 use crate::stream::checkpoint_every;
 use crate::telemetry::Vitals;
 
@@ -34,6 +35,7 @@ pub(super) enum Events {
         stream: Box<ReplicationStream>,
         host: ConnectOptions,
         from: Start,
+        seam: Seam,
     },
     /// Binlog files.
     Files(Feed),
@@ -53,7 +55,9 @@ pub(super) enum Arrived {
 impl Events {
     pub(super) async fn next(&mut self, frames: &mut Vec<Bytes>) -> Result<Arrived, Error> {
         match self {
-            Self::Dump { stream, host, from } => {
+            Self::Dump {
+                stream, host, from, ..
+            } => {
                 read_dump(stream, frames, host, from).await?;
                 Ok(Arrived::Events)
             }

@@ -11,6 +11,7 @@ use super::files::Events;
 use crate::error::Error;
 use crate::pipeline::assemble::{Entry, Need};
 use crate::schema::Named;
+use crate::source::server::source_error;
 use crate::stream::write::Job;
 
 const BEHIND_THE_END: bintrail_proto::Error = bintrail_proto::Error::new(
@@ -34,6 +35,10 @@ impl Session<'_> {
             let position = self.decoder.position();
             let event = self.decoder.decode(&frame);
             let event = event.map_err(|error| self.damaged(position, error))?;
+            if let Events::Dump { seam, host, .. } = &mut self.events {
+                seam.follow(&event)
+                    .map_err(|error| source_error(host, error))?;
+            }
             if let Some(passed) = &self.passed {
                 if passed.holds(&event) {
                     continue;

@@ -1,0 +1,235 @@
+//! `bintrail recover` among foreign keys: rows that the source changed along with others come back, whether it logs them or not, and
+//! none that came since goes along with what is undone.
+
+use std::path::Path;
+
+use bintrail_testkit::client::Client;
+use bintrail_testkit::server::Server;
+
+use crate::emptied::moment;
+use crate::recover::{self, assert_runs};
+use crate::support::{Scratch, Stream, run, source_of};
+
+const TABLES: &[&str] = &[
+    "CREATE DATABASE fk",
+    "CREATE TABLE fk.a (id INT PRIMARY KEY)",
+    "CREATE TABLE fk.b (id INT PRIMARY KEY, a INT, note VARCHAR(20), \
+     FOREIGN KEY (a) REFERENCES fk.a (id) ON DELETE CASCADE ON UPDATE CASCADE)",
+    "CREATE TABLE fk.c (id INT PRIMARY KEY, b INT, FOREIGN KEY (b) REFERENCES fk.b (id) ON DELETE SET NULL)",
+    "CREATE TABLE fk.d (name VARCHAR(20) PRIMARY KEY, b INT, raw VARBINARY(4), \
+     FOREIGN KEY (b) REFERENCES fk.b (id) ON DELETE CASCADE)",
+    "CREATE TABLE fk.tree (id INT PRIMARY KEY, parent INT, FOREIGN KEY (parent) REFERENCES fk.tree (id) ON DELETE CASCADE)",
+    "INSERT INTO fk.a VALUES (1), (2), (30), (4)",
+    "INSERT INTO fk.b VALUES (1, 1, 'one'), (2, 2, 'two'), (3, 30, 'three'), (4, NULL, 'none'), (5, 4, 'five')",
+    "INSERT INTO fk.c VALUES (1, 1), (2, 2), (3, 3), (4, NULL)",
+    "INSERT INTO fk.d VALUES ('é', 1, X'00FF'), ('x', 1, NULL), ('y', 3, ''), ('z', 2, '')",
+    "INSERT INTO fk.tree VALUES (1, NULL), (2, 1), (3, 2), (4, 1), (5, NULL)",
+    "DELETE FROM fk.a WHERE id = 4",
+    // Their rows refer to another value since, of which no event tells.
+    "UPDATE fk.a SET id = 3 WHERE id = 30",
+];
+
+const WORK: &[&str] = &[
+    "UPDATE fk.a SET id = 11 WHERE id = 1",
+    "UPDATE fk.b SET note = 'more' WHERE id = 1",
+    "DELETE FROM fk.a WHERE id IN (11, 3)",
+    "DELETE FROM fk.tree WHERE id = 1",
+    "INSERT INTO fk.d VALUES ('later', 2, NULL)",
+];
+
+fn tables(client: &mut Client) -> Vec<Vec<String>> {
+    let rows = |sql: &str, client: &mut Client| client.strings(sql).unwrap().concat();
+    [
+        "SELECT id FROM fk.a ORDER BY id",
+        "SELECT CONCAT_WS(' ', id, IFNULL(a, 'NULL'), note) FROM fk.b ORDER BY id",
+        "SELECT CONCAT_WS(' ', id, IFNULL(b, 'NULL')) FROM fk.c ORDER BY id",
+        "SELECT CONCAT_WS(' ', HEX(name), b, IFNULL(HEX(raw), 'NULL')) FROM fk.d ORDER BY name",
+        "SELECT CONCAT_WS(' ', id, IFNULL(parent, 'NULL')) FROM fk.tree ORDER BY id",
+    ]
+    .map(|sql| rows(sql, client))
+    .into()
+}
+
+/// Who may see the foreign keys: MariaDB shows them to who may do more than read.
+fn target(server: &Server) -> String {
+    format!("mysql://root@127.0.0.1:{}/", server.port)
+}
+
+fn written<'p>(stream: &Stream, path: &'p Path, what: &[&str]) -> &'p Path {
+    std::fs::remove_file(path).ok();
+    let file = ["--output", path.to_str().unwrap()];
+    stream.output(&[&["recover"], what, &file].concat());
+    path
+}
+
+#[test]
+fn rows_that_went_along_unlogged_come_back() {
+    let scratch = Scratch::new();
+    let server = source_of("mariadb", &[]);
+    let file = server.position().unwrap().0;
+    let mut stream = Stream::new("keys", &server, None, &scratch, &["--start-file", &file]);
+    stream.start();
+    run(&server, TABLES);
+    let mut client = server.client().unwrap();
+    let (before, since) = (tables(&mut client), moment(&server));
+    run(&server, WORK);
+    let (after, until) = (tables(&mut client), moment(&server));
+    stream.catch_up(&server);
+
+    let target = target(&server);
+    let what = [
+        "--schema",
+        "fk",
+        "--since",
+        &since,
+        "--until",
+        &until,
+        "--target-dsn",
+        &target,
+    ];
+    let told = stream.output(&[&["recover"], &what[..], &["--dry-run"]].concat());
+    for line in [
+        "fk.b: 3 rows that the source changed along with those of fk.a (ON DELETE CASCADE, ON UPDATE CASCADE), \
+         below its binlog, from the history\n",
+        "fk.c: 2 rows that the source changed along with those of fk.b (ON DELETE SET NULL)",
+        "fk.d: 3 rows that the source changed along",
+        "fk.tree: 3 rows that the source changed along",
+        "conflicts: 0\n",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    let path = scratch.0.join("keys.sql");
+    for more in [&[][..], &["--no-foreign-key-checks"]] {
+        assert_runs(
+            &server,
+            written(&stream, &path, &[&what[..], more].concat()),
+        );
+        assert_eq!(tables(&mut client), before, "{more:?}");
+        // The rules of the foreign keys do theirs again.
+        assert_runs(
+            &server,
+            written(&stream, &path, &[&what[..], &["--redo"]].concat()),
+        );
+        assert_eq!(tables(&mut client), after);
+    }
+    let told = stream.output(&[&["recover"], &what[..], &["--apply"]].concat());
+    assert_eq!(tables(&mut client), before, "{told}");
+    stream.terminate();
+}
+
+/// What a source logs of them is undone as anything else.
+#[test]
+fn rows_that_went_along_logged_come_back() {
+    let scratch = Scratch::new();
+    let server = source_of("mysql97", &[]);
+    let file = server.position().unwrap().0;
+    let mut stream = Stream::new("keys", &server, None, &scratch, &["--start-file", &file]);
+    stream.start();
+    run(&server, TABLES);
+    let mut client = server.client().unwrap();
+    let (before, since) = (tables(&mut client), moment(&server));
+    run(&server, WORK);
+    let until = moment(&server);
+    stream.catch_up(&server);
+    let target = target(&server);
+    // They stand behind those that they follow.
+    let what = [
+        "--schema",
+        "fk",
+        "--since",
+        &since,
+        "--until",
+        &until,
+        "--no-foreign-key-checks",
+    ];
+    let path = scratch.0.join("keys.sql");
+    let told = stream.output(
+        &[
+            &["recover"],
+            &what[..],
+            &["--dry-run", "--target-dsn", &target],
+        ]
+        .concat(),
+    );
+    assert!(
+        !told.contains("below its binlog") && told.contains("conflicts: 0\n"),
+        "{told}"
+    );
+    assert_runs(&server, written(&stream, &path, &what));
+    assert_eq!(tables(&mut client), before);
+    stream.terminate();
+}
+
+/// An inserted row is not deleted when others have come to refer to it.
+fn referred(kind: &'static str) {
+    let scratch = Scratch::new();
+    let server = source_of(kind, &[]);
+    let file = server.position().unwrap().0;
+    let mut stream = Stream::new("keys", &server, None, &scratch, &["--start-file", &file]);
+    stream.start();
+    run(&server, TABLES);
+    let since = moment(&server);
+    run(
+        &server,
+        &[
+            "INSERT INTO fk.a VALUES (7), (8)",
+            "INSERT INTO fk.b VALUES (8, 8, 'at once')",
+            "INSERT INTO fk.tree VALUES (9, NULL)",
+            "INSERT INTO fk.tree VALUES (10, 9)",
+            "INSERT INTO fk.tree VALUES (11, 11)",
+        ],
+    );
+    let until = moment(&server);
+    run(&server, &["INSERT INTO fk.b VALUES (7, 7, 'since')"]);
+    stream.catch_up(&server);
+    let mut client = server.client().unwrap();
+    let now = tables(&mut client);
+    let what = ["--schema", "fk", "--since", &since, "--until", &until];
+    let target = target(&server);
+    let with_target = [&what[..], &["--target-dsn", &target]].concat();
+    let path = scratch.0.join("keys.sql");
+    for (what, why) in [
+        (
+            &what[..],
+            "conflict: rows that refer to those of fk.a would go along with them",
+        ),
+        (
+            &with_target,
+            "of fk.a: the row is not as it should be or others refer to it",
+        ),
+    ] {
+        let output = recover::run(&server, written(&stream, &path, what));
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && error.contains(why), "{error}");
+        assert_eq!(tables(&mut client), now);
+    }
+    let output = stream
+        .command(&[&["recover"], &with_target[..], &["--apply"]].concat())
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(42), "{error}");
+    assert!(error.contains("rows of fk.b refer to it"), "{error}");
+    assert_eq!(tables(&mut client), now);
+
+    run(&server, &["DELETE FROM fk.b WHERE id = 7"]);
+    assert_runs(&server, written(&stream, &path, &with_target));
+    let ids = |table: &str, client: &mut Client| {
+        let sql = format!("SELECT id FROM fk.{table} WHERE id > 5 ORDER BY id");
+        client.strings(&sql).unwrap().concat()
+    };
+    assert_eq!(ids("a", &mut client), Vec::<String>::new());
+    assert_eq!(ids("b", &mut client), Vec::<String>::new());
+    assert_eq!(ids("tree", &mut client), Vec::<String>::new());
+    stream.terminate();
+}
+
+#[test]
+fn a_row_that_others_refer_to_stays_on_mysql() {
+    referred("mysql97");
+}
+
+#[test]
+fn a_row_that_others_refer_to_stays_on_mariadb() {
+    referred("mariadb");
+}

@@ -1,0 +1,123 @@
+//! Whether one file of a dump follows the other.
+//!
+//! When binary logs are reset under a dump, the server goes on reading the file that it has open, though it is deleted. At
+//! its end it looks for the next one by its name, and when a new file of that name is there by now, it sends that: what
+//! was written to the new files before it is left out, without a word. But a server ends each file, as long as it runs,
+//! with an event that says so; and a dump does not outlive the server.
+
+use bintrail_proto::binlog::decoder::{Event, EventData};
+
+use super::Error;
+
+/// Follows the files of one dump.
+#[derive(Debug)]
+pub(crate) struct Seam {
+    /// The file that the server wrote to once the dump was there; `None` when it may not be known.
+    written: Option<String>,
+    /// The one that the events are from.
+    file: String,
+    /// It is that one, or a later one. Those before may have been cut off by a crash.
+    live: bool,
+    /// It has said that it ends.
+    ended: bool,
+}
+
+impl Seam {
+    pub(crate) const fn new(written: Option<String>) -> Self {
+        Self {
+            written,
+            file: String::new(),
+            live: false,
+            ended: false,
+        }
+    }
+
+    /// Follows `event`.
+    ///
+    /// # Errors
+    /// When a file is left without an end.
+    pub(crate) fn follow(&mut self, event: &Event<'_>) -> Result<(), Error> {
+        match &event.data {
+            EventData::Rotate(rotate) if event.header.is_artificial() => {
+                if rotate.file != self.file {
+                    let left = std::mem::replace(&mut self.file, rotate.file.to_owned());
+                    if self.live && !self.ended {
+                        return Err(Error::Astray(format!(
+                            "the source has left its {left} without ending it"
+                        )));
+                    }
+                    self.live |= self.written.as_deref() == Some(rotate.file);
+                }
+                self.ended = false;
+            }
+            EventData::Rotate(_) | EventData::Stop => self.ended = true,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bintrail_proto::binlog::checksum::Checksum;
+    use bintrail_proto::binlog::decoder::Decoder;
+
+    use super::*;
+
+    /// An event of nothing, or one that names a file; artificial without a place.
+    fn event(event_type: u8, log_pos: u32, file: Option<&str>) -> Vec<u8> {
+        let mut body = Vec::new();
+        if let Some(file) = file {
+            body.extend(4_u64.to_le_bytes());
+            body.extend(file.as_bytes());
+        }
+        let size = u32::try_from(19 + body.len()).unwrap();
+        let mut event = vec![0; 4];
+        event.push(event_type);
+        event.extend([1, 0, 0, 0]);
+        event.extend(size.to_le_bytes());
+        event.extend(log_pos.to_le_bytes());
+        event.extend([0, 0]);
+        event.extend(body);
+        event
+    }
+
+    fn follow(written: Option<&str>, events: &[Vec<u8>]) -> Result<(), String> {
+        let mut decoder = Decoder::for_dump(Checksum::None);
+        let mut seam = Seam::new(written.map(str::to_owned));
+        for event in events {
+            let followed = seam.follow(&decoder.decode(event).unwrap());
+            followed.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_that_is_written_says_that_it_ends() {
+        let (begins, ends) = (
+            |file| event(4, 0, Some(file)),
+            |file| event(4, 500, Some(file)),
+        );
+        let stops = || event(3, 500, None);
+        let proper = [
+            begins("l.2"),
+            ends("l.3"),
+            begins("l.3"),
+            stops(),
+            begins("l.4"),
+        ];
+        assert_eq!(follow(Some("l.2"), &proper), Ok(()));
+        // One that a crash has cut off, from before the dump.
+        let crash = [begins("l.1"), begins("l.2"), ends("l.3"), begins("l.3")];
+        assert_eq!(follow(Some("l.2"), &crash), Ok(()));
+        let reset = [begins("l.1"), ends("l.2"), begins("l.2"), begins("l.3")];
+        for written in ["l.1", "l.2"] {
+            let error = follow(Some(written), &reset).unwrap_err();
+            assert!(error.contains("left its l.2 without"), "{error}");
+        }
+        assert_eq!(follow(Some("l.3"), &reset), Ok(()));
+        assert_eq!(follow(None, &reset), Ok(()));
+        // The same file again is no other.
+        assert_eq!(follow(Some("l.1"), &[begins("l.1"), begins("l.1")]), Ok(()));
+    }
+}
