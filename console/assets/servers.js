@@ -68,7 +68,7 @@ function draw(server, status, onboarding) {
   const error = stream.last_error ?? status?.source?.stream.last_error;
   replace(card.said, status && el('p', {}, status.detail, status.next_step && el('span', { class: 'step' }, el('b', {}, ' Next: '), status.next_step)),
     error && !status?.detail.includes(error) ? el('p', { class: 'gapline' }, el('b', {}, 'Last error: '), error) : null,
-    stream.restarts || stream.last_exit ? el('p', { class: 'note' }, `Started again by itself ${stream.restarts} ${stream.restarts === 1 ? 'time' : 'times'}${stream.last_exit ? `; the last time ${stream.last_exit}` : ''}.`) : null);
+    stream.restarts || stream.last_exit ? el('p', { class: 'note' }, [stream.restarts ? `Started again by itself ${stream.restarts} ${stream.restarts === 1 ? 'time' : 'times'}.` : '', stream.last_exit ? `The process before: ${stream.last_exit}.` : ''].join(' ').trim()) : null);
   replace(card.steps, (onboarding?.steps ?? []).map((step) => el('li', { class: step.state },
     el('span', { 'aria-hidden': 'true' }, `${SIGNS[step.state]} `), STEPS[step.step], el('span', { class: 'unseen' }, `: ${step.state}`),
     step.at && el('span', { class: 'note' }, ` ${time(step.at)}`), step.error && el('span', { class: 'why' }, ` ${step.error}`))));

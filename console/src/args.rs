@@ -66,6 +66,7 @@ pub(crate) struct Args {
 
 /// The control plane.
 #[derive(Debug, Flags)]
+#[command(next_help_heading = "Control plane")]
 pub(crate) struct ControlArgs {
     /// Register servers, and start, stop and keep a stream for each
     #[arg(long, env = "BINTRAIL_CONSOLE_CONTROL")]

@@ -30,6 +30,8 @@ const picture = async (name) => { if (shots) await page.screenshot({ path: `${sh
 
 /** No serious or critical violation, on the page as it is. */
 async function accessible(what) {
+  // Colours on their way to others are nobody's.
+  await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(async () => globalThis.axe.run(document));
   const bad = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact))
