@@ -328,7 +328,7 @@ impl Error {
                 ErrorKind::Unreachable | ErrorKind::Lost | ErrorKind::Busy => 20,
                 ErrorKind::AccessDenied => 21,
                 ErrorKind::Missing => 22,
-                ErrorKind::Unfit | ErrorKind::Newer => 23,
+                ErrorKind::Unfit | ErrorKind::OtherVersion => 23,
                 ErrorKind::Locked => 24,
                 ErrorKind::Full | ErrorKind::TooLarge => 25,
                 ErrorKind::ReadOnly => 26,

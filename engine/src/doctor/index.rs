@@ -209,12 +209,12 @@ fn database_finding(facts: &mysql::Facts, database: &str) -> Finding {
     const CHECK: &str = "database";
     let name = identifier(database);
     match (facts.database, facts.index_version) {
-        (Database::There, Some(version)) if version > SCHEMA_VERSION => Finding::error(
+        (Database::There, Some(version)) if version != SCHEMA_VERSION => Finding::error(
             CHECK,
-            format!("the index in {name} was made by a newer bintrail"),
+            format!("the index in {name} has tables of version {version}, and this bintrail's are of version {SCHEMA_VERSION}"),
         )
         .fix(Fix::Advice(
-            "use that version of bintrail, or another database".to_owned(),
+            "use the bintrail that made it, or another database".to_owned(),
         )),
         (Database::There, Some(_)) => Finding::ok(CHECK, format!("{name} holds an index")),
         (Database::There, None) => Finding::ok(

@@ -15,8 +15,8 @@ pub enum ErrorKind {
     Missing,
     /// What is there is not an index, or a server that cannot hold one.
     Unfit,
-    /// The index was made by a newer bintrail.
-    Newer,
+    /// The index has tables of another version than this bintrail's.
+    OtherVersion,
     /// Another stream writes for this source.
     Locked,
     /// The disk or the table is full.
@@ -108,7 +108,7 @@ mod tests {
             K::Tls,
             K::Missing,
             K::Unfit,
-            K::Newer,
+            K::OtherVersion,
             K::Locked,
             K::TooLarge,
             K::Batch,

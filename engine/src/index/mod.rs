@@ -32,7 +32,20 @@ use record::{Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion,
 use remove::Removed;
 
 /// The version of the tables that this bintrail makes and understands.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
+
+/// What is wrong with an index of another version.
+fn other_version(found: u32, index: &str) -> Option<IndexError> {
+    (found != SCHEMA_VERSION).then(|| {
+        IndexError::new(
+            ErrorKind::OtherVersion,
+            format!(
+                "the index {index} has tables of version {found}, and this bintrail's are of version {SCHEMA_VERSION}: use \
+                 the bintrail that made it, or another index"
+            ),
+        )
+    })
+}
 
 /// The last source whose change ids are not negative where integers are signed.
 const MAX_SOURCES: u32 = 1 << 15;
@@ -74,8 +87,8 @@ impl Index {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Missing`] without `create` where there is none, [`ErrorKind::Newer`] when a
-    /// newer bintrail made it, [`ErrorKind::Unfit`] when what is there cannot hold one, and the
+    /// [`ErrorKind::Missing`] without `create` where there is none, [`ErrorKind::OtherVersion`]
+    /// when another bintrail made it, [`ErrorKind::Unfit`] when what is there cannot hold one, and the
     /// errors of reaching it.
     pub async fn open(dsn: &IndexDsn, create: bool) -> Result<Self> {
         match dsn {

@@ -18,7 +18,7 @@ use super::super::record::{
     SourceStatus, StreamState, TableVersion, ValidTable, change_ids_of,
 };
 use super::super::time::{now, timestamp};
-use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
+use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION, other_version};
 use super::beside;
 use super::connect::connect;
 use super::fault::Fault;
@@ -114,16 +114,10 @@ impl Session {
             connected => connected?,
         };
         match session.version().await? {
-            Some(found) if found > SCHEMA_VERSION => Err(IndexError::new(
-                ErrorKind::Newer,
-                format!(
-                    "the index {} was made by a newer bintrail: use that version, or another \
-                     database",
-                    database.unwrap_or_default()
-                ),
-            )
-            .into()),
-            Some(_) => Ok(session),
+            Some(found) => match other_version(found, database.unwrap_or_default()) {
+                Some(error) => Err(error.into()),
+                None => Ok(session),
+            },
             None if create => {
                 session.create().await?;
                 Ok(session)

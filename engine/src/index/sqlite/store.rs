@@ -19,7 +19,7 @@ use super::super::record::{
     SourceStatus, StreamState, TableVersion, ValidTable, change_ids_of,
 };
 use super::super::time::now;
-use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION};
+use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION, other_version};
 use super::fault::Fault;
 use super::write;
 
@@ -77,7 +77,7 @@ impl Store {
             attached: HashSet::new(),
             places: Places::default(),
         };
-        store.refuse_newer()?;
+        store.refuse_other_version()?;
         if create {
             store.create()?;
         } else {
@@ -95,18 +95,11 @@ impl Store {
         &self.connection
     }
 
-    fn refuse_newer(&self) -> Result<(), Fault> {
-        match version(&self.connection)? {
-            Some(found) if found > SCHEMA_VERSION => Err(IndexError::new(
-                ErrorKind::Newer,
-                format!(
-                    "the index {} was made by a newer bintrail: use that version, or another \
-                     index",
-                    self.path.display()
-                ),
-            )
-            .into()),
-            _ => Ok(()),
+    fn refuse_other_version(&self) -> Result<(), Fault> {
+        let found = version(&self.connection)?;
+        match found.and_then(|found| other_version(found, &self.path.display().to_string())) {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
         }
     }
 
