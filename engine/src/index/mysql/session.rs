@@ -1,24 +1,23 @@
 //! What is asked of the index server over one connection.
 
+mod attach;
+mod status;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use mysql_async::prelude::{FromValue, Queryable};
 use mysql_async::{Conn, Error, FromValueError, Params, Row, params};
-use sha2::{Digest, Sha256};
 
-use super::super::convert::{
-    self, flavor_name, known_by_name, mode_name, parse_flavor, parse_known_by, parse_mode, xa_name,
-};
+use super::super::convert::{self, known_by_name, mode_name, parse_known_by, xa_name};
 use super::super::error::{ErrorKind, IndexError};
 use super::super::places::Places;
 use super::super::record::{
-    Attached, Batch, Checkpoint, FileStatus, KnownBy, Micros, Place, Source, SourceServer,
-    SourceStatus, StreamState, TableVersion, ValidTable, change_ids_of,
+    Batch, Checkpoint, Micros, Place, TableVersion, ValidTable, change_ids_of,
 };
 use super::super::time::{now, timestamp};
-use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION, other_version};
+use super::super::{SCHEMA_VERSION, other_version};
 use super::beside;
 use super::connect::connect;
 use super::fault::Fault;
@@ -26,18 +25,9 @@ use super::load::{self, Table};
 use super::partitions::Partitions;
 use crate::dsn::MySqlDsn;
 
+pub(super) use attach::lock_name;
+
 const SCHEMA: &str = include_str!("schema.sql");
-
-/// Seconds to wait for a lock whose holder may just be going.
-const LOCK_SECONDS: u32 = 3;
-
-/// The columns that [`read_state`] reads.
-const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_id,
-   events_indexed, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_event_time),
-   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_checkpoint), server_id, lag_seconds, last_error,
-   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', gap_lost_at), gap_lost_detail, capture_skips,
-   binlog_created, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', streaming_since), checkpoint_seconds,
-   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', removed_before)";
 
 /// The columns that [`read_version`] reads.
 const VERSION: &str = "table_id, schema_name, table_name, columns, known_by, valid_from_file,
@@ -185,237 +175,6 @@ impl Session {
 
     pub(super) async fn ping(&mut self) -> Result<(), Fault> {
         Ok(self.conn.ping().await?)
-    }
-
-    pub(super) async fn attach(
-        &mut self,
-        source: &Source,
-        before: &[Ghost],
-    ) -> Result<Attached, Fault> {
-        let source_id = self.seen(source).await?;
-        self.attached.remove(&source_id);
-        self.lock(source_id, before).await?;
-        let sql = format!("SELECT {STATE} FROM stream_state WHERE source_id = ?");
-        let row = self.conn.exec_first(sql, (source_id,)).await?;
-        let row = row.ok_or_else(convert::not_attached)?;
-        let state = read_state(&row, 0)?;
-        self.served(source_id, source, state.next_change_id).await?;
-        self.discard(source_id, state.next_change_id).await?;
-        // Whoever has the lock now knows that nobody else reads files for this source.
-        self.conn
-            .exec_drop(
-                "UPDATE index_state SET status = ? WHERE source_id = ? AND status = ?",
-                (
-                    FileStatus::Stopped.name(),
-                    source_id,
-                    FileStatus::Indexing.name(),
-                ),
-            )
-            .await?;
-        self.places.forget();
-        self.attached.insert(source_id);
-        let on_source = source.server_uuid == self.ghost.server_uuid;
-        let own_schema = if on_source {
-            self.conn.query_first("SELECT DATABASE()").await?
-        } else {
-            None
-        };
-        Ok(Attached {
-            source_id,
-            state,
-            own_schema,
-        })
-    }
-
-    pub(super) async fn take_over(
-        &mut self,
-        source_id: u32,
-        source: &Source,
-        before: &[Ghost],
-    ) -> Result<(), Fault> {
-        self.attached.remove(&source_id);
-        self.lock(source_id, before).await?;
-        // First: the place is the other server's, and its GTIDs say as much.
-        self.update(
-            "UPDATE stream_state SET binlog_file = '', binlog_position = 4, binlog_created = NULL
-             WHERE source_id = ?",
-            (source_id,).into(),
-        )
-        .await?;
-        self.update(
-            "UPDATE sources SET server_uuid = ? WHERE source_id = ?",
-            (&source.server_uuid, source_id).into(),
-        )
-        .await
-    }
-
-    /// Records the server that a source is read from, where it is another than before.
-    async fn served(
-        &mut self,
-        source_id: u32,
-        source: &Source,
-        next_change_id: u64,
-    ) -> Result<(), Fault> {
-        let last: Option<String> = self
-            .conn
-            .exec_first(
-                "SELECT server_uuid FROM source_servers WHERE source_id = ?
-                 ORDER BY since DESC LIMIT 1",
-                (source_id,),
-            )
-            .await?;
-        if last.as_ref() == Some(&source.server_uuid) {
-            return Ok(());
-        }
-        self.conn
-            .exec_drop(
-                "INSERT INTO source_servers VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    source_id,
-                    next_change_id,
-                    &source.server_uuid,
-                    &source.host,
-                    source.port,
-                    text(now()),
-                ),
-            )
-            .await?;
-        Ok(())
-    }
-
-    /// Finds or makes the rows of a source. An INSERT that finds it there would use up an id.
-    async fn seen(&mut self, source: &Source) -> Result<u32, Fault> {
-        let find = "SELECT source_id FROM sources WHERE server_uuid = ?";
-        let uuid = (source.server_uuid.as_str(),);
-        let values = params! {
-            "uuid" => &source.server_uuid,
-            "flavor" => flavor_name(source.flavor),
-            "version" => &source.version,
-            "host" => &source.host,
-            "port" => source.port,
-            "now" => text(now()),
-        };
-        if self
-            .conn
-            .exec_first::<u32, _, _>(find, uuid)
-            .await?
-            .is_none()
-        {
-            // Ignored when another stream has just made it.
-            self.conn
-                .exec_drop(
-                    "INSERT IGNORE INTO sources
-                       (server_uuid, flavor, version, host, port, first_seen, last_seen)
-                     VALUES (:uuid, :flavor, :version, :host, :port, :now, :now)",
-                    values.clone(),
-                )
-                .await?;
-        }
-        self.conn
-            .exec_drop(
-                "UPDATE sources SET flavor = :flavor, version = :version, host = :host,
-                   port = :port, last_seen = :now
-                 WHERE server_uuid = :uuid",
-                values,
-            )
-            .await?;
-        let source_id: Option<u32> = self.conn.exec_first(find, uuid).await?;
-        let source_id = source_id.ok_or_else(convert::not_attached)?;
-        if source_id > MAX_SOURCES {
-            return Err(convert::too_many_sources().into());
-        }
-        self.conn
-            .exec_drop(
-                "INSERT IGNORE INTO stream_state
-                   (source_id, next_change_id, gtid_set, capture_skips) VALUES (?, ?, '', '{}')",
-                (source_id, change_ids_of(source_id).start + 1),
-            )
-            .await?;
-        Ok(source_id)
-    }
-
-    async fn lock(&mut self, source_id: u32, before: &[Ghost]) -> Result<(), Fault> {
-        let database: Option<String> = self.conn.query_first("SELECT DATABASE()").await?;
-        let name = lock_name(&database.unwrap_or_default(), source_id);
-        // Again in the same session only counts up.
-        let used: Option<Option<u32>> = self
-            .conn
-            .exec_first("SELECT IS_USED_LOCK(?)", (name.as_str(),))
-            .await?;
-        let used = used.flatten();
-        if used == Some(self.ghost.id) {
-            return Ok(());
-        }
-        if let Some(holder) = used
-            && self.is_ours(holder, before).await?
-        {
-            // It may end by itself meanwhile; the lock tells.
-            let _ = self.conn.query_drop(format!("KILL {holder}")).await;
-        }
-        let got: Option<Option<u8>> = self
-            .conn
-            .exec_first("SELECT GET_LOCK(?, ?)", (name.as_str(), LOCK_SECONDS))
-            .await?;
-        if got.flatten() == Some(1) {
-            return Ok(());
-        }
-        let holder: Option<(u32, String)> = self
-            .conn
-            .exec_first(
-                "SELECT id, CONCAT(user, '@', host) FROM information_schema.processlist
-                 WHERE id = IS_USED_LOCK(?)",
-                (name,),
-            )
-            .await?;
-        let holder = match (holder, used) {
-            (Some((id, who)), _) => format!("connection {id} of {who}"),
-            (None, Some(id)) => format!("connection {id}"),
-            (None, None) => "another connection".to_owned(),
-        };
-        Err(IndexError::new(
-            ErrorKind::Locked,
-            format!(
-                "{holder} already streams this source into this index: stop it first, or use \
-                 another database"
-            ),
-        )
-        .into())
-    }
-
-    /// Is it a connection that this process made and has lost?
-    async fn is_ours(&mut self, holder: u32, before: &[Ghost]) -> Result<bool, Fault> {
-        let uptime: Option<(String, u64)> = self
-            .conn
-            .query_first("SHOW GLOBAL STATUS LIKE 'Uptime'")
-            .await?;
-        let uptime = uptime.map_or(0, |(_, seconds)| seconds);
-        Ok(before.iter().any(|ghost| {
-            ghost.id == holder
-                && ghost.server_uuid == self.ghost.server_uuid
-                && ghost.made.elapsed().as_secs() <= uptime
-        }))
-    }
-
-    /// Discards from an id on what no checkpoint covers. Readers do not see it, so it may go in parts.
-    async fn discard(&mut self, source_id: u32, from: u64) -> Result<(), Fault> {
-        let last = change_ids_of(source_id).end - 1;
-        for (table, id) in [
-            ("row_changes", "change_id"),
-            ("key_changes", "change_id"),
-            ("transactions", "transaction_id"),
-        ] {
-            let sql = format!(
-                "DELETE FROM {table} WHERE {id} BETWEEN {from} AND {last}
-                 LIMIT {DISCARD_CHUNK}"
-            );
-            loop {
-                self.conn.query_drop(sql.as_str()).await?;
-                if self.conn.affected_rows() == 0 {
-                    break;
-                }
-            }
-        }
-        Ok(())
     }
 
     pub(super) async fn register_table(
@@ -742,88 +501,6 @@ impl Session {
             _ => Err(convert::no_such_state().into()),
         }
     }
-
-    pub(super) async fn statuses(&mut self) -> Result<Vec<SourceStatus>, Fault> {
-        let sql = format!(
-            "SELECT source_id, server_uuid, flavor, version, host, port,
-               TIMESTAMPDIFF(MICROSECOND, '1970-01-01', first_seen),
-               TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_seen), {STATE}
-             FROM sources JOIN stream_state USING (source_id) ORDER BY source_id"
-        );
-        let rows: Vec<Row> = self.conn.query(sql).await?;
-        let mut statuses = Vec::with_capacity(rows.len());
-        for row in rows {
-            let source_id = get(&row, 0)?;
-            let state = read_state(&row, 8)?;
-            statuses.push(SourceStatus {
-                source_id,
-                source: Source {
-                    server_uuid: get(&row, 1)?,
-                    flavor: parse_flavor(&get::<String>(&row, 2)?)?,
-                    version: get(&row, 3)?,
-                    host: get(&row, 4)?,
-                    port: get(&row, 5)?,
-                },
-                seen: (get(&row, 6)?, get(&row, 7)?),
-                coverage: self.coverage(source_id, state.next_change_id).await?,
-                unnamed_tables: self.unnamed_tables(source_id).await?,
-                servers: self.servers(source_id).await?,
-                state,
-            });
-        }
-        Ok(statuses)
-    }
-
-    async fn unnamed_tables(&mut self, source_id: u32) -> Result<u64, Fault> {
-        let count = self
-            .conn
-            .exec_first(
-                "SELECT COUNT(DISTINCT schema_name, table_name) FROM table_versions
-                 WHERE source_id = ? AND known_by = ?",
-                (source_id, known_by_name(KnownBy::Position)),
-            )
-            .await?;
-        Ok(count.unwrap_or_default())
-    }
-
-    async fn servers(&mut self, source_id: u32) -> Result<Vec<SourceServer>, Fault> {
-        let servers = self
-            .conn
-            .exec_map(
-                "SELECT first_change_id, server_uuid, host, port,
-                   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', since)
-                 FROM source_servers WHERE source_id = ? ORDER BY since",
-                (source_id,),
-                |(first_change_id, server_uuid, host, port, since)| SourceServer {
-                    first_change_id,
-                    server_uuid,
-                    host,
-                    port,
-                    since,
-                },
-            )
-            .await?;
-        Ok(servers)
-    }
-
-    async fn coverage(
-        &mut self,
-        source_id: u32,
-        next_change_id: u64,
-    ) -> Result<Option<(Micros, Micros)>, Fault> {
-        let mut ends = [None, None];
-        for (end, order) in ends.iter_mut().zip(["ASC", "DESC"]) {
-            let sql = format!(
-                "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', committed_at) FROM transactions
-                 WHERE transaction_id >= ? AND transaction_id < ?
-                 ORDER BY transaction_id {order} LIMIT 1"
-            );
-            let ids = (change_ids_of(source_id).start, next_change_id);
-            *end = self.conn.exec_first(sql, ids).await?;
-        }
-        let [first, last] = ends;
-        Ok(first.zip(last))
-    }
 }
 
 /// What [`VERSION`] gives.
@@ -839,49 +516,6 @@ fn read_version(row: VersionRow) -> Result<(u32, TableVersion), Fault> {
         valid_from: (file, position),
     };
     Ok((table_id, version))
-}
-
-/// The lock of the one writer for a source.
-pub(super) fn lock_name(database: &str, source_id: u32) -> String {
-    // Lock names are short and of any case, database names are not.
-    let digest = Sha256::digest(database);
-    let short: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
-    format!("bintrail-{short}-{source_id}")
-}
-
-/// Reads [`STATE`] from column `at` on.
-fn read_state(row: &Row, at: usize) -> Result<StreamState, Fault> {
-    let mode: Option<String> = get(row, at)?;
-    let next_change_id = get(row, at + 4)?;
-    let checkpoint = match mode {
-        None => None,
-        Some(mode) => Some(Checkpoint {
-            mode: parse_mode(&mode)?,
-            binlog_file: get(row, at + 1)?,
-            binlog_position: get(row, at + 2)?,
-            binlog_created: get(row, at + 14)?,
-            gtid_set: get(row, at + 3)?,
-            next_change_id,
-            events_indexed: get(row, at + 5)?,
-            last_event_time: get(row, at + 6)?,
-            server_id: get(row, at + 8)?,
-            lag_seconds: get(row, at + 9)?,
-            capture_skips: convert::parse_skips(&get::<String>(row, at + 13)?)?,
-        }),
-    };
-    Ok(StreamState {
-        last_checkpoint: match checkpoint {
-            None => None,
-            Some(_) => get(row, at + 7)?,
-        },
-        checkpoint,
-        next_change_id,
-        last_error: get(row, at + 10)?,
-        gap_lost: get::<Option<Micros>>(row, at + 11)?.zip(get(row, at + 12)?),
-        streaming_since: get(row, at + 15)?,
-        checkpoint_seconds: get(row, at + 16)?,
-        removed_before: get(row, at + 17)?,
-    })
 }
 
 pub(super) fn get<T: FromValue>(row: &Row, at: usize) -> Result<T, Fault> {
