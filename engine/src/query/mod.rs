@@ -5,11 +5,13 @@
 //! in pages by `change_id`, each a statement of its own, so that no transaction stays open on the index
 //! and memory does not depend on how long the answer is.
 
+mod definitions;
 mod find;
 mod image;
 pub mod moment;
 mod plan;
 mod schema;
+mod segment;
 pub mod show;
 mod statements;
 
@@ -17,15 +19,16 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
+pub(crate) use definitions::Definition;
 pub use image::{Image, changed_columns, text_of};
 pub use schema::{SchemaChanges, SeenSchemaChange};
+pub(crate) use segment::Segment;
 
 use crate::index::convert::damaged;
 use crate::index::places::BLOCK_BITS;
 use crate::index::read::{Cells, Rows, Select};
-use crate::index::record::{Column, EventType, KnownBy, Micros, TableVersion};
+use crate::index::record::{EventType, Micros, TableVersion};
 use crate::index::{ErrorKind, Index, IndexError, Result};
-use crate::schema::Statement;
 use plan::{Path, Plan};
 use statements::Statements;
 
@@ -112,17 +115,6 @@ pub struct Facts {
     undecided: bool,
 }
 
-/// A statement that changed definitions.
-#[derive(Debug)]
-pub(crate) struct Definition {
-    pub(crate) statement: Statement,
-    pub(crate) source_id: u32,
-    /// The id that the next row change had.
-    pub(crate) next_change_id: u64,
-    pub(crate) committed_at: Micros,
-    pub(crate) gtid: Option<String>,
-}
-
 /// Row changes and bytes of the first page and of later ones: the first is to be there at once.
 const FIRST_PAGE: u64 = 100;
 const PAGE: u64 = 1_000;
@@ -160,76 +152,6 @@ pub struct Answer<'a> {
     page: u64,
 }
 
-/// Ids from one up to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Segment {
-    pub(crate) from: u64,
-    pub(crate) to: u64,
-}
-
-impl Segment {
-    pub(crate) const fn is_empty(self) -> bool {
-        self.from >= self.to
-    }
-
-    /// Cuts off the ids to look at next.
-    fn window(&mut self, newest_first: bool) -> Self {
-        let width = WINDOW.min(self.to.saturating_sub(self.from));
-        if newest_first {
-            let cut = self.to.saturating_sub(width);
-            let window = Self { from: cut, ..*self };
-            self.to = cut;
-            window
-        } else {
-            let cut = self.from.saturating_add(width);
-            let window = Self { to: cut, ..*self };
-            self.from = cut;
-            window
-        }
-    }
-
-    /// Is this run of ids next to it, and may it be read with it in one go?
-    const fn takes(self, run: Self, path: &Path) -> bool {
-        let all = if self.from < run.from {
-            run.to - self.from
-        } else {
-            self.to - run.from
-        };
-        (self.to == run.from || self.from == run.to)
-            && (matches!(path, Path::Blocks) || all <= SESSION_RUN << BLOCK_BITS)
-    }
-
-    /// Only what comes behind a row, when there is one.
-    fn behind(self, row: Option<u64>, newest_first: bool) -> Self {
-        match row {
-            Some(row) if newest_first => Self {
-                to: self.to.min(row),
-                ..self
-            },
-            Some(row) => Self {
-                from: self.from.max(row.saturating_add(1)),
-                ..self
-            },
-            None => self,
-        }
-    }
-
-    /// Takes back what of a window comes behind a row.
-    fn give_back(&mut self, window: Self, row: u64, newest_first: bool) {
-        if newest_first {
-            *self = Self {
-                to: row,
-                from: self.from.min(window.from),
-            };
-        } else {
-            *self = Self {
-                from: row.saturating_add(1),
-                to: self.to.max(window.to),
-            };
-        }
-    }
-}
-
 impl Index {
     /// Puts a question.
     ///
@@ -262,59 +184,6 @@ impl Index {
             given: 0,
             page: FIRST_PAGE,
         })
-    }
-
-    /// The statements that changed definitions, of one source or of all, in their order.
-    pub(crate) async fn definitions(&self, source_id: Option<u32>) -> Result<Vec<Definition>> {
-        let select = Statements::of(self).definitions(source_id);
-        let mut all = Vec::new();
-        for mut cells in self.read_again(select, usize::MAX).await?.rows {
-            all.push(Definition {
-                statement: Statement {
-                    schema: cells.a_text(0)?,
-                    sql_mode: cells.number(1)?,
-                    temporary: cells.a_number::<u8>(2)? != 0,
-                    sql: cells.a_text(3)?,
-                },
-                source_id: cells.a_number(4)?,
-                next_change_id: cells.a_number(5)?,
-                committed_at: cells.a_number(6)?,
-                gtid: cells.text(7)?,
-            });
-        }
-        Ok(all)
-    }
-
-    /// Does a source log the rows that a foreign key's rule changes? MySQL does since 9.6.
-    pub(crate) async fn logs_cascades(&self, source_id: u32) -> Result<bool> {
-        let select = statements::server_of(source_id);
-        let Some(mut cells) = self.read_again(select, usize::MAX).await?.rows.pop() else {
-            return Ok(false);
-        };
-        let (flavor, version) = (cells.a_text(0)?, cells.a_text(1)?);
-        let mut numbers = version.split('.').map(|part| part.parse::<u32>().ok());
-        let since = (numbers.next().flatten(), numbers.next().flatten());
-        Ok(flavor == "mysql" && since >= (Some(9), Some(6)))
-    }
-
-    /// Where changes of a source were lost: the id that the next one had, and when that was found.
-    pub(crate) async fn gaps(&self, source_id: u32) -> Result<Vec<(u64, Micros)>> {
-        let select = Statements::of(self).gaps(source_id);
-        let mut gaps = Vec::new();
-        for mut cells in self.read_again(select, usize::MAX).await?.rows {
-            gaps.push((cells.a_number(0)?, cells.a_number(1)?));
-        }
-        Ok(gaps)
-    }
-
-    /// The tables that a source has row changes of, by schema and name.
-    pub(crate) async fn tables_of(&self, source_id: u32) -> Result<Vec<(String, String)>> {
-        let select = statements::tables_of(source_id);
-        let mut tables = Vec::new();
-        for mut cells in self.read_again(select, usize::MAX).await?.rows {
-            tables.push((cells.a_text(0)?, cells.a_text(1)?));
-        }
-        Ok(tables)
     }
 
     /// A read that a lost connection does not end: it changes nothing, so it may be done again.
@@ -597,38 +466,6 @@ impl Answer<'_> {
         });
         self.tables.insert(table_id, Arc::clone(&table));
         Ok(table)
-    }
-
-    /// The statements that changed definitions behind a row change, in their order.
-    pub(crate) async fn definitions_since(&self, change: &Change) -> Result<Vec<Statement>> {
-        let select = statements::definitions_since(change);
-        let mut since = Vec::new();
-        for mut cells in self.index.read_again(select, usize::MAX).await?.rows {
-            since.push(Statement {
-                schema: cells.a_text(0)?,
-                sql_mode: cells.number(1)?,
-                temporary: cells.a_number::<u8>(2)? != 0,
-                sql: cells.a_text(3)?,
-            });
-        }
-        Ok(since)
-    }
-
-    /// The columns that a table of this name has at the end of what the index has; `None` where it does not know.
-    pub(crate) async fn present(
-        &self,
-        source_id: u32,
-        schema: &str,
-        table: &str,
-    ) -> Result<Option<Vec<Column>>> {
-        let select = statements::present(source_id, schema, table);
-        let found = self.index.read_again(select, usize::MAX).await?.rows.pop();
-        let Some(mut cells) = found else {
-            return Ok(None);
-        };
-        let columns = crate::index::convert::parse_columns(&cells.a_text(0)?)?;
-        let known_by = crate::index::convert::parse_known_by(&cells.a_text(1)?)?;
-        Ok((known_by != KnownBy::Position).then_some(columns))
     }
 
     /// Does it fit the question? The statements leave out only what is cheap to leave out there.
