@@ -9,7 +9,8 @@ use rusqlite::OptionalExtension;
 use rustix::fs::{Access, access, statvfs};
 
 use super::fault::Fault;
-use super::store::{Store, lock_path};
+use super::lock::lock_path;
+use super::store::Store;
 use crate::index::Writer;
 use crate::index::error::{ErrorKind, IndexError, Result};
 

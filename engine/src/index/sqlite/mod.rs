@@ -9,6 +9,7 @@
 
 pub(crate) mod facts;
 mod fault;
+mod lock;
 mod read;
 mod remove;
 mod store;

@@ -1,42 +1,32 @@
 //! The SQLite index itself, as its thread sees it.
 
+mod status;
+
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql, TransactionBehavior, params};
 
-use super::super::convert::{
-    self, flavor_name, known_by_name, parse_flavor, parse_known_by, parse_mode, signed, unsigned,
-};
+use super::super::convert::{self, flavor_name, known_by_name, parse_known_by, signed, unsigned};
 use super::super::error::{ErrorKind, IndexError};
 use super::super::places::Places;
 use super::super::record::{
-    Attached, Batch, Checkpoint, FileStatus, KnownBy, Micros, Place, Source, SourceServer,
-    SourceStatus, StreamState, TableVersion, ValidTable, change_ids_of,
+    Attached, Batch, FileStatus, Micros, Place, Source, TableVersion, ValidTable, change_ids_of,
 };
 use super::super::time::now;
 use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION, other_version};
 use super::fault::Fault;
+use super::lock::{cannot_lock, lock_path, take_lock};
 use super::write;
+use status::{STATE, read_state};
 
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// How long to wait for another process that writes to the file.
 const BUSY: Duration = Duration::from_secs(10);
-
-/// How often and for how long to wait for a lock that somebody may only be looking at.
-const LOOKS: u32 = 5;
-const LOOK: Duration = Duration::from_millis(20);
-
-/// The columns that [`read_state`] reads.
-const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_id,
-   events_indexed, last_event_time, last_checkpoint, server_id, lag_seconds, last_error,
-   gap_lost_at, gap_lost_detail, capture_skips, binlog_created, streaming_since, checkpoint_seconds,
-   removed_before";
 
 /// The columns that [`read_version`] reads, behind the id.
 const VERSION: &str = "table_id, schema_name, table_name, columns, known_by, valid_from_file,
@@ -470,91 +460,6 @@ impl Store {
             _ => Err(convert::no_such_state().into()),
         }
     }
-
-    pub(super) fn statuses(&self) -> Result<Vec<SourceStatus>, Fault> {
-        let mut query = self.connection.prepare_cached(&format!(
-            "SELECT source_id, server_uuid, flavor, version, host, port, first_seen, last_seen,
-               {STATE}
-             FROM sources JOIN stream_state USING (source_id) ORDER BY source_id"
-        ))?;
-        let mut rows = query.query([])?;
-        let mut statuses = Vec::new();
-        while let Some(row) = rows.next()? {
-            let source_id = row.get(0)?;
-            let state = read_state(row, 8)?;
-            statuses.push(SourceStatus {
-                source_id,
-                source: Source {
-                    server_uuid: row.get(1)?,
-                    flavor: parse_flavor(&row.get::<_, String>(2)?)?,
-                    version: row.get(3)?,
-                    host: row.get(4)?,
-                    port: row.get(5)?,
-                },
-                seen: (row.get(6)?, row.get(7)?),
-                coverage: self.coverage(source_id, state.next_change_id)?,
-                unnamed_tables: self.unnamed_tables(source_id)?,
-                servers: self.servers(source_id)?,
-                state,
-            });
-        }
-        Ok(statuses)
-    }
-
-    fn unnamed_tables(&self, source_id: u32) -> Result<u64, Fault> {
-        let count = self
-            .connection
-            .prepare_cached(
-                "SELECT count(DISTINCT schema_name || '.' || table_name) FROM table_versions
-                 WHERE source_id = ?1 AND known_by = ?2",
-            )?
-            .query_row(
-                params![source_id, known_by_name(KnownBy::Position)],
-                |row| row.get(0),
-            )?;
-        Ok(unsigned(count)?)
-    }
-
-    fn servers(&self, source_id: u32) -> Result<Vec<SourceServer>, Fault> {
-        let mut query = self.connection.prepare_cached(
-            "SELECT first_change_id, server_uuid, host, port, since FROM source_servers
-             WHERE source_id = ?1 ORDER BY since",
-        )?;
-        let mut rows = query.query([source_id])?;
-        let mut servers = Vec::new();
-        while let Some(row) = rows.next()? {
-            servers.push(SourceServer {
-                first_change_id: unsigned(row.get(0)?)?,
-                server_uuid: row.get(1)?,
-                host: row.get(2)?,
-                port: row.get(3)?,
-                since: row.get(4)?,
-            });
-        }
-        Ok(servers)
-    }
-
-    fn coverage(
-        &self,
-        source_id: u32,
-        next_change_id: u64,
-    ) -> Result<Option<(Micros, Micros)>, Fault> {
-        let ids = params![
-            signed(change_ids_of(source_id).start)?,
-            signed(next_change_id)?
-        ];
-        let end = |order: &str| {
-            self.connection
-                .prepare_cached(&format!(
-                    "SELECT committed_at FROM transactions
-                     WHERE transaction_id >= ?1 AND transaction_id < ?2
-                     ORDER BY transaction_id {order} LIMIT 1"
-                ))?
-                .query_row(ids, |row| row.get(0))
-                .optional()
-        };
-        Ok(end("ASC")?.zip(end("DESC")?))
-    }
 }
 
 /// Reads [`VERSION`].
@@ -565,43 +470,6 @@ fn read_version(row: &Row<'_>) -> Result<TableVersion, Fault> {
         columns: convert::parse_columns(&row.get::<_, String>(3)?)?,
         known_by: parse_known_by(&row.get::<_, String>(4)?)?,
         valid_from: (row.get(5)?, unsigned(row.get(6)?)?),
-    })
-}
-
-/// Reads [`STATE`] from column `at` on.
-fn read_state(row: &Row<'_>, at: usize) -> Result<StreamState, Fault> {
-    let mode: Option<String> = row.get(at)?;
-    let next_change_id = unsigned(row.get(at + 4)?)?;
-    let checkpoint = match mode {
-        None => None,
-        Some(mode) => Some(Checkpoint {
-            mode: parse_mode(&mode)?,
-            binlog_file: row.get(at + 1)?,
-            binlog_position: unsigned(row.get(at + 2)?)?,
-            binlog_created: row.get(at + 14)?,
-            gtid_set: row.get(at + 3)?,
-            next_change_id,
-            events_indexed: unsigned(row.get(at + 5)?)?,
-            last_event_time: row.get(at + 6)?,
-            server_id: row.get(at + 8)?,
-            lag_seconds: row.get(at + 9)?,
-            capture_skips: convert::parse_skips(&row.get::<_, String>(at + 13)?)?,
-        }),
-    };
-    Ok(StreamState {
-        last_checkpoint: match checkpoint {
-            None => None,
-            Some(_) => row.get(at + 7)?,
-        },
-        checkpoint,
-        next_change_id,
-        last_error: row.get(at + 10)?,
-        gap_lost: row
-            .get::<_, Option<Micros>>(at + 11)?
-            .zip(row.get(at + 12)?),
-        streaming_since: row.get(at + 15)?,
-        checkpoint_seconds: row.get(at + 16)?,
-        removed_before: row.get(at + 17)?,
     })
 }
 
@@ -641,64 +509,6 @@ fn missing(path: &Path) -> IndexError {
         format!(
             "there is no index in {}: name another file, or make one with `bintrail init` or \
              `bintrail stream`",
-            path.display()
-        ),
-    )
-}
-
-/// The file whose lock the one writer for a source has.
-pub(super) fn lock_path(path: &Path, source_id: u32) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
-    path.push(format!(".source-{source_id}.lock"));
-    path.into()
-}
-
-/// Takes the lock of a file, or says who has it. The file stays when the lock goes: deleting it
-/// would let two processes lock two files of the same name.
-fn take_lock(path: &Path) -> io::Result<Result<File, String>> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)?;
-    let mut locked = file.try_lock();
-    // Whoever only looks has it for an instant.
-    for _ in 0..LOOKS {
-        if matches!(locked, Err(TryLockError::WouldBlock)) {
-            std::thread::sleep(LOOK);
-            locked = file.try_lock();
-        }
-    }
-    match locked {
-        Ok(()) => {}
-        Err(TryLockError::Error(error)) => return Err(error),
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            // Only to name it: it may not be written yet.
-            let _ = file.take(20).read_to_string(&mut holder);
-            return Ok(Err(match holder.trim() {
-                "" => "another process".to_owned(),
-                pid => format!("process {pid}"),
-            }));
-        }
-    }
-    file.set_len(0)?;
-    file.write_all(format!("{}\n", std::process::id()).as_bytes())?;
-    Ok(Ok(file))
-}
-
-fn cannot_lock(path: &Path, error: &io::Error) -> IndexError {
-    let kind = match error.kind() {
-        io::ErrorKind::PermissionDenied => ErrorKind::AccessDenied,
-        io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ReadOnly,
-        io::ErrorKind::StorageFull => ErrorKind::Full,
-        _ => ErrorKind::Other,
-    };
-    IndexError::new(
-        kind,
-        format!(
-            "cannot lock {}, which keeps a second stream away: {error}",
             path.display()
         ),
     )
