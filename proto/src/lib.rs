@@ -34,10 +34,10 @@
 //! use bintrail_proto::binlog::table_map::TableMap;
 //! use bintrail_proto::binlog::transaction_payload::Unpacker;
 //!
-//! /// What was seen so far: tables by the number that rows know them by.
+//! /// What was seen so far: tables by the number that rows know them by, with the bytes that they were compiled from.
 //! #[derive(Default)]
 //! struct Reader {
-//!     tables: HashMap<u64, TableMap>,
+//!     tables: HashMap<u64, (Vec<u8>, TableMap)>,
 //!     buf: RowBuf,
 //!     scratch: Vec<u8>,
 //!     rows: usize,
@@ -45,12 +45,17 @@
 //!
 //! impl Reader {
 //!     fn event(&mut self, event: Event<'_>) -> Result<(), Box<dyn std::error::Error>> {
-//!         match event.inflate(&mut self.scratch)?.data {
+//!         let event = event.inflate(&mut self.scratch)?;
+//!         match &event.data {
 //!             EventData::TableMap(map) => {
-//!                 self.tables.insert(map.table_id, map.compile()?);
+//!                 // It comes in front of each statement's rows, and is the same mostly.
+//!                 let known = self.tables.get(&map.table_id).is_some_and(|(body, _)| body == event.body);
+//!                 if !known {
+//!                     self.tables.insert(map.table_id, (event.body.to_vec(), map.compile()?));
+//!                 }
 //!             }
 //!             EventData::Rows(rows) => {
-//!                 let table = self.tables.get(&rows.table_id).ok_or("rows without their table")?;
+//!                 let (_, table) = self.tables.get(&rows.table_id).ok_or("rows without their table")?;
 //!                 let mut rows = rows.rows(table, &mut self.buf)?;
 //!                 while let Some(row) = rows.next()? {
 //!                     for image in [row.before, row.after].into_iter().flatten() {

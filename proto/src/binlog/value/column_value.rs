@@ -13,6 +13,11 @@ use crate::gtid_set::Uuid;
 ///
 /// Lazy: a variant says what the bytes are; digits, JSON and character sets are worked on only when
 /// the value is written.
+///
+/// Numbers that tell a length or a member are little-endian. Types with a page of their own show their layout there.
+///
+/// Source: the table of column types in `Table_map_event` of MySQL's source documentation; `Field_enum`, `Field_set`,
+/// `Field_string`, `Field_varstring` and `Field_blob` in `sql/field.cc`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value<'a> {
     /// NULL.
@@ -39,25 +44,25 @@ pub enum Value<'a> {
     DateTime(DateTime),
     /// TIMESTAMP.
     Timestamp(Timestamp),
-    /// ENUM: the member's number from 1; 0 is the error value `''`.
+    /// ENUM: the member's number from 1, in one byte for up to 255 members and in two for more; 0 is the error value `''`.
     Enum(u16),
-    /// SET: bit 0 is the first member.
+    /// SET: a bit for each member, bit 0 for the first, in 1, 2, 3, 4 or 8 bytes.
     Set(u64),
-    /// CHAR, VARCHAR and the TEXTs, in the column's character set.
+    /// CHAR, VARCHAR and the TEXTs, in the column's character set, behind their length in 1 or 2 bytes, of the TEXTs in 1 to 4.
     Text(&'a [u8], Charset),
     /// VARBINARY and the BLOBs; also text whose character set is not known.
     Binary(&'a [u8]),
-    /// BINARY of this many bytes: the event leaves zero bytes at the end out.
+    /// BINARY of this many bytes, behind the length of what is there: the event leaves zero bytes at the end out.
     FixedBinary(&'a [u8], u16),
     /// JSON.
     Json(Jsonb<'a>),
-    /// GEOMETRY: a 4-byte SRID and WKB.
+    /// GEOMETRY: behind its length in 4 bytes, an SRID of 4 bytes and WKB.
     Geometry(&'a [u8]),
-    /// VECTOR: 4-byte little-endian floats.
+    /// VECTOR: behind its length in 4 bytes, floats of 4 bytes, little-endian.
     Vector(&'a [u8]),
     /// A compressed string of MariaDB.
     Compressed(CompressedString<'a>),
-    /// UUID of MariaDB.
+    /// UUID of MariaDB: as BINARY(16), its bytes in their order.
     Uuid(Uuid),
     /// INET6 of MariaDB.
     Inet6(Inet6),
