@@ -126,7 +126,7 @@ fn introduced(kind: &str) {
     run(&source, &TABLE);
     let mut stream = Stream::new(kind, &source, None, &scratch, &["--server-id", "77"]);
     stream.start();
-    stream.says(" streaming ", 1);
+    stream.catch_up(&source);
     let mut client = source.client().unwrap();
     let replicas = client
         .strings("SHOW REPLICAS")

@@ -1,6 +1,9 @@
 //! A link that dies without a word, an index that is away, and two streams that take themselves for one.
 
-use bintrail_testkit::proxy::{Break, Proxy};
+use std::thread::sleep;
+use std::time::Duration;
+
+use bintrail_testkit::proxy::{Break, Flow, Proxy};
 
 use crate::support::{Scratch, Stream, index_server, run, source};
 
@@ -26,6 +29,58 @@ fn a_half_open_link_is_noticed_and_made_anew() {
     stream.catch_up(&source);
     stream.terminate();
     assert_eq!(stream.equals(&source), 2);
+}
+
+/// Three minutes in which nothing comes through, in either direction, and new connections are taken in and hear nothing.
+#[test]
+fn a_black_hole_of_three_minutes_is_sat_out() {
+    let source = source(&[]);
+    let keeper = index_server(&[]);
+    let scratch = Scratch::new();
+    run(&source, &TABLE);
+    let links = [&source, &source, &keeper]
+        .into_iter()
+        .zip(1..)
+        .map(|(server, seed)| Proxy::start(server.port, seed).unwrap());
+    let links: Vec<Proxy> = links.collect();
+    let stream = |name, id, keeper, link: &Proxy, index| {
+        let arguments = ["--server-id", id, "--start-file", "mysql-bin.000001"];
+        let stream = Stream::new(name, &source, keeper, &scratch, &arguments);
+        stream.through(link, index)
+    };
+    let mut streams = [
+        stream("hole", "4401", None, &links[0], None),
+        stream(
+            "index_hole",
+            "4402",
+            Some(&keeper),
+            &links[1],
+            Some(&links[2]),
+        ),
+    ];
+    for stream in &mut streams {
+        stream.start();
+        stream.catch_up(&source);
+    }
+    for link in [&links[0], &links[2]] {
+        link.flow(Flow::Stall);
+    }
+    for second in 0..180 {
+        run(&source, &["INSERT INTO d.t (x) VALUES (1)"]);
+        sleep(Duration::from_secs(1));
+        if second % 30 == 0 {
+            streams.iter_mut().for_each(Stream::assert_runs);
+        }
+    }
+    links.iter().for_each(Proxy::heal);
+    for stream in &mut streams {
+        stream.catch_up(&source);
+        stream.terminate();
+        assert_eq!(stream.equals(&source), 180);
+        // A line when it breaks off, and then fewer and fewer.
+        let said = stream.log().matches("the stream broke off").count();
+        assert!(said <= 10, "{}: {said}", stream.name);
+    }
 }
 
 #[test]
