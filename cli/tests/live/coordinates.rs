@@ -1,12 +1,12 @@
 //! Where a stream is, and who it says it is: tagged GTIDs, heartbeats and the names of a replica, on servers of every age.
 
 use std::thread::{self, sleep};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bintrail_testkit::server::Server;
 
 use crate::gaps::purge;
-use crate::support::{Scratch, Stream, ask, run, source, source_of};
+use crate::support::{PATIENCE, Scratch, Stream, ask, run, source, source_of};
 
 const TABLE: [&str; 2] = [
     "CREATE DATABASE d",
@@ -126,12 +126,20 @@ fn introduced(kind: &str) {
     run(&source, &TABLE);
     let mut stream = Stream::new(kind, &source, None, &scratch, &["--server-id", "77"]);
     stream.start();
-    stream.catch_up(&source);
+    stream.says(" streaming ", 1);
     let mut client = source.client().unwrap();
-    let replicas = client
-        .strings("SHOW REPLICAS")
-        .or_else(|_| client.strings("SHOW SLAVE HOSTS"))
-        .unwrap();
+    let started = Instant::now();
+    // It says so before it has asked for its dump.
+    let replicas = loop {
+        let replicas = client
+            .strings("SHOW REPLICAS")
+            .or_else(|_| client.strings("SHOW SLAVE HOSTS"))
+            .unwrap();
+        if !replicas.is_empty() || started.elapsed() > PATIENCE {
+            break replicas;
+        }
+        sleep(Duration::from_millis(50));
+    };
     assert_eq!(replicas.len(), 1, "{kind}: {replicas:?}");
     assert_eq!(replicas[0][0], "77", "{kind}");
     let uuid = "b1474a11-0000-4000-8000-00000000004d";
