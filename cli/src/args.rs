@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bintrail_cli::flags::{IndexArgs, LogArgs, ssl_mode};
-use bintrail_cli::stream_flags::{ServerArgs, SourceArgs, SourceTlsArgs, StreamArgs};
+use bintrail_cli::stream_flags::{
+    KeepArgs, PaceArgs, ServerArgs, SourceArgs, SourceTlsArgs, StreamArgs,
+};
 use bintrail_engine::clock;
 use bintrail_engine::index::record::Micros;
 use bintrail_engine::query::moment;
@@ -108,49 +110,10 @@ pub(crate) struct FilesArgs {
         conflicts_with = "source_dsn"
     )]
     pub(crate) server_uuid: Option<String>,
-    /// Schemas to keep, separated by commas [default: all but the server's own]
-    #[arg(
-        long,
-        env = "BINTRAIL_SCHEMAS",
-        value_name = "NAMES",
-        value_delimiter = ','
-    )]
-    pub(crate) schemas: Vec<String>,
-    /// Tables to keep, as table or schema.table, separated by commas [default: all]
-    #[arg(
-        long,
-        env = "BINTRAIL_TABLES",
-        value_name = "NAMES",
-        value_delimiter = ','
-    )]
-    pub(crate) tables: Vec<String>,
-    /// Row changes that are written at once while the index is busy
-    #[arg(
-        long,
-        env = "BINTRAIL_BATCH_SIZE",
-        value_name = "ROWS",
-        default_value_t = 1000,
-        value_parser = clap::value_parser!(u64).range(1..)
-    )]
-    pub(crate) batch_size: u64,
-    /// Memory to get by with: no more is read while what was read takes its share of it
-    #[arg(
-        long,
-        env = "BINTRAIL_MEMORY",
-        value_name = "MB",
-        default_value_t = 64,
-        value_parser = clap::value_parser!(u32).range(48..=8192)
-    )]
-    pub(crate) memory: u32,
-    /// Longest time between two checkpoints
-    #[arg(
-        long,
-        env = "BINTRAIL_CHECKPOINT",
-        value_name = "SECONDS",
-        default_value_t = 10,
-        value_parser = clap::value_parser!(u64).range(1..=3600)
-    )]
-    pub(crate) checkpoint: u64,
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
     #[command(flatten)]
     pub(crate) tls: SourceTlsArgs,
     #[command(flatten)]

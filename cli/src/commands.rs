@@ -57,7 +57,7 @@ async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(),
     let address = format!("{}:{}", source.host, source.port);
     let vitals = Vitals::new(
         &address,
-        checkpoint_every(Duration::from_secs(args.checkpoint)),
+        checkpoint_every(Duration::from_secs(args.pace.checkpoint)),
     );
     let options = StreamOptions {
         vitals: Arc::new(vitals),
@@ -65,10 +65,10 @@ async fn run_stream(args: StreamArgs, stop: watch::Receiver<bool>) -> Result<(),
         source,
         more_hosts: args.source.server.dsn()?.more_hosts,
         server_id: args.source.server.server_id,
-        filter: args.source.server.filter(),
-        batch_size: args.batch_size,
-        memory: args.memory,
-        checkpoint: Duration::from_secs(args.checkpoint),
+        filter: args.source.server.keep.filter(),
+        batch_size: args.pace.batch_size,
+        memory: args.pace.memory,
+        checkpoint: Duration::from_secs(args.pace.checkpoint),
         start: start(&args.source)?,
         reset: args.reset,
         write_timeout: (args.write_timeout > 0)
@@ -141,7 +141,7 @@ async fn run_tail(args: TailArgs, stop: watch::Receiver<bool>) -> Result<(), Err
     let mut printer = Printer::new(
         io::stdout(),
         format(args.format),
-        args.source.server.filter(),
+        args.source.server.keep.filter(),
     );
     let ended = tail(&options, &mut printer, stop).await;
     printer.report();

@@ -1,7 +1,7 @@
 //! What bintrail's programs have in common: flags and how they are read, the log, signals.
 
 mod argv;
-pub mod doctor_json;
+pub mod doctor_report;
 pub mod env_file;
 pub mod flags;
 pub mod logging;

@@ -31,6 +31,17 @@ pub struct ServerArgs {
     /// Server id to replicate under [default: derived from this host, the source and, for stream, the index]
     #[arg(long, env = "BINTRAIL_SERVER_ID", value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
     pub server_id: Option<u32>,
+    /// Which tables are kept.
+    #[command(flatten)]
+    pub keep: KeepArgs,
+    /// TLS to it.
+    #[command(flatten)]
+    pub tls: SourceTlsArgs,
+}
+
+/// Which tables are kept.
+#[derive(Debug, Args)]
+pub struct KeepArgs {
     /// Schemas to keep, separated by commas [default: all but the server's own]
     #[arg(
         long,
@@ -47,9 +58,46 @@ pub struct ServerArgs {
         value_delimiter = ','
     )]
     pub tables: Vec<String>,
-    /// TLS to it.
-    #[command(flatten)]
-    pub tls: SourceTlsArgs,
+}
+
+impl KeepArgs {
+    /// The same, as a filter.
+    #[must_use]
+    pub fn filter(&self) -> Filter {
+        Filter::new(&self.schemas, &self.tables)
+    }
+}
+
+/// How row changes go to the index.
+#[derive(Debug, Args)]
+pub struct PaceArgs {
+    /// Row changes that are written at once while the index is busy
+    #[arg(
+        long,
+        env = "BINTRAIL_BATCH_SIZE",
+        value_name = "ROWS",
+        default_value_t = 1000,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub batch_size: u64,
+    /// Memory to get by with: no more is read while what was read takes its share of it
+    #[arg(
+        long,
+        env = "BINTRAIL_MEMORY",
+        value_name = "MB",
+        default_value_t = 64,
+        value_parser = clap::value_parser!(u32).range(48..=8192)
+    )]
+    pub memory: u32,
+    /// Longest time between two checkpoints
+    #[arg(
+        long,
+        env = "BINTRAIL_CHECKPOINT",
+        value_name = "SECONDS",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=3600)
+    )]
+    pub checkpoint: u64,
 }
 
 /// A source, and where to begin.
@@ -109,33 +157,9 @@ pub struct SourceTlsArgs {
 /// A stream.
 #[derive(Debug, Args)]
 pub struct StreamArgs {
-    /// Row changes that are written at once while the index is busy
-    #[arg(
-        long,
-        env = "BINTRAIL_BATCH_SIZE",
-        value_name = "ROWS",
-        default_value_t = 1000,
-        value_parser = clap::value_parser!(u64).range(1..)
-    )]
-    pub batch_size: u64,
-    /// Memory to get by with: no more is read while what was read takes its share of it
-    #[arg(
-        long,
-        env = "BINTRAIL_MEMORY",
-        value_name = "MB",
-        default_value_t = 64,
-        value_parser = clap::value_parser!(u32).range(48..=8192)
-    )]
-    pub memory: u32,
-    /// Longest time between two checkpoints
-    #[arg(
-        long,
-        env = "BINTRAIL_CHECKPOINT",
-        value_name = "SECONDS",
-        default_value_t = 10,
-        value_parser = clap::value_parser!(u64).range(1..=3600)
-    )]
-    pub checkpoint: u64,
+    /// How they go to the index.
+    #[command(flatten)]
+    pub pace: PaceArgs,
     /// Forget the checkpoint and start anew, saying what is left out
     #[arg(long, env = "BINTRAIL_RESET")]
     pub reset: bool,
@@ -190,12 +214,6 @@ impl ServerArgs {
             self.source_password_file.as_deref(),
             &self.tls,
         )
-    }
-
-    /// Which tables are kept.
-    #[must_use]
-    pub fn filter(&self) -> Filter {
-        Filter::new(&self.schemas, &self.tables)
     }
 }
 

@@ -5,7 +5,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bintrail_engine::Error;
 use bintrail_engine::index::{ErrorKind, IndexError};
-use serde_json::json;
+
+use crate::api::Problem;
 
 /// A status and one line.
 #[derive(Debug)]
@@ -72,7 +73,7 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(json!({ "error": self.line }))).into_response();
+        let mut response = (self.status, Json(Problem { error: self.line })).into_response();
         if let Some(seconds) = self.retry_after {
             response
                 .headers_mut()

@@ -57,12 +57,12 @@ mod tests {
         assert_eq!(
             (
                 defaults.source.server.source_dsn.as_str(),
-                defaults.batch_size
+                defaults.pace.batch_size
             ),
             ("mysql://u:p@h/", 7)
         );
         let flags = stream(parse(&["bintrail", "stream", "--batch-size", "9"]).unwrap());
-        assert_eq!(flags.batch_size, 9);
+        assert_eq!(flags.pace.batch_size, 9);
         let help = with_defaults(Cli::command(), file)
             .try_get_matches_from(["bintrail", "stream", "--help"]);
         assert!(!help.unwrap_err().to_string().contains("u:p@h"));

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bintrail_cli::stream_flags::source_options;
 use bintrail_engine::Error;
-use bintrail_engine::filter::Filter;
 use bintrail_engine::stream::files::{FilesOptions, Progress, Standing, Which, index_files};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -37,10 +36,10 @@ pub(super) async fn run(args: FilesArgs, stop: watch::Receiver<bool>) -> Result<
         },
         source,
         server_uuid: args.server_uuid,
-        filter: Filter::new(&args.schemas, &args.tables),
-        batch_size: args.batch_size,
-        memory: args.memory,
-        checkpoint: Duration::from_secs(args.checkpoint),
+        filter: args.keep.filter(),
+        batch_size: args.pace.batch_size,
+        memory: args.pace.memory,
+        checkpoint: Duration::from_secs(args.pace.checkpoint),
         progress: Arc::clone(&progress),
     };
     let drawn = io::stderr().is_terminal();

@@ -14,12 +14,13 @@ use bintrail_engine::query::Question;
 use bintrail_engine::render::changes::{Csv, Form, Json};
 use bytes::Bytes;
 use futures_util::stream;
+use serde::Deserialize;
 use tokio::sync::mpsc;
 use utoipa::ToSchema;
 
 use super::Problem;
 use super::events::pairs;
-use super::question::{Kind, Order, Pairs, read};
+use super::question::{Kind, Order, Pairs, choice, read};
 use crate::refusal::Refusal;
 use crate::routes;
 
@@ -27,9 +28,8 @@ use crate::routes;
 const WAITING: usize = 2;
 
 /// A form of an export.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[allow(dead_code, reason = "for the OpenAPI document")]
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 enum Format {
     Json,
     Ndjson,
@@ -68,24 +68,23 @@ pub(crate) async fn export(
 ) -> Result<Response, Refusal> {
     let pairs = pairs(query)?;
     let format = pairs.iter().find(|(name, _)| name == "format");
-    let format = format.map_or("json", |(_, format)| format.as_str());
+    let format = format.map_or(Ok(Format::Json), |(name, format)| choice(name, format))?;
     let (form, kind, file): (Box<dyn Form + Send>, _, _) = match format {
-        "json" => (
+        Format::Json => (
             Box::new(Json::array()),
             "application/json",
             "attachment; filename=\"changes.json\"",
         ),
-        "ndjson" => (
+        Format::Ndjson => (
             Box::new(Json::lines()),
             "application/x-ndjson",
             "attachment; filename=\"changes.ndjson\"",
         ),
-        "csv" => (
+        Format::Csv => (
             Box::new(Csv),
             "text/csv; charset=utf-8",
             "attachment; filename=\"changes.csv\"",
         ),
-        _ => return Err(Refusal::bad("format: it is json, ndjson or csv")),
     };
     let mut question = read(&pairs, &["format"], u64::MAX, u64::MAX)?;
     question.limit = question.limit.filter(|limit| *limit < u64::MAX);

@@ -34,10 +34,9 @@ type Peer = ConnectInfo<SocketAddr>;
 
 /// Why a request is not answered as it asks.
 #[derive(Debug, Serialize, ToSchema)]
-#[allow(dead_code, reason = "what a Refusal becomes, for the OpenAPI document")]
 pub(crate) struct Problem {
     /// One line: what is wrong, and what to do.
-    error: String,
+    pub(crate) error: String,
 }
 
 /// The control plane, where there is one.

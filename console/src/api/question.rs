@@ -3,15 +3,16 @@
 use bintrail_engine::clock::now;
 use bintrail_engine::index::record::{EventType, Micros};
 use bintrail_engine::query::{Question, moment};
-
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as Unknown, StrDeserializer};
 use utoipa::ToSchema;
 
 use crate::refusal::Refusal;
 
 /// A kind of row change.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[allow(dead_code, reason = "for the OpenAPI document")]
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
     Insert,
     Update,
@@ -19,9 +20,8 @@ pub(super) enum Kind {
 }
 
 /// By the commit.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[allow(dead_code, reason = "for the OpenAPI document")]
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Order {
     Asc,
     Desc,
@@ -55,7 +55,14 @@ pub(crate) fn read(
             "schema" => question.schema = text(),
             "table" => question.table = text(),
             "pk" => question.keys.push(value.clone()),
-            "event_type" => question.event_types.push(event_type(value)?),
+            "event_type" => {
+                let kind = value.to_ascii_lowercase();
+                question.event_types.push(match choice(name, &kind)? {
+                    Kind::Insert => EventType::Insert,
+                    Kind::Update => EventType::Update,
+                    Kind::Delete => EventType::Delete,
+                });
+            }
             "gtid" => question.gtid = Some(value.trim().to_owned()),
             "since" => question.since = Some(time(name, value, now)?),
             "until" => question.until = Some(time(name, value, now)?),
@@ -67,11 +74,7 @@ pub(crate) fn read(
                 question.values.push((pair.0.to_owned(), pair.1.to_owned()));
             }
             "order" => {
-                question.newest_first = match value.as_str() {
-                    "desc" => true,
-                    "asc" => false,
-                    _ => return Err(Refusal::bad("order: it is asc or desc")),
-                }
+                question.newest_first = matches!(choice(name, value)?, Order::Desc);
             }
             "after" => question.behind = Some(number(name, value)?),
             "limit" => {
@@ -102,15 +105,8 @@ fn time(name: &str, value: &str, now: Micros) -> Result<Micros, Refusal> {
         .ok_or_else(|| Refusal::bad(format!("{name}: a time is {}", moment::FORMS)))
 }
 
-fn event_type(value: &str) -> Result<EventType, Refusal> {
-    for (name, event_type) in [
-        ("insert", EventType::Insert),
-        ("update", EventType::Update),
-        ("delete", EventType::Delete),
-    ] {
-        if value.eq_ignore_ascii_case(name) {
-            return Ok(event_type);
-        }
-    }
-    Err(Refusal::bad("event_type: it is insert, update or delete"))
+/// One of the values that a parameter may have.
+pub(super) fn choice<'a, T: Deserialize<'a>>(name: &str, value: &'a str) -> Result<T, Refusal> {
+    let value: StrDeserializer<'a, Unknown> = value.into_deserializer();
+    T::deserialize(value).map_err(|error| Refusal::bad(format!("{name}: {error}")))
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use bintrail_cli::doctor_json::as_json;
+use bintrail_cli::doctor_report::as_json;
 use bintrail_engine::doctor::{DoctorOptions, Report, Severity, doctor};
 use bintrail_engine::dsn::IndexDsn;
 use bintrail_engine::secret::Secret;
@@ -35,7 +35,7 @@ async fn examine(
             .map_err(|error| error.to_string())?,
         more_hosts: Vec::new(),
         server_id: None,
-        filter: server.filter(),
+        filter: server.keep.filter(),
     };
     Ok(doctor(&options).await)
 }

@@ -121,10 +121,10 @@ impl Parameters {
             ..Default::default()
         };
         Ok(Effective {
-            schemas: server.schemas,
-            tables: server.tables,
-            batch_size: args.batch_size,
-            checkpoint_interval: args.checkpoint,
+            schemas: server.keep.schemas,
+            tables: server.keep.tables,
+            batch_size: args.pace.batch_size,
+            checkpoint_interval: args.pace.checkpoint,
             ssl_mode: tls.mode().name().to_owned(),
             ssl_ca: path(server.tls.ssl_ca),
             ssl_cert: path(server.tls.ssl_cert),
@@ -306,8 +306,8 @@ mod tests {
         let effective = parameters("{}").unwrap();
         let command = command().try_get_matches_from(["stream", "--source-dsn=x"]);
         let args = StreamArgs::from_arg_matches(&command.unwrap()).unwrap();
-        assert_eq!(effective.batch_size, args.batch_size);
-        assert_eq!(effective.checkpoint_interval, args.checkpoint);
+        assert_eq!(effective.batch_size, args.pace.batch_size);
+        assert_eq!(effective.checkpoint_interval, args.pace.checkpoint);
         assert_eq!(effective.ssl_mode, "preferred");
         assert!(effective.schemas.is_empty() && effective.tables.is_empty());
         let given = parameters(
