@@ -166,14 +166,27 @@ impl Statements {
             Self::MySql => "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', committed_at)",
         };
         let of = if source_id.is_some() {
-            " WHERE source_id = ?"
+            " AND source_id = ?"
         } else {
             ""
         };
+        // These leave tables as they are.
+        let others = [
+            "VIEW",
+            "TRIGGER",
+            "PROCEDURE",
+            "FUNCTION",
+            "EVENT",
+            "USER",
+            "ROLE",
+            "SERVER",
+        ];
+        let others = others.map(|object| format!("change_type NOT LIKE '% {object}'"));
         select(
             format!(
                 "SELECT schema_name, sql_mode, temporary, statement, source_id, next_change_id, {committed_at}, gtid \
-                 FROM schema_changes{of} ORDER BY schema_change_id"
+                 FROM schema_changes WHERE {}{of} ORDER BY schema_change_id",
+                others.join(" AND ")
             ),
             source_id
                 .map(|id| Value::Number(id.into()))

@@ -4,6 +4,7 @@ use super::change::{self, Change};
 use super::concern::{Concern, Folded};
 use super::lex::{Lexer, Token};
 use super::reader::{Name, Reader};
+use super::way::Statement;
 
 /// What a statement does to the rows of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +19,11 @@ pub(crate) enum Effect {
     Unknown,
 }
 
-/// What `sql` does to the rows of `table`; `default` is the schema of the session. Whatever cannot be told is
-/// [`Effect::Unknown`].
-pub(crate) fn effect(sql: &str, default: &str, table: (&str, &str)) -> Effect {
+/// What a statement does to the rows of `table`. Whatever cannot be told is [`Effect::Unknown`].
+pub(crate) fn effect(statement: &Statement, table: (&str, &str)) -> Effect {
+    let (sql, sql_mode, default) = (&statement.sql, statement.sql_mode, &statement.schema);
     let mut reader = Reader {
-        tokens: Lexer::new(sql, None),
+        tokens: Lexer::new(sql, sql_mode),
         schema: default,
     };
     let asked = Asked {
@@ -30,9 +31,9 @@ pub(crate) fn effect(sql: &str, default: &str, table: (&str, &str)) -> Effect {
         folded: (Folded::new(table.0), Folded::new(table.1)),
     };
     reader.effect(&asked).unwrap_or_else(|| {
-        if !Concern::of_sql(sql, None, default).names(table.0, table.1) {
+        if !Concern::of_sql(sql, sql_mode, default).names(table.0, table.1) {
             Effect::None
-        } else if let Some(Change::Alter(_, _, None)) = change::read(sql, None, default) {
+        } else if let Some(Change::Alter(_, _, None)) = change::read(sql, sql_mode, default) {
             Effect::Columns
         } else {
             Effect::Unknown
@@ -166,6 +167,16 @@ fn loses_rows(token: &Token<'_>) -> bool {
 mod tests {
     use super::*;
 
+    fn of(sql: &str, sql_mode: Option<u64>) -> Effect {
+        let statement = Statement {
+            schema: "shop".to_owned(),
+            sql_mode,
+            temporary: false,
+            sql: sql.to_owned(),
+        };
+        effect(&statement, ("shop", "t"))
+    }
+
     #[test]
     fn statements_empty_a_table_or_leave_it_or_nobody_knows() {
         use Effect::{Columns, Empties, None, Unknown};
@@ -202,7 +213,10 @@ mod tests {
             ("CREATE DATABASE x", None),
             ("nobody knows", Unknown),
         ] {
-            assert_eq!(effect(sql, "shop", ("shop", "t")), expected, "{sql}");
+            assert_eq!(of(sql, Option::None), expected, "{sql}");
         }
+        // What a double quote is, the session's sql_mode says.
+        let ansi_quotes = Some(4);
+        assert_eq!(of(r#"TRUNCATE "t""#, ansi_quotes), Empties);
     }
 }

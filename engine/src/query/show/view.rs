@@ -104,7 +104,7 @@ impl View {
             barriers: Vec::new(),
             tables: mine.iter().map(|table| table.table_id).collect(),
         };
-        view.schema_changes(index, statements, (&name.schema, &name.table))
+        view.schema_changes(index, (&name.schema, &name.table))
             .await?;
         view.gaps(index).await?;
         let keyless: Vec<u32> = mine
@@ -154,43 +154,15 @@ impl View {
         });
     }
 
-    async fn schema_changes(
-        &mut self,
-        index: &Index,
-        statements: Statements,
-        table: (&str, &str),
-    ) -> Result<()> {
-        let committed_at = statements.micros("committed_at");
-        // These leave tables as they are.
-        let others = [
-            "VIEW",
-            "TRIGGER",
-            "PROCEDURE",
-            "FUNCTION",
-            "EVENT",
-            "USER",
-            "ROLE",
-            "SERVER",
-        ];
-        let others: String = others
-            .iter()
-            .map(|object| format!(" AND change_type NOT LIKE '% {object}'"))
-            .collect();
-        let sql = format!(
-            "SELECT next_change_id, {committed_at}, schema_name, statement FROM schema_changes \
-             WHERE source_id = ?{others} ORDER BY schema_change_id"
-        );
-        let changes = select(sql, vec![Value::Number(self.source_id.into())]);
-        for mut cells in index.read_again(changes, usize::MAX).await?.rows {
-            let next: u64 = cells.a_number(0)?;
-            let at: Micros = cells.a_number(1)?;
-            let (schema, statement) = (cells.a_text(2)?, cells.a_text(3)?);
-            if next > self.all.to {
+    async fn schema_changes(&mut self, index: &Index, table: (&str, &str)) -> Result<()> {
+        for definition in index.definitions(Some(self.source_id)).await? {
+            if definition.next_change_id > self.all.to {
                 break;
             }
-            let effect = effect(&statement, &schema, table);
+            let effect = effect(&definition.statement, table);
             if effect != Effect::None {
-                self.between(next, Some(at), effect, told(&statement));
+                let (next, at) = (definition.next_change_id, definition.committed_at);
+                self.between(next, Some(at), effect, told(&definition.statement.sql));
             }
         }
         Ok(())
