@@ -1,5 +1,9 @@
 //! Events to transactions, and transactions to batches of raw rows.
 
+mod entry;
+mod hand_on;
+mod work;
+
 use std::sync::Arc;
 
 use bintrail_proto::binlog::decoder::{Event, EventData, TableMapEvent};
@@ -7,52 +11,30 @@ use bintrail_proto::binlog::gtid::GtidEvent;
 use bintrail_proto::binlog::header::EventHeader;
 use bintrail_proto::binlog::mariadb::MariadbGtidEvent;
 use bintrail_proto::binlog::query::Query;
-use bintrail_proto::binlog::rows::{RowsEvent, RowsKind};
+use bintrail_proto::binlog::rows::RowsEvent;
 use bintrail_proto::binlog::table_map::TableMap;
 use bytes::Bytes;
 
-use crate::clock;
 use crate::filter::Filter;
 use crate::gtids::{AnyGtid, Gtids};
 use crate::index::record::{
-    Batch, CaptureSkips, Checkpoint, KnownBy, Micros, Mode, RowChange, SchemaChange, Transaction,
-    XaDecided, XaState,
+    CaptureSkips, Checkpoint, Micros, Mode, SchemaChange, Transaction, XaDecided, XaState,
 };
 use crate::pipeline::encode::RawRows;
 use crate::pipeline::statement::{Statement, classify};
-use crate::pipeline::tables::{Columns, Tables};
+use crate::pipeline::tables::Tables;
 use crate::pipeline::unread::Unread;
 use crate::schema::{THREAD_SPECIFIC, decode};
-use crate::table::Table;
+
+pub(crate) use entry::Entry;
+pub(crate) use work::Work;
+use work::weight;
 
 /// The most of a transaction's statements that is kept, in bytes.
 const MAX_STATEMENT: usize = 64 * 1024;
 
 /// About as many bytes as a transaction takes in a batch, without its rows and statements.
 const TRANSACTION: u64 = 400;
-
-/// Rows on their way to the encoder, and what goes to the index with them.
-#[derive(Debug, Default)]
-pub(crate) struct Work {
-    pub(crate) rows: Vec<RawRows>,
-    /// Rows in `rows`.
-    pub(crate) row_count: u64,
-    /// About as many bytes as this takes in memory on its way to the index: what is encoded from `rows`, and all that
-    /// was read since the first of them, of which they may keep the whole.
-    pub(crate) weight: u64,
-    /// All but the rows themselves.
-    pub(crate) batch: Batch,
-}
-
-impl Work {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-            && self.batch.transactions.is_empty()
-            && self.batch.xa_decided.is_empty()
-            && self.batch.schema_changes.is_empty()
-            && self.batch.discard_from.is_none()
-    }
-}
 
 /// Where the stream is: always behind a whole transaction.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,37 +46,6 @@ pub(crate) struct Boundary {
     pub(crate) gtid_set: Gtids,
     pub(crate) last_event_time: Option<Micros>,
     events_indexed: u64,
-}
-
-/// A table as the stream knows it: kept, or left out.
-#[derive(Debug, Clone)]
-pub(crate) enum Entry {
-    Kept {
-        table: Arc<Table>,
-        table_id: u32,
-    },
-    Filtered,
-    /// Its definition could not be read: its rows are counted as skipped.
-    Unreadable,
-}
-
-impl Entry {
-    /// Would it be the same if it were asked for again? Names that are not known may have come to be.
-    fn is_certain(&self) -> bool {
-        match self {
-            Self::Kept { table, .. } => table.version.known_by != KnownBy::Position,
-            Self::Filtered | Self::Unreadable => true,
-        }
-    }
-}
-
-impl Columns for Entry {
-    fn columns(&self) -> usize {
-        match self {
-            Self::Kept { table, .. } => table.map.columns.len(),
-            Self::Filtered | Self::Unreadable => 0,
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -672,87 +623,6 @@ impl Assembler {
             self.work.batch.discard_from = Some(open.transaction_id);
         }
     }
-
-    fn recount(&mut self) {
-        let first_kept = self.work.rows.first().map(|rows| rows.first_change_id);
-        let end = self
-            .open
-            .as_ref()
-            .map_or(self.next_change_id, |open| open.transaction_id);
-        self.work.row_count = first_kept.map_or(0, |first| end.saturating_sub(first));
-    }
-
-    /// Takes what is pending, with a checkpoint when the stream has a new place to resume from.
-    pub(crate) fn take(&mut self) -> Work {
-        let checkpoint = (!self.unproven && (self.moved || self.wanted)).then(|| self.checkpoint());
-        self.moved = false;
-        self.wanted = false;
-        self.quiet = false;
-        if let Some(open) = &mut self.open {
-            open.flushed |= open.row_count > 0;
-        }
-        let mut work = std::mem::take(&mut self.work);
-        work.batch.checkpoint = checkpoint;
-        work
-    }
-
-    /// Takes what is pending up to the last whole transaction: nothing follows.
-    pub(crate) fn take_last(&mut self) -> Work {
-        if let Some(open) = &self.open {
-            let open_id = open.transaction_id;
-            self.work.rows.retain(|rows| rows.transaction_id != open_id);
-            self.recount();
-        }
-        self.take()
-    }
-
-    /// How long ago what was read last was committed; 0 when the source has had nothing since the
-    /// last checkpoint; `None` before it has told.
-    fn lag_seconds(&self) -> Option<f64> {
-        let newest = match &self.open {
-            Some(open) => Some(open.committed_at),
-            // What was read by the session before says nothing of this one.
-            None if !self.heard => return None,
-            None if self.caught_up || self.quiet && !self.moved => None,
-            None => self.boundary.last_event_time,
-        };
-        Some(newest.map_or(0.0, |time| clock::seconds_between(time, clock::now())))
-    }
-
-    /// The place to resume from, as of the last whole transaction.
-    pub(crate) fn checkpoint(&self) -> Checkpoint {
-        let boundary = &self.boundary;
-        Checkpoint {
-            mode: self.mode,
-            binlog_file: boundary.file.clone(),
-            binlog_position: boundary.position,
-            binlog_created: boundary.created,
-            gtid_set: boundary.gtid_set.to_string(),
-            next_change_id: self
-                .open
-                .as_ref()
-                .map_or(self.next_change_id, |open| open.transaction_id),
-            events_indexed: boundary.events_indexed,
-            last_event_time: boundary.last_event_time,
-            server_id: self.server_id,
-            lag_seconds: self.lag_seconds(),
-            capture_skips: self.skips.clone(),
-        }
-    }
-}
-
-/// About as many bytes as a rows event and what is encoded from it take in memory.
-fn weight(body: usize, rows: u64, kind: RowsKind, table: &Table) -> u64 {
-    let images = match kind {
-        RowsKind::Update => 2,
-        RowsKind::Write | RowsKind::Delete => 1,
-    };
-    let fixed = images * table.fixed_len + size_of::<RowChange>() as u64;
-    // Bytes may be twice as long in base64 or in UTF-8.
-    let body = (body as u64).saturating_mul(3);
-    rows.saturating_mul(fixed)
-        .saturating_add(body)
-        .saturating_add(size_of::<RawRows>() as u64)
 }
 
 fn seconds(header: &EventHeader) -> Micros {

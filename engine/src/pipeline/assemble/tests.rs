@@ -2,6 +2,7 @@ use bintrail_proto::binlog::decoder::Decoder;
 
 use super::*;
 use crate::index::record::Flavor;
+use crate::table::Table;
 
 fn event(event_type: u8, body: &[u8]) -> Vec<u8> {
     let size = u32::try_from(19 + body.len()).unwrap();
