@@ -12,10 +12,10 @@ use bintrail_testkit::workload::{Plan, Workload, schemas};
 
 use crate::support::{PASSWORD, Scratch, Stream, ask, run, source, source_of};
 
-const QUICK: [&str; 2] = ["--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"];
+pub(crate) const QUICK: [&str; 2] = ["--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"];
 
 /// A replica of `source`, with all that it has.
-fn replica(source: &Server) -> Server {
+pub(crate) fn replica(source: &Server) -> Server {
     let server = Server::start("mysql97", "replica", &QUICK).unwrap();
     let mut client = server.client().unwrap();
     for sql in [
@@ -33,7 +33,7 @@ fn replica(source: &Server) -> Server {
     server
 }
 
-fn wait_for(replica: &Server, source: &Server) {
+pub(crate) fn wait_for(replica: &Server, source: &Server) {
     let set = source
         .client()
         .unwrap()

@@ -93,7 +93,7 @@ fn an_index_that_is_away_is_waited_for() {
     let mut stream = Stream::new("patient", &source, Some(&keeper), &scratch, &start);
     stream.start();
     stream.catch_up(&source);
-    let before = stream.peak_memory();
+    let before = stream.peak();
     keeper.stop().unwrap();
     // 80 MB, of which the stream may hold a few.
     for _ in 0..40 {
@@ -110,7 +110,7 @@ fn an_index_that_is_away_is_waited_for() {
     keeper.restart().unwrap();
     stream.catch_up(&source);
     assert_eq!(stream.equals(&source), 40_000);
-    let grown = stream.peak_memory() - before;
+    let grown = stream.peak() - before;
     assert!(grown < 32 << 20, "grown by {grown} bytes");
 
     // And one that is not to wait for ever.

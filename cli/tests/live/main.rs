@@ -27,6 +27,7 @@ mod foreign;
 mod gaps;
 mod history;
 mod huge;
+mod index_failover;
 mod index_trouble;
 mod link;
 mod memory;

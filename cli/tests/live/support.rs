@@ -263,15 +263,6 @@ impl Stream {
         assert!(ended.is_none(), "{}: {ended:?}\n{}", self.name, self.log());
     }
 
-    /// The most memory that its process has had, in bytes.
-    pub(crate) fn peak_memory(&self) -> u64 {
-        let id = self.child.as_ref().unwrap().id();
-        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-        let kib = line.unwrap().split_whitespace().nth(1).unwrap();
-        kib.parse::<u64>().unwrap() << 10
-    }
-
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         let ended = self.child.as_mut()?.try_wait().unwrap();

@@ -6,7 +6,7 @@
 mod pump;
 mod wire;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct Link {
-    target: u16,
+    target: AtomicU16,
     flow: watch::Sender<Flow>,
     /// Counts the breaks of all connections, with the last one's kind.
     breaks: watch::Sender<(u64, Break)>,
@@ -107,7 +107,7 @@ impl Proxy {
         let listener = block_on(TcpListener::bind("127.0.0.1:0"))?;
         let port = listener.local_addr()?.port();
         let link = Arc::new(Link {
-            target,
+            target: AtomicU16::new(target),
             flow: watch::Sender::new(Flow::Pass),
             breaks: watch::Sender::new((0, Break::Fin)),
             healed: watch::Sender::new(0),
@@ -118,6 +118,11 @@ impl Proxy {
         });
         let task = runtime().spawn(accept(listener, Arc::clone(&link)));
         Ok(Proxy { port, link, task })
+    }
+
+    /// Leads new connections to the server on another port.
+    pub fn lead_to(&self, target: u16) {
+        self.link.target.store(target, Ordering::Release);
     }
 
     /// Lays a trap, in place of the one there is.
@@ -184,7 +189,9 @@ fn reset(stream: TcpStream) {
 async fn serve(mut client: TcpStream, link: Arc<Link>) {
     let mut breaks = link.breaks.subscribe();
     let mut healed = link.healed.subscribe();
-    let Ok(mut server) = TcpStream::connect(("127.0.0.1", link.target)).await else {
+    let Ok(mut server) =
+        TcpStream::connect(("127.0.0.1", link.target.load(Ordering::Acquire))).await
+    else {
         return reset(client);
     };
     client.set_nodelay(true).ok();
