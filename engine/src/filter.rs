@@ -2,14 +2,16 @@
 
 use std::fmt;
 
+use crate::index::own;
+
 /// Chooses tables by schema and name. Names are compared as they are written, case included.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     schemas: Vec<String>,
     /// Keep the server's own schemas even when no schema is named.
     system_schemas: bool,
-    /// Left out whatever else is said.
-    excluded: Option<String>,
+    /// Schemas that hold an index, whose tables are left out whatever else is said.
+    indexes: Vec<String>,
     /// A table in any schema, or in the one named.
     tables: Vec<(Option<String>, String)>,
 }
@@ -57,7 +59,7 @@ impl Filter {
             schemas: named(schemas),
             tables,
             system_schemas: false,
-            excluded: None,
+            indexes: Vec::new(),
         }
     }
 
@@ -70,13 +72,16 @@ impl Filter {
         }
     }
 
-    /// As it is, but without this schema.
-    #[must_use]
-    pub fn without_schema(self, schema: Option<String>) -> Self {
-        Self {
-            excluded: schema,
-            ..self
+    /// From now on without the tables of the index that this schema holds.
+    pub(crate) fn leave_out_index(&mut self, schema: &str) {
+        if !self.indexes.iter().any(|index| index == schema) {
+            self.indexes.push(schema.to_owned());
         }
+    }
+
+    /// Is this a table of an index that is left out?
+    pub(crate) fn is_of_index(&self, schema: &str, table: &str) -> bool {
+        own::is_own(table) && self.indexes.iter().any(|index| index == schema)
     }
 
     /// The schemas and tables to keep where all of them are named: a schema, or a schema and a table in it.
@@ -118,10 +123,9 @@ impl Filter {
     /// others, so only the server's own schemas say no.
     #[must_use]
     pub fn keeps_statement_in(&self, schema: &str) -> bool {
-        self.excluded.as_deref() != Some(schema)
-            && (self.system_schemas
-                || !SYSTEM_SCHEMAS.contains(&schema)
-                || self.schemas.iter().any(|kept| kept == schema))
+        self.system_schemas
+            || !SYSTEM_SCHEMAS.contains(&schema)
+            || self.schemas.iter().any(|kept| kept == schema)
     }
 
     /// Is this table kept?
@@ -141,7 +145,7 @@ impl Filter {
         } else {
             self.schemas.iter().any(|kept| kept == schema)
         };
-        self.excluded.as_deref() != Some(schema) && schema_kept && (self.tables.is_empty() || named)
+        !self.is_of_index(schema, table) && schema_kept && (self.tables.is_empty() || named)
     }
 }
 
@@ -180,8 +184,9 @@ mod tests {
         let orders = filter_of(&[], &["orders", "crm.people"]);
         assert!(orders.keeps("shop", "orders") && orders.keeps("crm", "people"));
         assert!(!orders.keeps("shop", "people"));
-        let own = filter_of(&[], &[]).without_schema(Some("bintrail".to_owned()));
-        assert!(own.keeps("shop", "orders") && !own.keeps("bintrail", "row_changes"));
+        let mut own = filter_of(&["shop"], &[]);
+        own.leave_out_index("shop");
+        assert!(own.keeps("shop", "orders") && !own.keeps("shop", "row_changes"));
         let both = filter_of(&["shop"], &["orders"]);
         assert!(
             both.keeps("shop", "orders")

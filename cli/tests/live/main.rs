@@ -34,6 +34,7 @@ mod memory;
 mod old_fractions;
 mod operation;
 mod other_servers;
+mod own_index;
 mod query;
 mod recover;
 mod redefined;

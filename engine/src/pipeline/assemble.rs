@@ -17,6 +17,7 @@ use bytes::Bytes;
 
 use crate::filter::Filter;
 use crate::gtids::{AnyGtid, Gtids};
+use crate::index::own;
 use crate::index::record::{
     CaptureSkips, Checkpoint, Micros, Mode, SchemaChange, Transaction, XaDecided, XaState,
 };
@@ -482,6 +483,17 @@ impl Assembler {
             return Need::Nothing;
         }
         match map.compile() {
+            Ok(table) if own::is_rows(&table) => {
+                let schema = map.schema;
+                tracing::warn!(
+                    schema,
+                    "holds an index of bintrail by now: its tables are left out"
+                );
+                self.filter.leave_out_index(schema);
+                self.forget_tables(|of, table| of == schema && own::is_own(table));
+                self.define(map.body, map.table_id, Entry::Filtered);
+                Need::Nothing
+            }
             Ok(table) => Need::Table(table),
             Err(error) => {
                 let (schema, table, position) = (map.schema, map.table, at.start);

@@ -118,6 +118,10 @@ impl<'a> Session<'a> {
             .bound(link.index.attach(&server.identity()))
             .await?;
         link.attached = Some(source_id);
+        let mut filter = link.options.filter.clone();
+        for schema in own_schema.into_iter().chain(server.indexes().await?) {
+            filter.leave_out_index(&schema);
+        }
         if link
             .forgotten
             .as_ref()
@@ -154,7 +158,6 @@ impl<'a> Session<'a> {
         // Before the checkpoint: behind a gap, nothing that was known holds.
         let goes_on = !from.fresh && !took_over && from.lost.is_none();
         let place = (checkpoint.binlog_file.clone(), checkpoint.binlog_position);
-        let filter = options.filter.clone().without_schema(own_schema);
         let ahead = format!("{}, ahead", place_of(&options.index));
         let ahead = derived_server_id(&options.source, &ahead);
         let mut names = Names::with_index(

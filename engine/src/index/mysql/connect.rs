@@ -12,6 +12,9 @@ use crate::tls::{SslMode, TlsOptions, TlsSetupError, authorities, client_config,
 
 const CONNECT_SECONDS: u64 = 10;
 
+/// The longest value that the server can have: what MySQL's own limit can be raised to.
+const MAX_ANSWER: usize = 1 << 30;
+
 /// An idle session that nobody keeps alive ends after this, and its lock with it: a host that
 /// vanished must not hold a source for hours.
 const IDLE_SECONDS: u64 = 5 * super::super::KEEP_ALIVE_SECONDS;
@@ -92,6 +95,8 @@ fn options(dsn: &MySqlDsn, database: Option<&str>, mode: SslMode) -> Result<Opts
         .db_name(database.map(str::to_owned))
         .prefer_socket(Some(false))
         .client_found_rows(true)
+        // Else the server's limit for what it takes would hold for what it sends, too.
+        .max_allowed_packet(Some(MAX_ANSWER))
         .tcp_keepalive(Some(Duration::from_secs(30)))
         .ssl_opts(ssl_options(&dsn.tls, mode)?)
         .into())
