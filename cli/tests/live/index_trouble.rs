@@ -60,14 +60,14 @@ fn troubles() -> [Trouble; 6] {
             take: "REVOKE INSERT ON kept.* FROM keeper",
             give: "GRANT INSERT ON kept.* TO keeper".to_owned(),
             kill: true,
-            says: "refuses the user: check user and password, and GRANT",
+            says: "refuses the user: GRANT SELECT",
             code: 21,
         },
         Trouble {
             take: "REVOKE ALL PRIVILEGES ON kept.* FROM keeper",
             give: format!("GRANT {PRIVILEGES} ON kept.* TO keeper"),
             kill: true,
-            says: "refuses the user: check user and password, and GRANT",
+            says: "refuses the user: GRANT SELECT",
             code: 21,
         },
         Trouble {

@@ -104,7 +104,8 @@ impl<'a> Session<'a> {
         let server_id = server_id(link, &server)?;
         if link.hung_up && server.serves_another(server_id).await? {
             let error = source::Error::ServerIdClash(format!(
-                "SHOW SLAVE HOSTS has {server_id}, which took this stream's place"
+                "SHOW SLAVE HOSTS has a replica with the server id {server_id} or its server_uuid, which took this \
+                 stream's place"
             ));
             return Err(server::source_error(host, error));
         }

@@ -114,7 +114,13 @@ fn accounts() {
             refused(&server, "locked", PASSWORD, &tls, "ACCOUNT UNLOCK");
             refused(&server, "expired", PASSWORD, &tls, "expired password");
             // The driver does not say that it could give a second proof, and the server does not say that it wants one.
-            refused(&server, "twice", PASSWORD, &tls, "check user and password");
+            refused(
+                &server,
+                "twice",
+                PASSWORD,
+                &tls,
+                "multi-factor authentication is not supported",
+            );
         }
     }
 }
