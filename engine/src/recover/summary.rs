@@ -51,7 +51,7 @@ pub struct Counts {
 const NAMED: usize = 5;
 
 /// Keys told apart, so that memory does not depend on how many there are.
-const TOLD_APART: usize = 1_000_000;
+const TOLD_APART: usize = 100_000;
 
 impl Summary {
     pub(super) fn add(&mut self, change: &Change, action: Option<Action>) {
