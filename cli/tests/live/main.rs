@@ -14,6 +14,7 @@ mod afternoons;
 mod amid;
 mod apply;
 mod bad_input;
+mod both;
 mod compressed;
 mod coordinates;
 mod crossed;
