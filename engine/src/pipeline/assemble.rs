@@ -307,6 +307,16 @@ impl Assembler {
         });
     }
 
+    /// This schema holds an index, it turns out.
+    pub(crate) fn leave_out_index(&mut self, schema: &str) {
+        tracing::info!(
+            schema,
+            "holds an index of bintrail: its tables are left out"
+        );
+        self.filter.leave_out_index(schema);
+        self.forget_tables(|of, table| of == schema && own::is_own(table));
+    }
+
     /// Answers [`Need::Table`].
     pub(crate) fn define(&mut self, body: &[u8], server_table_id: u64, entry: Entry) {
         self.tables.define(server_table_id, body, entry);
@@ -484,13 +494,7 @@ impl Assembler {
         }
         match map.compile() {
             Ok(table) if own::is_rows(&table) => {
-                let schema = map.schema;
-                tracing::warn!(
-                    schema,
-                    "holds an index of bintrail by now: its tables are left out"
-                );
-                self.filter.leave_out_index(schema);
-                self.forget_tables(|of, table| of == schema && own::is_own(table));
+                self.leave_out_index(map.schema);
                 self.define(map.body, map.table_id, Entry::Filtered);
                 Need::Nothing
             }
