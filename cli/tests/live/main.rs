@@ -10,6 +10,7 @@
     reason = "test code"
 )]
 
+mod access;
 mod afternoons;
 mod amid;
 mod apply;

@@ -361,9 +361,12 @@ impl<'a> Session<'a> {
         let (Events::Dump { .. }, Some(server)) = (&self.events, &mut self.server) else {
             return Ok(());
         };
-        // A source that does not answer is noticed by its silence.
-        let Ok(Ok(Some(now))) = timeout(HEARTBEAT, server.readable_place()).await else {
-            return Ok(());
+        let now = match timeout(HEARTBEAT, server.readable_place()).await {
+            Ok(Ok(Some(now))) => now,
+            // Asked again and again, it might lock the account.
+            Ok(Err(error)) if error.is_refusal() => return Err(error),
+            // A source that does not answer is noticed by its silence.
+            _ => return Ok(()),
         };
         let (file, position) = self.assembler.place();
         if base(&now.0) == base(file) && log_order(&now.0, now.1) < log_order(file, position) {
