@@ -20,6 +20,7 @@ mod coordinates;
 mod crossed;
 mod disk;
 mod doctor;
+mod domains;
 mod emptied;
 mod failover;
 mod faults;
