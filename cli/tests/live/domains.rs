@@ -162,3 +162,47 @@ fn a_domain_that_begins_anew() {
 fn a_domain_that_begins_anew_on_mariadb_10() {
     begins_anew("mariadb");
 }
+
+/// Without `gtid_strict_mode`, a GTID may come twice and a number may go back.
+#[test]
+fn numbers_that_do_not_rise() {
+    let source = source_of("mariadb11", &["--gtid-strict-mode=OFF"]);
+    let scratch = Scratch::new();
+    run(
+        &source,
+        &["CREATE DATABASE d", "CREATE TABLE d.t (id INT PRIMARY KEY)"],
+    );
+    let numbered = |number: u32, id: u32| {
+        let number = format!("SET gtid_domain_id = 88, gtid_seq_no = {number}");
+        let row = format!("INSERT INTO d.t VALUES ({id})");
+        source
+            .client()
+            .and_then(|mut client| client.run(&number).and_then(|_| client.run(&row)))
+            .map(drop)
+    };
+    let mut stream = Stream::new("twice", &source, None, &scratch, &["--start-gtid", ""]);
+    stream.start();
+    numbered(302, 1).unwrap();
+    arrived(&mut stream, &["1"]);
+    numbered(302, 2).unwrap();
+    arrived(&mut stream, &["1", "2"]);
+    stream.terminate();
+    stream.start();
+    numbered(303, 3).unwrap();
+    numbered(100, 4).unwrap();
+    arrived(&mut stream, &["1", "2", "3", "4"]);
+    end_sessions(&source, "capture");
+    numbered(101, 5).unwrap();
+    arrived(&mut stream, &["1", "2", "3", "4", "5"]);
+    stream.terminate();
+    numbered(101, 6).unwrap();
+    stream.start();
+    arrived(&mut stream, &["1", "2", "3", "4", "5", "6"]);
+    stream.terminate();
+    // What the documentation and `doctor` say of it.
+    run(&source, &["SET GLOBAL gtid_strict_mode = ON"]);
+    for number in [100, 101] {
+        let error = numbered(number, 7).unwrap_err().to_string();
+        assert!(error.contains("strict"), "{error}");
+    }
+}
