@@ -9,7 +9,7 @@ use crate::disk::{Disk, in_a_namespace};
 use crate::support::{PASSWORD, Scratch, Stream, index_server, run, source};
 
 /// Ends all connections of an account.
-fn end_sessions(server: &Server, user: &str) {
+pub(crate) fn end_sessions(server: &Server, user: &str) {
     let mut client = server.client().unwrap();
     for row in client.strings("SHOW PROCESSLIST").unwrap() {
         if row[1] == user {
@@ -19,7 +19,7 @@ fn end_sessions(server: &Server, user: &str) {
     }
 }
 
-fn last_error(stream: &Stream) -> String {
+pub(crate) fn last_error(stream: &Stream) -> String {
     let status = stream.output(&["status"]);
     let line = status.lines().find(|line| line.starts_with("Last error"));
     line.unwrap()

@@ -10,6 +10,7 @@
     reason = "test code"
 )]
 
+mod access;
 mod afternoons;
 mod amid;
 mod apply;
@@ -20,6 +21,7 @@ mod coordinates;
 mod crossed;
 mod disk;
 mod doctor;
+mod domains;
 mod emptied;
 mod failover;
 mod faults;

@@ -8,7 +8,7 @@ use super::dump::{process_mark, replica_uuid};
 use super::server::{Server, address, log_order, parse_set, quote, source_error, text};
 use crate::error::Error;
 use crate::gtids::Gtids;
-use crate::index::record::Flavor;
+use crate::index::record::{Flavor, Place};
 use crate::stream::Start;
 
 /// Events of a new dump among which a file's first one is.
@@ -93,6 +93,18 @@ impl Server {
             executed: set(0)?,
             purged: set(1)?,
         })
+    }
+
+    /// What MariaDB has logged up to a place; `None` where it has no such place, or the place lies beyond 4 GiB.
+    pub(crate) async fn logged_up_to(
+        &mut self,
+        (file, position): &Place,
+    ) -> Result<Option<Gtids>, Error> {
+        let flavor = self.flavor();
+        let sql = format!("SELECT BINLOG_GTID_POS({}, {position})", quote(file));
+        let rows = self.query(&sql).await?;
+        let set = rows.rows.first().and_then(|row| text(row, 0));
+        set.map(|set| parse_set(&set, flavor)).transpose()
     }
 
     /// When a binary log was begun, as its first event says; `None` when the source does not send it.

@@ -19,6 +19,7 @@ pub(crate) fn open(
     let dsn = MySqlDsn {
         user: user.to_owned(),
         password: Secret::new(password),
+        password_file: None,
         host: "127.0.0.1".to_owned(),
         port: server.port,
         more_hosts: Vec::new(),

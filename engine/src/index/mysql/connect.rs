@@ -8,6 +8,7 @@ use mysql_async::{ClientIdentity, Conn, DriverError, Error, Opts, OptsBuilder, S
 use super::super::error::{ErrorKind, IndexError};
 use super::fault::Fault;
 use crate::dsn::MySqlDsn;
+use crate::secret::Secret;
 use crate::tls::{SslMode, TlsOptions, TlsSetupError, authorities, client_config, identity};
 
 const CONNECT_SECONDS: u64 = 10;
@@ -86,12 +87,19 @@ async fn dial(options: Opts) -> Result<Conn, Fault> {
     }
 }
 
-fn options(dsn: &MySqlDsn, database: Option<&str>, mode: SslMode) -> Result<Opts, TlsSetupError> {
+fn options(dsn: &MySqlDsn, database: Option<&str>, mode: SslMode) -> Result<Opts, Fault> {
+    let password = match &dsn.password_file {
+        Some(path) => &Secret::read_again(path).map_err(|error| {
+            let problem = format!("the password file {}: {error}", path.display());
+            IndexError::new(ErrorKind::AccessDenied, problem)
+        })?,
+        None => &dsn.password,
+    };
     Ok(OptsBuilder::default()
         .ip_or_hostname(dsn.host.clone())
         .tcp_port(dsn.port)
         .user(Some(dsn.user.clone()))
-        .pass(Some(dsn.password.expose().to_owned()))
+        .pass(Some(password.expose().to_owned()))
         .db_name(database.map(str::to_owned))
         .prefer_socket(Some(false))
         .client_found_rows(true)
