@@ -50,7 +50,7 @@ pub enum IndexDsn {
     /// An SQLite file.
     Sqlite(PathBuf),
     /// A database on a MySQL server.
-    MySql(MySqlDsn),
+    MySql(Box<MySqlDsn>),
 }
 
 /// Why a DSN cannot be read.
@@ -100,7 +100,7 @@ impl IndexDsn {
         if !dsn.more_hosts.is_empty() {
             return Err(fault("the index is on one host"));
         }
-        Ok(Self::MySql(dsn))
+        Ok(Self::MySql(Box::new(dsn)))
     }
 }
 

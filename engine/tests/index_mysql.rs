@@ -87,13 +87,13 @@ impl MySql {
         index.database = Some(format!("bintrail_`t{}_{number}", std::process::id()));
         Self {
             server,
-            dsn: IndexDsn::MySql(index),
+            dsn: IndexDsn::MySql(index.into()),
         }
     }
 
     fn index(&self) -> MySqlDsn {
         match &self.dsn {
-            IndexDsn::MySql(dsn) => dsn.clone(),
+            IndexDsn::MySql(dsn) => (**dsn).clone(),
             IndexDsn::Sqlite(_) => unreachable!(),
         }
     }
@@ -378,7 +378,7 @@ async fn names_what_is_wrong_with_the_server() {
         let kind = async |change: &dyn Fn(&mut MySqlDsn)| {
             let mut dsn = mysql.index();
             change(&mut dsn);
-            let error = Index::open(&IndexDsn::MySql(dsn), true).await.unwrap_err();
+            let error = Index::open(&IndexDsn::MySql(dsn.into()), true).await.unwrap_err();
             let text = error.to_string();
             assert!(!text.contains('\n') && !text.contains("s3cret"), "{text}");
             error.kind()
@@ -411,7 +411,7 @@ async fn names_what_is_wrong_with_the_server() {
         for mode in [SslMode::Required, SslMode::Disabled] {
             let mut dsn = mysql.index();
             dsn.tls.mode = Some(mode);
-            let index = Index::open(&IndexDsn::MySql(dsn), false).await.unwrap();
+            let index = Index::open(&IndexDsn::MySql(dsn.into()), false).await.unwrap();
             index.close().await.unwrap();
         }
     })
@@ -426,7 +426,7 @@ async fn a_server_that_does_not_log_its_index() {
         dsn.unlogged = true;
         let unlogged = MySql {
             server: mysql.server.clone(),
-            dsn: IndexDsn::MySql(dsn.clone()),
+            dsn: IndexDsn::MySql(dsn.clone().into()),
         };
         let before = place(mysql).await;
         let (index, source_id, table_id, mut builder) = unlogged.started().await;
@@ -443,7 +443,7 @@ async fn a_server_that_does_not_log_its_index() {
             .run("REVOKE SUPER, SYSTEM_VARIABLES_ADMIN, SESSION_VARIABLES_ADMIN ON *.* FROM unprivileged")
             .await;
         dsn.user = "unprivileged".to_owned();
-        let error = Index::open(&IndexDsn::MySql(dsn), true).await.unwrap_err();
+        let error = Index::open(&IndexDsn::MySql(dsn.into()), true).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AccessDenied);
         assert!(error.to_string().contains("SESSION_VARIABLES_ADMIN"), "{error}");
     })
@@ -515,7 +515,7 @@ async fn a_connection_the_server_believes_in_gives_the_lock_back() {
                 servers.push(to);
             }
         });
-        let index = Index::open(&IndexDsn::MySql(dsn), true).await.unwrap();
+        let index = Index::open(&IndexDsn::MySql(dsn.into()), true).await.unwrap();
         let one = index.attach(&source("one")).await.unwrap().source_id;
         cut.notify_one();
         let error = index.keep_alive().await.unwrap_err();

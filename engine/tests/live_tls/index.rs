@@ -28,7 +28,7 @@ pub(crate) fn open(
         unlogged: false,
     };
     block_on(async {
-        match Index::open(&IndexDsn::MySql(dsn), true).await {
+        match Index::open(&IndexDsn::MySql(dsn.into()), true).await {
             Ok(index) => {
                 index.close().await.unwrap();
                 Ok(())
