@@ -153,6 +153,7 @@ pub fn complete(
             path: path.to_owned(),
             error,
         })?;
+        dsn.password_file = Some(path.to_owned());
     }
     Ok(())
 }

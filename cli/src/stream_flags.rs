@@ -242,6 +242,7 @@ pub fn source_options(
     };
     complete(&mut dsn, flags, "", password_file)?;
     let mut options = ConnectOptions::new(&dsn.host, dsn.port, &dsn.user, dsn.password);
+    options.password_file = dsn.password_file;
     options.tls = dsn.tls;
     Ok(options)
 }

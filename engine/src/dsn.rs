@@ -28,6 +28,8 @@ pub struct MySqlDsn {
     pub user: String,
     /// Password; may be empty.
     pub password: Secret,
+    /// The file that has it, where it is not in the DSN; it is read for each connection.
+    pub password_file: Option<PathBuf>,
     /// Host name or address, an IPv6 one without its brackets.
     pub host: String,
     /// TCP port.
@@ -179,6 +181,7 @@ impl MySqlDsn {
         let mut dsn = Self {
             user,
             password: Secret::new(password),
+            password_file: None,
             host: host.to_owned(),
             port,
             more_hosts,

@@ -314,6 +314,7 @@ impl Error {
                 | E::RsaKey(_) => 11,
                 E::TlsNotOffered | E::TlsDemanded(_) | E::TlsSetup(_) | E::TlsFailed(_) => 12,
                 E::PrivilegeMissing(_) => 13,
+                E::PasswordFile { .. } => 31,
                 E::ServerIdClash(_) => 16,
                 _ => 17,
             },
@@ -380,6 +381,11 @@ impl Error {
     /// Is it a state of the index that stays until somebody mends it?
     pub(crate) fn is_to_be_mended(&self) -> bool {
         matches!(self, Self::Index(error) if error.may_pass() && !error.is_retriable())
+    }
+
+    /// Does the source refuse the user, as long as nobody mends that?
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Source { error, .. } if error.is_refusal())
     }
 
     /// Did the source close the connection without a word?

@@ -4,14 +4,16 @@ use std::fmt;
 
 use bintrail_proto::binlog::query::StatusVars;
 
+use crate::index::own;
+
 /// Chooses tables by schema and name. Names are compared as they are written, case included.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     schemas: Vec<String>,
     /// Keep the server's own schemas even when no schema is named.
     system_schemas: bool,
-    /// Left out whatever else is said.
-    excluded: Option<String>,
+    /// Schemas that hold an index, whose tables are left out whatever else is said.
+    indexes: Vec<String>,
     /// A table in any schema, or in the one named.
     tables: Vec<(Option<String>, String)>,
 }
@@ -59,7 +61,7 @@ impl Filter {
             schemas: named(schemas),
             tables,
             system_schemas: false,
-            excluded: None,
+            indexes: Vec::new(),
         }
     }
 
@@ -72,13 +74,16 @@ impl Filter {
         }
     }
 
-    /// As it is, but without this schema.
-    #[must_use]
-    pub fn without_schema(self, schema: Option<String>) -> Self {
-        Self {
-            excluded: schema,
-            ..self
+    /// From now on without the tables of the index that this schema holds.
+    pub(crate) fn leave_out_index(&mut self, schema: &str) {
+        if !self.indexes.iter().any(|index| index == schema) {
+            self.indexes.push(schema.to_owned());
         }
+    }
+
+    /// Is this a table of an index that is left out?
+    pub(crate) fn is_of_index(&self, schema: &str, table: &str) -> bool {
+        own::is_own(table) && self.indexes.iter().any(|index| index == schema)
     }
 
     /// The schemas and tables to keep where all of them are named: a schema, or a schema and a table in it.
@@ -139,8 +144,7 @@ impl Filter {
         } else {
             self.schemas.iter().any(|kept| kept == schema)
         };
-        self.excluded.as_deref() != Some(schema)
-            && schema_kept
+        schema_kept
             && (self.tables.is_empty()
                 || self.tables.iter().any(|(of, _)| of.is_none() || named(of)))
     }
@@ -162,7 +166,7 @@ impl Filter {
         } else {
             self.schemas.iter().any(|kept| kept == schema)
         };
-        self.excluded.as_deref() != Some(schema) && schema_kept && (self.tables.is_empty() || named)
+        !self.is_of_index(schema, table) && schema_kept && (self.tables.is_empty() || named)
     }
 }
 
@@ -195,18 +199,17 @@ mod tests {
     #[test]
     fn schemas_with_tables_that_are_kept() {
         let kept = |filter: &Filter| {
-            let schemas = ["shop", "crm", "mysql", "bintrail"].into_iter();
+            let schemas = ["shop", "crm", "mysql"].into_iter();
             let kept: Vec<_> = schemas.filter(|name| filter.keeps_some_of(name)).collect();
             kept.join(" ")
         };
-        let own = Some("bintrail".to_owned());
-        assert_eq!(kept(&filter_of(&[], &[]).without_schema(own)), "shop crm");
+        assert_eq!(kept(&filter_of(&[], &[])), "shop crm");
         assert_eq!(kept(&filter_of(&["mysql", "crm"], &[])), "crm mysql");
         assert_eq!(kept(&filter_of(&[], &["mysql.user", "crm.t"])), "crm mysql");
-        assert_eq!(kept(&filter_of(&[], &["t"])), "shop crm bintrail");
+        assert_eq!(kept(&filter_of(&[], &["t"])), "shop crm");
         assert_eq!(kept(&filter_of(&["shop", "crm"], &["crm.t"])), "crm");
         let all = filter_of(&[], &[]).with_system_schemas();
-        assert_eq!(kept(&all), "shop crm mysql bintrail");
+        assert_eq!(kept(&all), "shop crm mysql");
     }
 
     #[test]
@@ -218,8 +221,9 @@ mod tests {
         let orders = filter_of(&[], &["orders", "crm.people"]);
         assert!(orders.keeps("shop", "orders") && orders.keeps("crm", "people"));
         assert!(!orders.keeps("shop", "people"));
-        let own = filter_of(&[], &[]).without_schema(Some("bintrail".to_owned()));
-        assert!(own.keeps("shop", "orders") && !own.keeps("bintrail", "row_changes"));
+        let mut own = filter_of(&["shop"], &[]);
+        own.leave_out_index("shop");
+        assert!(own.keeps("shop", "orders") && !own.keeps("shop", "row_changes"));
         let both = filter_of(&["shop"], &["orders"]);
         assert!(
             both.keeps("shop", "orders")

@@ -25,9 +25,18 @@ impl Secret {
     /// # Errors
     /// The file cannot be read, is longer than 64 KiB or is not UTF-8, or its first line is empty.
     pub fn read_file(path: &Path) -> io::Result<Self> {
-        let invalid = |why| Err(io::Error::new(io::ErrorKind::InvalidData, why));
         let file = File::open(path)?;
         warn_if_public(path, &file);
+        Self::first_line(file)
+    }
+
+    /// The same, without the warning: for what was read before.
+    pub(crate) fn read_again(path: &Path) -> io::Result<Self> {
+        Self::first_line(File::open(path)?)
+    }
+
+    fn first_line(file: File) -> io::Result<Self> {
+        let invalid = |why| Err(io::Error::new(io::ErrorKind::InvalidData, why));
         let mut text = Zeroizing::new(String::new());
         file.take(MAX_FILE + 1).read_to_string(&mut text)?;
         if u64::try_from(text.len()).is_ok_and(|len| len > MAX_FILE) {

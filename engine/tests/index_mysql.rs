@@ -480,6 +480,11 @@ async fn a_row_larger_than_a_packet() {
             assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
             assert_eq!(column(mysql, ALL_IDS).await, ["1"]);
         }
+        // What is never loaded.
+        let mut wide = index::table("wide", &["a"]);
+        wide.columns[0].column_type = "x".repeat(2 << 20);
+        let error = index.register_table(source_id, &wide).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
         index.close().await.unwrap();
     })
     .await;

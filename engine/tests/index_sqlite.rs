@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bintrail_engine::dsn::IndexDsn;
+use bintrail_engine::index::record::Batch;
 use bintrail_engine::index::{ErrorKind, Index};
 use rusqlite::types::ValueRef;
 
@@ -133,6 +134,48 @@ async fn a_file_of_several_names() {
         assert_eq!(error.kind(), ErrorKind::Unfit, "{error}");
         assert!(error.to_string().contains("hard links"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_file_that_is_removed_or_replaced_is_written_to_no_more() {
+    let sqlite = Sqlite::new();
+    let (file, aside) = (
+        sqlite.directory.join("i.db"),
+        sqlite.directory.join("aside.db"),
+    );
+    let write = async || {
+        let index = Index::open(&sqlite.dsn, true).await.unwrap();
+        let source_id = index.attach(&index::source("one")).await.unwrap().source_id;
+        index
+            .write(source_id, Batch::default().into())
+            .await
+            .unwrap();
+        (index, source_id)
+    };
+    let (index, source_id) = write().await;
+    std::fs::rename(&file, &aside).unwrap();
+    let error = index
+        .write(source_id, Batch::default().into())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unfit, "{error}");
+    assert!(
+        error.to_string().contains("was removed while it was open"),
+        "{error}"
+    );
+    index.close().await.unwrap();
+
+    let (index, source_id) = write().await;
+    std::fs::rename(&aside, &file).unwrap();
+    let error = index
+        .write(source_id, Batch::default().into())
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("was replaced while it was open"),
+        "{error}"
+    );
+    index.close().await.unwrap();
 }
 
 #[tokio::test]

@@ -228,18 +228,37 @@ fn sizes_are_not_trusted() {
     assert!(matches!(error.unwrap().kind, Kind::Invalid(_)));
 }
 
-/// A few kilobytes that unpack to a gibibyte: as much as it says is read, in the memory of a chunk.
+/// A few kilobytes that unpack to 256 MiB: no more than a chunk is held at once, whatever the payload says of its size.
 #[test]
 fn a_bomb() {
-    let bomb = zstd(&vec![0; 1 << 28]);
-    assert!(bomb.len() < 1 << 16);
-    let mut unpacker = Unpacker::default();
-    let mut events = event(100);
-    events.resize(1 << 28, 0);
-    for payload in [bomb, zstd(&events)] {
+    let zeros = vec![0; 1 << 28];
+    let mut event_and_zeros = event(100);
+    event_and_zeros.resize(1 << 28, 0);
+    let events = event(1 << 10).repeat(1 << 18);
+    for (unpacked, wanted) in [(zeros, 0), (event_and_zeros, 1), (events, 1 << 18)] {
+        let payload = zstd(&unpacked);
+        assert!(payload.len() < 1 << 16);
         for size in [Some(100), Some(1 << 28), None] {
-            let (found, error) = unpack(&mut unpacker, &body(0, size, &payload));
-            assert!(found.len() <= 1 && error.is_some());
+            let body = body(0, size, &payload);
+            let mut unpacker = Unpacker::default();
+            let payload = TransactionPayload::parse(&body).unwrap();
+            let (mut found, mut error) = (0, None);
+            let memory = allocation_counter::measure(|| {
+                let mut events = unpacker.events(&payload).unwrap();
+                error = loop {
+                    match events.next() {
+                        Ok(Some(_)) => found += 1,
+                        Ok(None) => break None,
+                        Err(error) => break Some(error),
+                    }
+                };
+            });
+            assert!(memory.bytes_max < 1 << 20, "{memory:?}");
+            if wanted == 1 << 18 && size != Some(100) {
+                assert_eq!((found, error), (wanted, None));
+            } else {
+                assert!(found <= wanted.min(1) && error.is_some(), "{found}");
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::value::{Charsets, Value, timestamp};
 /// in the index's view.
 pub fn same_events(
     index: Reader,
-    oracle: Oracle,
+    oracle: impl IntoIterator<Item = Result<Transaction>>,
     catalog: &Catalog,
     charsets: &mut Charsets,
 ) -> Result<u64> {
@@ -33,7 +33,7 @@ pub fn same_events(
 /// compared. Returns how many rows there are, and how many of these.
 pub fn same_or_unnamed_events(
     index: Reader,
-    oracle: Oracle,
+    oracle: impl IntoIterator<Item = Result<Transaction>>,
     catalog: &Catalog,
     charsets: &mut Charsets,
 ) -> Result<(u64, u64)> {

@@ -82,7 +82,7 @@ fn compare(workloads: &Path, bintrail: &Path, mysqlbinlog: &Path, record: &Path)
     Ok(())
 }
 
-/// Allocations a row of bintrail's engines.
+/// Allocations a row of the libraries' engines.
 fn allocations(file: &Path) -> Result<BTreeMap<String, f64>> {
     let program = std::env::current_exe()?.with_file_name("allocations");
     let output = Command::new(program).arg(file).output()?;

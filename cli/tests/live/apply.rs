@@ -11,7 +11,7 @@ use bintrail_testkit::client::Client;
 use bintrail_testkit::proxy::{Break, Kind, Part, Proxy, Trap};
 use bintrail_testkit::server::Server;
 
-use crate::support::{PASSWORD, Scratch, Stream, run, source, source_of};
+use crate::support::{PASSWORD, Scratch, Stream, index_server, run, source, source_of};
 
 /// The transaction that is undone.
 const BAD: [&str; 2] = ["--gtid", "00000000-0000-0000-0000-000000000001:7"];
@@ -89,11 +89,11 @@ struct Shop {
 }
 
 impl Shop {
-    fn open() -> (Self, [Client; 2]) {
+    fn open(keeper: Option<&Server>) -> (Self, [Client; 2]) {
         let scratch = Scratch::new();
         let server = source(&[]);
         let start = ["--start-file", "mysql-bin.000001"];
-        let mut stream = Stream::new("shop", &server, None, &scratch, &start);
+        let mut stream = Stream::new("shop", &server, keeper, &scratch, &start);
         stream.start();
         let clients = shop(&server);
         stream.catch_up(&server);
@@ -160,9 +160,11 @@ const MENDED: [&str; 8] = [
     "Bo",
 ];
 
+/// With an index on a MySQL server.
 #[test]
 fn applied_it_undoes_one_transaction_and_leaves_alone_what_changed_since() {
-    let (mut shop, [mut client, mut other]) = Shop::open();
+    let keeper = index_server(&["--local-infile=ON"]);
+    let (mut shop, [mut client, mut other]) = Shop::open(Some(&keeper));
     assert_eq!(state(&mut client), SPOILED);
 
     let (told, _) = shop.ends(0, &["--dry-run"]);
@@ -280,7 +282,7 @@ fn applied_it_undoes_one_transaction_and_leaves_alone_what_changed_since() {
 
 #[test]
 fn a_target_that_dies_or_refuses_leaves_no_half_transaction() {
-    let (mut shop, [mut client, mut other]) = Shop::open();
+    let (mut shop, [mut client, mut other]) = Shop::open(None);
     let proxy = Proxy::start(shop.server.port, 1).unwrap();
     let plain = ["--target-ssl-mode", "disabled", "--apply"];
     run(

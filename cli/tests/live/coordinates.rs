@@ -67,11 +67,11 @@ fn tagged_gtids() {
                 _ => stream.kill(),
             }
         }
-        for _ in 0..5 {
-            tagged(&source);
-        }
         if round % 2 == 0 {
             run(&source, &["FLUSH BINARY LOGS"]);
+        }
+        for _ in 0..5 {
+            tagged(&source);
         }
         for stream in &mut streams {
             if round % 3 != 0 {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use bintrail_testkit::client::Client;
 use bintrail_testkit::server::Server;
 
+use crate::both::Both;
 use crate::recover::assert_runs;
-use crate::support::{Scratch, Stream, run, source_dsn, source_of};
+use crate::support::{Scratch, run, source_dsn, source_of};
 
 const ORDERS: &str = "SELECT CONCAT_WS(' ', id, status, HEX(code)) FROM shop.orders ORDER BY id";
 const LOG: &str = "SELECT line FROM shop.log ORDER BY line";
@@ -40,10 +41,7 @@ fn emptied(kind: &'static str) {
             "INSERT INTO shop.old VALUES (1, 1), (2, 2), (3, 3)",
         ],
     );
-    let (file, position) = server.position().unwrap();
-    let start = ["--start-file", &file, "--start-pos", &position.to_string()];
-    let mut stream = Stream::new("emptied", &server, None, &scratch, &start);
-    stream.start();
+    let mut streams = Both::start("emptied", &server, &scratch);
     run(
         &server,
         &[
@@ -64,7 +62,7 @@ fn emptied(kind: &'static str) {
             "UPDATE shop.old SET a = 20 WHERE id = 2",
         ],
     );
-    stream.catch_up(&server);
+    streams.catch_up(&server);
     let mut client = server.client().unwrap();
     let (orders, log) = (rows(&mut client, ORDERS), rows(&mut client, LOG));
     assert_eq!(log, ["x", "x", "z"]);
@@ -80,15 +78,12 @@ fn emptied(kind: &'static str) {
             "TRUNCATE TABLE shop.old",
         ],
     );
-    stream.catch_up(&server);
+    streams.catch_up(&server);
     let (now, until) = (rows(&mut client, ORDERS), moment(&server));
     let undo = |table: &str, more: &[&str]| {
         let path = scratch.0.join(format!("{table}.sql"));
-        std::fs::remove_file(&path).ok();
-        let file = ["--output", path.to_str().unwrap()];
-        let range = ["--since", &since, "--until", &until];
-        let what = [&["recover", "--table", table], &range[..]].concat();
-        let told = stream.output(&[&what[..], &file, more].concat());
+        let range = ["--table", table, "--since", &since, "--until", &until];
+        let told = streams.write(&path, &[&range[..], more].concat());
         assert_runs(&server, &path);
         told
     };
@@ -105,7 +100,8 @@ fn emptied(kind: &'static str) {
 
     // A table that is gone has to be there first.
     let target = source_dsn(&server);
-    let refused = stream
+    let refused = streams
+        .on_mysql()
         .command(&[
             "recover",
             "--table",
@@ -135,7 +131,7 @@ fn emptied(kind: &'static str) {
     assert!(told.contains(missing), "{told}");
     let old = rows(&mut client, "SELECT CONCAT(id, ' ', a) FROM shop.old");
     assert_eq!(old, ["2 20"]);
-    stream.terminate();
+    streams.terminate();
 }
 
 #[test]

@@ -76,7 +76,11 @@ pub(crate) const TLS: [Cut; 4] = [
 
 /// Or else it comes when a connection is made.
 pub(crate) fn comes_by_itself(kind: Kind) -> bool {
-    matches!(kind, Event(2 | 16 | 19 | 30..=33) | Upload)
+    match kind {
+        Event(code) => !matches!(code, 4 | 15 | 27 | 35 | 41),
+        Upload => true,
+        _ => false,
+    }
 }
 
 /// Waits until the stream is behind what the source has now, which goes on meanwhile.

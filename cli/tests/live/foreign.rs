@@ -6,6 +6,7 @@ use std::path::Path;
 use bintrail_testkit::client::Client;
 use bintrail_testkit::server::Server;
 
+use crate::both::Both;
 use crate::emptied::moment;
 use crate::recover::{self, assert_runs};
 use crate::support::{Scratch, Stream, run, source_of};
@@ -50,15 +51,16 @@ fn tables(client: &mut Client) -> Vec<Vec<String>> {
     .into()
 }
 
+const NOT_LOOKED_UP: &str = "foreign keys were not looked up: rows that the source deleted or changed along with these, \
+                             below its binlog, are not among them; give --target-dsn";
+
 /// Who may see the foreign keys: MariaDB shows them to who may do more than read.
 fn target(server: &Server) -> String {
     format!("mysql://root@127.0.0.1:{}/", server.port)
 }
 
-fn written<'p>(stream: &Stream, path: &'p Path, what: &[&str]) -> &'p Path {
-    std::fs::remove_file(path).ok();
-    let file = ["--output", path.to_str().unwrap()];
-    stream.output(&[&["recover"], what, &file].concat());
+fn written<'p>(streams: &Both, path: &'p Path, what: &[&str]) -> &'p Path {
+    streams.write(path, what);
     path
 }
 
@@ -66,15 +68,13 @@ fn written<'p>(stream: &Stream, path: &'p Path, what: &[&str]) -> &'p Path {
 fn rows_that_went_along_unlogged_come_back() {
     let scratch = Scratch::new();
     let server = source_of("mariadb", &[]);
-    let file = server.position().unwrap().0;
-    let mut stream = Stream::new("keys", &server, None, &scratch, &["--start-file", &file]);
-    stream.start();
+    let mut streams = Both::start("keys", &server, &scratch);
     run(&server, TABLES);
     let mut client = server.client().unwrap();
     let (before, since) = (tables(&mut client), moment(&server));
     run(&server, WORK);
     let (after, until) = (tables(&mut client), moment(&server));
-    stream.catch_up(&server);
+    streams.catch_up(&server);
 
     let target = target(&server);
     let what = [
@@ -87,7 +87,7 @@ fn rows_that_went_along_unlogged_come_back() {
         "--target-dsn",
         &target,
     ];
-    let told = stream.output(&[&["recover"], &what[..], &["--dry-run"]].concat());
+    let told = streams.output(&[&["recover"], &what[..], &["--dry-run"]].concat());
     for line in [
         "fk.b: 3 rows that the source changed along with those of fk.a (ON DELETE CASCADE, ON UPDATE CASCADE), \
          below its binlog, from the history\n",
@@ -98,22 +98,143 @@ fn rows_that_went_along_unlogged_come_back() {
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }
+    // Without a target nobody looks, and it says so. What is done again, the server does again.
+    assert!(!told.contains(NOT_LOOKED_UP), "{told}");
+    let alone = &what[..6];
+    let written_to_stdout = streams
+        .on_mysql()
+        .command(&[&["recover"], alone].concat())
+        .output()
+        .unwrap();
+    assert!(written_to_stdout.status.success());
+    for (text, start) in [
+        (written_to_stdout.stdout, "--   "),
+        (written_to_stdout.stderr, ""),
+    ] {
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains(&format!("{start}{NOT_LOOKED_UP}")), "{text}");
+    }
+    for (more, told) in [
+        (&["--dry-run"][..], true),
+        (&["--dry-run", "--redo"], false),
+    ] {
+        let summary = streams.output(&[&["recover"], alone, more].concat());
+        assert_eq!(summary.contains(NOT_LOOKED_UP), told, "{summary}");
+    }
     let path = scratch.0.join("keys.sql");
     for more in [&[][..], &["--no-foreign-key-checks"]] {
         assert_runs(
             &server,
-            written(&stream, &path, &[&what[..], more].concat()),
+            written(&streams, &path, &[&what[..], more].concat()),
         );
         assert_eq!(tables(&mut client), before, "{more:?}");
         // The rules of the foreign keys do theirs again.
         assert_runs(
             &server,
-            written(&stream, &path, &[&what[..], &["--redo"]].concat()),
+            written(&streams, &path, &[&what[..], &["--redo"]].concat()),
         );
         assert_eq!(tables(&mut client), after);
     }
-    let told = stream.output(&[&["recover"], &what[..], &["--apply"]].concat());
+    let told = streams
+        .on_mysql()
+        .output(&[&["recover"], &what[..], &["--apply"]].concat());
     assert_eq!(tables(&mut client), before, "{told}");
+    streams.terminate();
+}
+
+/// What the history does not tell of such rows is said, and the others come back.
+#[test]
+fn rows_that_went_along_and_cannot_be_followed_are_told_of() {
+    let scratch = Scratch::new();
+    let server = source_of("mariadb", &[]);
+    let file = server.position().unwrap().0;
+    let mut stream = Stream::new("lost", &server, None, &scratch, &["--start-file", &file]);
+    stream.start();
+    run(
+        &server,
+        &[
+            "CREATE DATABASE fk",
+            "CREATE TABLE fk.a (id INT PRIMARY KEY)",
+            "CREATE TABLE fk.keyless (a INT, FOREIGN KEY (a) REFERENCES fk.a (id) ON DELETE CASCADE)",
+            "CREATE TABLE fk.part (id INT PRIMARY KEY, a INT, note VARCHAR(20), \
+             FOREIGN KEY (a) REFERENCES fk.a (id) ON DELETE CASCADE)",
+            "CREATE TABLE fk.moved (a INT, n INT, PRIMARY KEY (a, n), FOREIGN KEY (a) REFERENCES fk.a (id) ON UPDATE CASCADE)",
+            "CREATE TABLE fk.renamed (id INT PRIMARY KEY, b INT)",
+            "INSERT INTO fk.a VALUES (1), (2)",
+            "INSERT INTO fk.keyless VALUES (1)",
+            "INSERT INTO fk.part VALUES (1, 1, 'one'), (2, 1, 'two')",
+            "INSERT INTO fk.moved VALUES (2, 5)",
+            "INSERT INTO fk.renamed VALUES (1, 1)",
+            "SET binlog_row_image = MINIMAL",
+            "UPDATE fk.part SET note = 'ONE' WHERE id = 1",
+            "SET binlog_row_image = FULL",
+            "ALTER TABLE fk.renamed CHANGE b a INT, ADD FOREIGN KEY (a) REFERENCES fk.a (id) ON DELETE CASCADE",
+        ],
+    );
+    let since = moment(&server);
+    run(
+        &server,
+        &[
+            "DELETE FROM fk.a WHERE id = 1",
+            "UPDATE fk.a SET id = 3 WHERE id = 2",
+        ],
+    );
+    stream.catch_up(&server);
+    let target = target(&server);
+    let what = ["--schema", "fk", "--since", &since, "--target-dsn", &target];
+    let told = stream.output(&[&["recover"], &what[..], &["--dry-run"]].concat());
+    for (table, rows, rule, why) in [
+        (
+            "keyless",
+            "0 rows",
+            "DELETE",
+            "the table has no primary key, by which its rows could be followed",
+        ),
+        (
+            "part",
+            "1 row",
+            "DELETE",
+            "images of its rows are not whole (binlog_row_image was not FULL)",
+        ),
+        (
+            "moved",
+            "0 rows",
+            "UPDATE",
+            "rows whose primary key went along are not among them",
+        ),
+        (
+            "renamed",
+            "0 rows",
+            "DELETE",
+            "it had no column of a name that its foreign key has by now",
+        ),
+    ] {
+        let line = format!(
+            "fk.{table}: {rows} that the source changed along with those of fk.a (ON {rule} CASCADE), below its binlog, from \
+             the history; {why}\n"
+        );
+        assert!(told.contains(&line), "{line}{told}");
+    }
+    let told = stream.output(&[&["recover"], &what[..], &["--apply"]].concat());
+    assert!(
+        told.contains("fk.a: 1 row inserted, 1 row updated\n"),
+        "{told}"
+    );
+    let mut client = server.client().unwrap();
+    let mut rows = |sql: &str| client.strings(sql).unwrap().concat();
+    assert_eq!(rows("SELECT id FROM fk.a ORDER BY id"), ["1", "2"]);
+    assert_eq!(
+        rows("SELECT CONCAT_WS(' ', id, a, note) FROM fk.part"),
+        ["2 1 two"]
+    );
+    // The server's own rule brings it back.
+    assert_eq!(rows("SELECT CONCAT_WS(' ', a, n) FROM fk.moved"), ["2 5"]);
+    for table in ["keyless", "renamed"] {
+        assert_eq!(
+            rows(&format!("SELECT a FROM fk.{table}")),
+            Vec::<String>::new()
+        );
+    }
     stream.terminate();
 }
 
@@ -122,15 +243,13 @@ fn rows_that_went_along_unlogged_come_back() {
 fn rows_that_went_along_logged_come_back() {
     let scratch = Scratch::new();
     let server = source_of("mysql97", &[]);
-    let file = server.position().unwrap().0;
-    let mut stream = Stream::new("keys", &server, None, &scratch, &["--start-file", &file]);
-    stream.start();
+    let mut streams = Both::start("keys", &server, &scratch);
     run(&server, TABLES);
     let mut client = server.client().unwrap();
     let (before, since) = (tables(&mut client), moment(&server));
     run(&server, WORK);
     let until = moment(&server);
-    stream.catch_up(&server);
+    streams.catch_up(&server);
     let target = target(&server);
     // They stand behind those that they follow.
     let what = [
@@ -143,7 +262,7 @@ fn rows_that_went_along_logged_come_back() {
         "--no-foreign-key-checks",
     ];
     let path = scratch.0.join("keys.sql");
-    let told = stream.output(
+    let told = streams.output(
         &[
             &["recover"],
             &what[..],
@@ -155,18 +274,18 @@ fn rows_that_went_along_logged_come_back() {
         !told.contains("below its binlog") && told.contains("conflicts: 0\n"),
         "{told}"
     );
-    assert_runs(&server, written(&stream, &path, &what));
+    let told = streams.output(&[&["recover"], &what[..], &["--dry-run"]].concat());
+    assert!(!told.contains(NOT_LOOKED_UP), "{told}");
+    assert_runs(&server, written(&streams, &path, &what));
     assert_eq!(tables(&mut client), before);
-    stream.terminate();
+    streams.terminate();
 }
 
 /// An inserted row is not deleted when others have come to refer to it.
 fn referred(kind: &'static str) {
     let scratch = Scratch::new();
     let server = source_of(kind, &[]);
-    let file = server.position().unwrap().0;
-    let mut stream = Stream::new("keys", &server, None, &scratch, &["--start-file", &file]);
-    stream.start();
+    let mut streams = Both::start("keys", &server, &scratch);
     run(&server, TABLES);
     let since = moment(&server);
     run(
@@ -181,7 +300,7 @@ fn referred(kind: &'static str) {
     );
     let until = moment(&server);
     run(&server, &["INSERT INTO fk.b VALUES (7, 7, 'since')"]);
-    stream.catch_up(&server);
+    streams.catch_up(&server);
     let mut client = server.client().unwrap();
     let now = tables(&mut client);
     let what = ["--schema", "fk", "--since", &since, "--until", &until];
@@ -198,12 +317,13 @@ fn referred(kind: &'static str) {
             "of fk.a: the row is not as it should be or others refer to it",
         ),
     ] {
-        let output = recover::run(&server, written(&stream, &path, what));
+        let output = recover::run(&server, written(&streams, &path, what));
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && error.contains(why), "{error}");
         assert_eq!(tables(&mut client), now);
     }
-    let output = stream
+    let output = streams
+        .on_mysql()
         .command(&[&["recover"], &with_target[..], &["--apply"]].concat())
         .output()
         .unwrap();
@@ -213,7 +333,7 @@ fn referred(kind: &'static str) {
     assert_eq!(tables(&mut client), now);
 
     run(&server, &["DELETE FROM fk.b WHERE id = 7"]);
-    assert_runs(&server, written(&stream, &path, &with_target));
+    assert_runs(&server, written(&streams, &path, &with_target));
     let ids = |table: &str, client: &mut Client| {
         let sql = format!("SELECT id FROM fk.{table} WHERE id > 5 ORDER BY id");
         client.strings(&sql).unwrap().concat()
@@ -221,7 +341,7 @@ fn referred(kind: &'static str) {
     assert_eq!(ids("a", &mut client), Vec::<String>::new());
     assert_eq!(ids("b", &mut client), Vec::<String>::new());
     assert_eq!(ids("tree", &mut client), Vec::<String>::new());
-    stream.terminate();
+    streams.terminate();
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::disk::{Disk, in_a_namespace};
 use crate::support::{PASSWORD, Scratch, Stream, index_server, run, source};
 
 /// Ends all connections of an account.
-fn end_sessions(server: &Server, user: &str) {
+pub(crate) fn end_sessions(server: &Server, user: &str) {
     let mut client = server.client().unwrap();
     for row in client.strings("SHOW PROCESSLIST").unwrap() {
         if row[1] == user {
@@ -19,7 +19,7 @@ fn end_sessions(server: &Server, user: &str) {
     }
 }
 
-fn last_error(stream: &Stream) -> String {
+pub(crate) fn last_error(stream: &Stream) -> String {
     let status = stream.output(&["status"]);
     let line = status.lines().find(|line| line.starts_with("Last error"));
     line.unwrap()
@@ -60,14 +60,14 @@ fn troubles() -> [Trouble; 6] {
             take: "REVOKE INSERT ON kept.* FROM keeper",
             give: "GRANT INSERT ON kept.* TO keeper".to_owned(),
             kill: true,
-            says: "refuses the user: check user and password, and GRANT",
+            says: "refuses the user: GRANT SELECT",
             code: 21,
         },
         Trouble {
             take: "REVOKE ALL PRIVILEGES ON kept.* FROM keeper",
             give: format!("GRANT {PRIVILEGES} ON kept.* TO keeper"),
             kill: true,
-            says: "refuses the user: check user and password, and GRANT",
+            says: "refuses the user: GRANT SELECT",
             code: 21,
         },
         Trouble {

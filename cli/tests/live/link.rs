@@ -3,6 +3,9 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use bintrail_engine::secret::Secret;
+use bintrail_engine::source::connection::{ConnectOptions, Connection};
+use bintrail_testkit::client::block_on;
 use bintrail_testkit::proxy::{Break, Flow, Proxy};
 
 use crate::support::{Scratch, Stream, index_server, run, source};
@@ -153,5 +156,48 @@ fn two_streams_with_one_server_id_are_told_so() {
         run(&source, &["INSERT INTO d.t (x) VALUES (1)"]);
         second.catch_up(&source);
         second.terminate();
+    }
+}
+
+/// Another replica that calls itself by the stream's uuid, under a server id of its own.
+#[test]
+fn a_replica_with_the_uuid_of_a_stream_is_told_of() {
+    for kind in ["mysql97", "mysql56"] {
+        let source = crate::support::source_of(kind, &[]);
+        let scratch = Scratch::new();
+        run(&source, &TABLE);
+        let mut stream = Stream::new("first", &source, None, &scratch, &["--server-id", "77"]);
+        stream.start();
+        stream.says("streaming", 1);
+        run(&source, &["INSERT INTO d.t (x) VALUES (1)"]);
+        stream.catch_up(&source);
+        let mut client = source.client().unwrap();
+        let replicas = client
+            .strings("SHOW REPLICAS")
+            .or_else(|_| client.strings("SHOW SLAVE HOSTS"))
+            .unwrap();
+        let uuid = &replicas[0][4];
+        let (file, position) = source.position().unwrap();
+        let other = block_on(async {
+            let options = ConnectOptions::new("127.0.0.1", source.port, "root", Secret::new(""));
+            let mut connection = Connection::connect(&options).await.unwrap();
+            for sql in [
+                format!("SET @replica_uuid = '{uuid}', @slave_uuid = '{uuid}'"),
+                "SET @source_binlog_checksum = 'CRC32', @master_binlog_checksum = 'CRC32'"
+                    .to_owned(),
+            ] {
+                connection.execute(&sql).await.unwrap();
+            }
+            connection.register_replica(78, "", 1).await.unwrap();
+            let dump = connection.dump_by_position(78, file.as_bytes(), position, 0);
+            dump.await.unwrap()
+        });
+        let (code, last) = stream.end();
+        assert_eq!(code, Some(16), "{kind}: {last}");
+        assert!(
+            last.contains("server_uuid") && last.contains("--server-id"),
+            "{kind}: {last}"
+        );
+        drop(other);
     }
 }

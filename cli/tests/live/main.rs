@@ -10,15 +10,18 @@
     reason = "test code"
 )]
 
+mod access;
 mod afternoons;
 mod amid;
 mod apply;
 mod bad_input;
+mod both;
 mod compressed;
 mod coordinates;
 mod crossed;
 mod disk;
 mod doctor;
+mod domains;
 mod emptied;
 mod failover;
 mod faults;
@@ -34,6 +37,7 @@ mod memory;
 mod old_fractions;
 mod operation;
 mod other_servers;
+mod own_index;
 mod query;
 mod recover;
 mod redefined;

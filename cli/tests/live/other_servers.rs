@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread::{self, sleep};
 use std::time::Duration;
@@ -226,12 +227,17 @@ impl Work<'_> {
 /// Every row event as the server's tool prints it: what it does, where, and the first column before
 /// and after.
 pub(crate) fn printed(server: &Server) -> Vec<String> {
+    printed_of(server, &server.binlog_files().unwrap())
+}
+
+/// The same of some of its files.
+pub(crate) fn printed_of(server: &Server, files: &[PathBuf]) -> Vec<String> {
     let mut events: Vec<String> = Vec::new();
-    for file in server.binlog_files().unwrap() {
+    for file in files {
         let mut tool = server
             .mysqlbinlog()
             .args(["-vv", "--base64-output=decode-rows"])
-            .arg(&file)
+            .arg(file)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

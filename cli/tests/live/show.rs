@@ -97,6 +97,8 @@ fn xa(
     outcome: &str,
 ) {
     for sql in [
+        // A row that is not there locks no others.
+        "SET TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(),
         format!("XA START 'x{number}'"),
         "REPLACE INTO shop.t VALUES (7, 7, 'in doubt', NULL)".to_owned(),
         "DELETE FROM shop.t WHERE id = 8".to_owned(),

@@ -195,11 +195,11 @@ fn gtids(variables: &Variables) -> Finding {
         return if variables.is("gtid_strict_mode", "ON") {
             Finding::ok(CHECK, format!("domain {domain}, strict"))
         } else {
-            Finding::info(
+            Finding::warning(
                 CHECK,
                 format!(
-                    "domain {domain}, not strict: where several servers are written to in one domain, its numbers \
-                     may go back, and a stream cannot go on by them"
+                    "domain {domain}, not strict: two transactions may have one GTID, or a later one a lower number, and a \
+                     stream that has to go on by them, as after a failover, then repeats a transaction or cannot go on"
                 ),
             )
             .fixes(set(variables, "gtid_strict_mode", "ON"))
@@ -449,7 +449,7 @@ mod tests {
                 MARIADB,
                 "gtid_strict_mode",
                 "OFF",
-                Info,
+                Warning,
                 set_56("gtid_strict_mode", "ON"),
             ),
             (

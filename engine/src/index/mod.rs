@@ -13,6 +13,7 @@
 pub(crate) mod convert;
 mod error;
 pub(crate) mod mysql;
+pub(crate) mod own;
 pub(crate) mod places;
 pub(crate) mod read;
 pub mod record;

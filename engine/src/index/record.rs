@@ -507,8 +507,7 @@ pub struct Attached {
     pub source_id: u32,
     /// Where it stands.
     pub state: StreamState,
-    /// The index's own schema, when it is on the source itself: to capture its changes would make
-    /// more of them, without end.
+    /// The index's own schema, when it is on the source itself.
     pub own_schema: Option<String>,
 }
 

@@ -11,6 +11,7 @@ use bintrail_proto::binlog::decoder::{Event, EventData, TableMapEvent};
 use bintrail_proto::binlog::gtid::GtidEvent;
 use bintrail_proto::binlog::header::EventHeader;
 use bintrail_proto::binlog::mariadb::MariadbGtidEvent;
+use bintrail_proto::binlog::mariadb::gtid_set::MariadbGtidSet;
 use bintrail_proto::binlog::query::Query;
 use bintrail_proto::binlog::rows::RowsEvent;
 use bintrail_proto::binlog::table_map::TableMap;
@@ -18,6 +19,7 @@ use bytes::Bytes;
 
 use crate::filter::Filter;
 use crate::gtids::{AnyGtid, Gtids};
+use crate::index::own;
 use crate::index::record::{
     CaptureSkips, Checkpoint, Micros, Mode, SchemaChange, Transaction, XaDecided, XaState,
 };
@@ -90,6 +92,8 @@ pub(crate) struct Assembler {
     caught_up: bool,
     /// It has sent a transaction, or said that it has none.
     heard: bool,
+    /// MariaDB's domains that its binary logs have up to here, where that is known.
+    domains: Option<MariadbGtidSet>,
     /// Nothing has come from it of late.
     quiet: bool,
     open: Option<Open>,
@@ -134,6 +138,7 @@ impl Assembler {
             unproven: false,
             caught_up: false,
             heard: false,
+            domains: None,
             quiet: false,
             open: None,
             next_change_id: checkpoint.next_change_id,
@@ -199,6 +204,13 @@ impl Assembler {
     /// Has no checkpoint be made until events have shown that the start is a place in the binlog.
     pub(crate) fn doubt_start(&mut self) {
         self.unproven = true;
+    }
+
+    /// The GTIDs are what the source has logged up to the place that its events come from.
+    pub(crate) fn know_domains(&mut self) {
+        if let Gtids::MariaDb(set) = &self.boundary.gtid_set {
+            self.domains = Some(set.clone());
+        }
     }
 
     /// So many bytes were read, and are in one block of memory with what may be kept of them.
@@ -283,10 +295,14 @@ impl Assembler {
                     self.move_to(event.end);
                 }
             }
+            EventData::MariadbGtidList(list) => {
+                if list.flags == 0 && !event.header.is_artificial() {
+                    self.list(list.position(), event);
+                }
+            }
             // Compressed ones come here as the plain events that they stand for, payloads as those in them.
             EventData::Compressed(_)
             | EventData::TransactionPayload(_)
-            | EventData::MariadbGtidList(_)
             | EventData::PreviousGtids(_)
             | EventData::Stop => {}
             EventData::Other => self.other(event),
@@ -304,12 +320,42 @@ impl Assembler {
         }
     }
 
+    /// What was logged before the present file. A domain that is no longer there was taken out (`FLUSH BINARY LOGS
+    /// DELETE_DOMAIN_ID`), and begins anew should it be used again.
+    fn list(&mut self, list: MariadbGtidSet, event: &Event<'_>) {
+        let Gtids::MariaDb(set) = &mut self.boundary.gtid_set else {
+            return;
+        };
+        if let Some(before) = &self.domains {
+            let gone = |domain| before.has(domain) && !list.has(domain);
+            if set.gtids().any(|gtid| gone(gtid.domain)) {
+                set.retain(|domain| !gone(domain));
+                // The place has to be one where that is so.
+                self.move_to(event.end);
+            }
+        }
+        // In a dump behind GTIDs, what came before its first transaction is behind the place.
+        if self.heard || self.domains.is_some() {
+            self.domains = Some(list);
+        }
+    }
+
     /// Has these tables be asked for again, by schema and name: what is known of them may hold no longer.
     pub(crate) fn forget_tables(&mut self, which: impl Fn(&str, &str) -> bool) {
         self.tables.retain(|entry| match entry {
             Entry::Kept { table, .. } => !which(&table.map.schema, &table.map.table),
             Entry::Filtered | Entry::Unreadable => true,
         });
+    }
+
+    /// This schema holds an index, it turns out.
+    pub(crate) fn leave_out_index(&mut self, schema: &str) {
+        tracing::info!(
+            schema,
+            "holds an index of bintrail: its tables are left out"
+        );
+        self.filter.leave_out_index(schema);
+        self.forget_tables(|of, table| of == schema && own::is_own(table));
     }
 
     /// Answers [`Need::Table`].
@@ -505,6 +551,11 @@ impl Assembler {
             return Need::Nothing;
         }
         match map.compile() {
+            Ok(table) if own::is_rows(&table) => {
+                self.leave_out_index(map.schema);
+                self.define(map.body, map.table_id, Entry::Filtered);
+                Need::Nothing
+            }
             Ok(table) => Need::Table(table),
             Err(error) => {
                 let (schema, table, position) = (map.schema, map.table, at.start);

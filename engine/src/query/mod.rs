@@ -10,17 +10,18 @@ mod find;
 mod image;
 pub mod moment;
 mod plan;
+mod question;
 mod schema;
 mod segment;
 pub mod show;
 mod statements;
 
 use std::collections::{HashMap, VecDeque};
-use std::ops::Range;
 use std::sync::Arc;
 
 pub(crate) use definitions::Definition;
 pub use image::{Image, changed_columns, text_of};
+pub use question::Question;
 pub use schema::{SchemaChanges, SeenSchemaChange};
 pub(crate) use segment::Segment;
 
@@ -31,41 +32,6 @@ use crate::index::record::{EventType, Micros, TableVersion};
 use crate::index::{ErrorKind, Index, IndexError, Result};
 use plan::{Path, Plan};
 use statements::Statements;
-
-/// Which row changes are asked for: those that fit everything that is given.
-#[derive(Debug, Clone, Default)]
-pub struct Question {
-    /// Of this source.
-    pub source_id: Option<u32>,
-    /// Of tables in this schema.
-    pub schema: Option<String>,
-    /// Of tables of this name.
-    pub table: Option<String>,
-    /// Of rows that had or got one of these keys, as `pk_values` has them.
-    pub keys: Vec<String>,
-    /// Of one of these kinds.
-    pub event_types: Vec<EventType>,
-    /// Of the transaction with this GTID.
-    pub gtid: Option<String>,
-    /// Committed then or later.
-    pub since: Option<Micros>,
-    /// Committed before.
-    pub until: Option<Micros>,
-    /// Made by this session of the source.
-    pub connection_id: Option<u32>,
-    /// Updates that changed this column.
-    pub changed_column: Option<String>,
-    /// Where a column has this value before or after.
-    pub values: Vec<(String, String)>,
-    /// With an id among these.
-    pub ids: Option<Range<u64>>,
-    /// At most so many.
-    pub limit: Option<u64>,
-    /// Newest first.
-    pub newest_first: bool,
-    /// Those that come behind the one of this id, in the order asked for: the next page of an answer.
-    pub behind: Option<u64>,
-}
 
 /// A row change.
 #[derive(Debug, Clone)]
@@ -261,9 +227,15 @@ impl Answer<'_> {
                 return self.next_candidates().await.map(Some);
             }
             if let Some(mut segment) = self.found.pop_front() {
-                let rows = self.range(&mut segment).await?;
+                // What fits is far apart then.
+                let sifts = self.page > PAGE && self.may_sift();
+                let rows = self.range(&mut segment, sifts).await?;
                 if !segment.is_empty() {
                     self.found.push_front(segment);
+                }
+                if sifts {
+                    self.sift(rows)?;
+                    continue;
                 }
                 return Ok(Some(rows));
             }
@@ -389,13 +361,21 @@ impl Answer<'_> {
         Ok(read.rows)
     }
 
-    /// The rows of a window of `segment`, which keeps the rest.
-    async fn range(&mut self, segment: &mut Segment) -> Result<Vec<Cells>> {
+    /// May images be looked at before anything else of the rows is read?
+    const fn may_sift(&self) -> bool {
+        self.question.is_about_images() && self.question.connection_id.is_none()
+    }
+
+    /// The rows of a window of `segment`, which keeps the rest; or their images alone.
+    async fn range(&mut self, segment: &mut Segment, images: bool) -> Result<Vec<Cells>> {
         let newest_first = self.question.newest_first;
         let window = segment.window(newest_first);
-        let select = self
-            .statements
-            .range(&self.plan, window, &self.question, self.page);
+        let (plan, question) = (&self.plan, &self.question);
+        let select = if images {
+            self.statements.images(plan, window, question, self.page)
+        } else {
+            self.statements.range(plan, window, question, self.page)
+        };
         let read = self.index.read_again(select, PAGE_BYTES).await?;
         let full = read.rows.len() as u64 >= self.page;
         if let Some(last) = read.rows.last()
@@ -404,6 +384,21 @@ impl Answer<'_> {
             segment.give_back(window, last.peek(0)?, newest_first);
         }
         Ok(read.rows)
+    }
+
+    /// Finds the candidates among rows whose images were read.
+    fn sift(&mut self, rows: Vec<Cells>) -> Result<()> {
+        for mut cells in rows {
+            let (before, after) = (cells.text(2)?, cells.text(3)?);
+            if self
+                .question
+                .fits_images(before.as_deref(), after.as_deref())?
+            {
+                let candidate = self.statements.candidate(&mut cells)?;
+                self.candidates.push_back(candidate);
+            }
+        }
+        Ok(())
     }
 
     async fn change(&mut self, mut cells: Cells) -> Result<Change> {
@@ -493,27 +488,10 @@ impl Answer<'_> {
                     .into_iter()
                     .flatten()
                     .any(|key| question.keys.contains(key)));
-        if !fits || question.changed_column.is_none() && question.values.is_empty() {
+        if !fits || !question.is_about_images() {
             return Ok(fits);
         }
-        let before = change.before.as_deref().map(Image::parse).transpose();
-        let after = change.after.as_deref().map(Image::parse).transpose();
-        let (before, after) = (before.map_err(damaged)?, after.map_err(damaged)?);
-        if let Some(column) = &question.changed_column {
-            let (Some(before), Some(after)) = (&before, &after) else {
-                return Ok(false);
-            };
-            let mut changed = changed_columns(before, after);
-            if !changed.any(|name| name.eq_ignore_ascii_case(column)) {
-                return Ok(false);
-            }
-        }
-        Ok(question.values.iter().all(|(column, value)| {
-            let has = |image: &Option<Image<'_>>| {
-                image.as_ref().is_some_and(|image| image.has(column, value))
-            };
-            has(&before) || has(&after)
-        }))
+        question.fits_images(change.before.as_deref(), change.after.as_deref())
     }
 
     /// How the question is answered: the way, and the index's own plan of its main statement.
@@ -555,10 +533,11 @@ impl Answer<'_> {
             }
         }
         if !matches!(self.plan.path, Path::Keys(_)) {
-            selects.push(
-                self.statements
-                    .range(&self.plan, segment, &self.question, FIRST_PAGE),
-            );
+            let (plan, question) = (&self.plan, &self.question);
+            selects.push(self.statements.range(plan, segment, question, FIRST_PAGE));
+            if self.may_sift() {
+                selects.push(self.statements.images(plan, segment, question, MOST_ROWS));
+            }
         }
         for select in selects {
             let explained = self.statements.explain(select);

@@ -248,7 +248,42 @@ impl Statements {
         question: &Question,
         limit: u64,
     ) -> Select {
-        let mut sql = format!("{} WHERE r.change_id >= ? AND r.change_id < ?", self.rows());
+        self.fitting(self.rows(), plan, window, question, limit)
+    }
+
+    /// The same, of each row no more than its images are looked at for, as a candidate and behind that.
+    pub(super) fn images(
+        self,
+        plan: &Plan,
+        window: Segment,
+        question: &Question,
+        limit: u64,
+    ) -> Select {
+        let from = match self {
+            Self::Sqlite => "NULL, r.row_before, r.row_after FROM row_changes AS r NOT INDEXED",
+            Self::MySql => {
+                "CAST(r.committed_at AS CHAR), r.row_before, r.row_after FROM row_changes AS r FORCE INDEX (PRIMARY)"
+            }
+        };
+        self.fitting(
+            format!("SELECT r.change_id, {from}"),
+            plan,
+            window,
+            question,
+            limit,
+        )
+    }
+
+    /// With the conditions that leave out what cannot fit.
+    fn fitting(
+        self,
+        mut sql: String,
+        plan: &Plan,
+        window: Segment,
+        question: &Question,
+        limit: u64,
+    ) -> Select {
+        sql.push_str(" WHERE r.change_id >= ? AND r.change_id < ?");
         let mut values = vec![Value::Number(window.from), Value::Number(window.to)];
         if let Some(tables) = &plan.tables {
             sql.push_str(&format!(" AND r.table_id IN ({})", list(tables)));
@@ -262,7 +297,11 @@ impl Statements {
         }
         let texts = question.values.iter().map(|(_, value)| texts_of(value));
         for texts in texts.filter(|texts| !texts.is_empty()) {
-            let images = ["INSTR(r.row_before, ?) > 0", "INSTR(r.row_after, ?) > 0"];
+            let images = ["r.row_before", "r.row_after"].map(|image| match self {
+                Self::Sqlite => format!("INSTR({image}, ?) > 0"),
+                // Text it would compare character by character.
+                Self::MySql => format!("INSTR(CAST({image} AS BINARY), CAST(? AS BINARY)) > 0"),
+            });
             let any: Vec<String> = texts.iter().map(|_| images.join(" OR ")).collect();
             sql.push_str(&format!(" AND ({})", any.join(" OR ")));
             values.extend(
@@ -310,10 +349,22 @@ impl Statements {
         most: u64,
     ) -> Select {
         let order = direction(newest_first);
+        let tables = plan.tables.as_deref().unwrap_or_default();
+        // MySQL would go into every partition twice to guess how many rows each of several keys has, before it does so to read
+        // them; not where it is asked for keys alone, and told that it may.
+        let several = tables.len().saturating_mul(hashes.len()) > 1;
+        let (hint, id) = if several && self == Self::MySql {
+            (
+                "/*+ SET_VAR(eq_range_index_dive_limit = 1) */ ",
+                "r.change_id + 0",
+            )
+        } else {
+            ("", "r.change_id")
+        };
         let mut values = Vec::new();
-        let mut branch = |table: &str, index: &str| {
+        let mut branch = |hint: &str, table: &str, index: &str| {
             let mut sql = format!(
-                "SELECT {} FROM {table} AS r {} WHERE r.table_id IN ({})",
+                "SELECT {hint}{} FROM {table} AS r {} WHERE r.table_id IN ({})",
                 match self {
                     Self::Sqlite => "r.change_id AS change_id",
                     Self::MySql => "r.change_id AS change_id, CAST(r.committed_at AS CHAR)",
@@ -322,12 +373,12 @@ impl Statements {
                     Self::Sqlite => format!("INDEXED BY {index}"),
                     Self::MySql => format!("FORCE INDEX ({index})"),
                 },
-                list(plan.tables.iter().flatten())
+                list(tables)
             );
             if !hashes.is_empty() {
                 sql.push_str(&format!(" AND r.pk_hash IN ({})", self.hashes(hashes)));
             }
-            sql.push_str(" AND r.change_id >= ? AND r.change_id < ?");
+            sql.push_str(&format!(" AND {id} >= ? AND {id} < ?"));
             values.extend([Value::Number(segment.from), Value::Number(segment.to)]);
             if self == Self::MySql {
                 self.time(&mut sql, &mut values, plan.span);
@@ -336,10 +387,10 @@ impl Statements {
             }
             sql
         };
-        let mut sql = branch("row_changes", "row_changes_key");
+        let mut sql = branch(hint, "row_changes", "row_changes_key");
         if !hashes.is_empty() {
             sql.push_str(" UNION ");
-            sql.push_str(&branch("key_changes", "key_changes_key"));
+            sql.push_str(&branch("", "key_changes", "key_changes_key"));
         }
         sql.push_str(&format!(" ORDER BY change_id {order} LIMIT {most}"));
         select(sql, values)
@@ -356,16 +407,18 @@ impl Statements {
     }
 
     pub(super) fn read_candidates(self, found: Rows) -> Result<VecDeque<Candidate>> {
-        let candidate = |mut cells: Cells| {
-            Ok(Candidate {
-                change_id: cells.a_number(0)?,
-                committed_at: match self {
-                    Self::Sqlite => None,
-                    Self::MySql => Some(cells.a_text(1)?),
-                },
-            })
-        };
-        found.rows.into_iter().map(candidate).collect()
+        let rows = found.rows.into_iter();
+        rows.map(|mut cells| self.candidate(&mut cells)).collect()
+    }
+
+    pub(super) fn candidate(self, cells: &mut Cells) -> Result<Candidate> {
+        Ok(Candidate {
+            change_id: cells.a_number(0)?,
+            committed_at: match self {
+                Self::Sqlite => None,
+                Self::MySql => Some(cells.a_text(1)?),
+            },
+        })
     }
 
     /// The rows of these ids.

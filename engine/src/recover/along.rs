@@ -432,7 +432,9 @@ impl<'k> Walk<'k> {
         let (Some(values), true) = (after, refers) else {
             return Ok(());
         };
-        if Some(values.iter().flatten().count()) != columns {
+        let id = change.new_key.as_deref().map(key).or(own);
+        let whole = Some(values.iter().flatten().count()) == columns;
+        if !whole || id.is_none() {
             let definition = &change.table.columns;
             let named = |column: &String| {
                 definition
@@ -443,10 +445,15 @@ impl<'k> Walk<'k> {
                 .tables
                 .get(table)
                 .is_some_and(|table| table.columns.iter().all(named));
-            self.missing(table, if all { PARTIAL } else { OTHER });
+            // Where its columns' names are not known, its key is not either.
+            let why = match (all, id) {
+                (false, _) => OTHER,
+                (true, None) => KEYLESS,
+                (true, Some(_)) => PARTIAL,
+            };
+            self.missing(table, why);
         }
-        let Some(id) = change.new_key.as_deref().map(key).or(own) else {
-            self.missing(table, KEYLESS);
+        let Some(id) = id else {
             return Ok(());
         };
         let image = change.after.as_deref().unwrap_or_default();

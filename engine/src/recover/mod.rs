@@ -37,6 +37,7 @@ pub use summary::{Counts, Summary};
 pub use target::Target;
 
 use crate::error::Error;
+use crate::index::Index;
 use crate::index::record::{Column, EventType};
 use crate::query::{Answer, Change};
 use crate::schema::{State, Way, same_columns};
@@ -154,11 +155,14 @@ pub async fn check(
     check.summary.check()?;
     check.summary.emptied = asked.describe();
     check.summary.find_gaps(asked.index).await?;
-    if let Some(target) = target
-        && !options.redo
-    {
-        follow(asked, target, &mut check, options).await?;
-        check.summary.check()?;
+    if let Some(source_id) = leading_on(asked.index, &check.summary, options).await? {
+        if let Some(target) = target {
+            follow(asked, source_id, target, &mut check, options).await?;
+            check.summary.check()?;
+        } else {
+            tracing::warn!("{NOT_FOLLOWED}");
+            check.summary.followers.insert(NOT_FOLLOWED.to_owned());
+        }
     }
     Ok(Checked {
         summary: check.summary,
@@ -225,25 +229,32 @@ impl Check {
     }
 }
 
-/// Finds the rows that the source changed along by the rules of foreign keys, without logging them.
+const NOT_FOLLOWED: &str = "foreign keys were not looked up: rows that the source deleted or changed along with these, below its \
+                            binlog, are not among them; give --target-dsn";
+
+/// The source, when it may have changed other rows along with these by the rules of foreign keys, without logging them.
+async fn leading_on(
+    index: &Index,
+    summary: &Summary,
+    options: Options,
+) -> Result<Option<u32>, Error> {
+    let Some(source_id) = summary.sources.first().copied() else {
+        return Ok(None);
+    };
+    // What is done again, the server does again.
+    let none = options.redo || summary.leading().next().is_none();
+    Ok((!none && !index.logs_cascades(source_id).await?).then_some(source_id))
+}
+
+/// Finds the rows that went along with others so.
 async fn follow(
     asked: &mut Asked<'_>,
+    source_id: u32,
     target: &mut Target,
     check: &mut Check,
     options: Options,
 ) -> Result<(), Error> {
-    let Some(source_id) = check.summary.sources.first().copied() else {
-        return Ok(());
-    };
-    if asked.index.logs_cascades(source_id).await? {
-        return Ok(());
-    }
-    // Rows that were inserted had none yet.
-    let changed = check.summary.tables.iter().filter(|(_, counts)| {
-        let [inserts, updates, _] = counts.statements;
-        inserts > 0 || updates > 0
-    });
-    let changed = changed.map(|(name, _)| name.clone()).collect();
+    let changed = check.summary.leading().cloned().collect();
     let keys = target.leading_from(changed).await?;
     if keys.is_empty() {
         return Ok(());

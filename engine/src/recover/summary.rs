@@ -26,7 +26,7 @@ pub struct Summary {
     pub maybe_generated: BTreeSet<(String, String)>,
     /// Tables that were emptied, a line each.
     pub(super) emptied: String,
-    /// Tables with rows that foreign keys changed along, a line each.
+    /// What is known of rows that foreign keys changed along, a line each.
     pub(super) followers: BTreeSet<String>,
     /// Gaps among the row changes, a line each.
     gaps: BTreeSet<String>,
@@ -51,7 +51,7 @@ pub struct Counts {
 const NAMED: usize = 5;
 
 /// Keys told apart, so that memory does not depend on how many there are.
-const TOLD_APART: usize = 1_000_000;
+const TOLD_APART: usize = 100_000;
 
 impl Summary {
     pub(super) fn add(&mut self, change: &Change, action: Option<Action>) {
@@ -83,6 +83,15 @@ impl Summary {
         let this = (change.change_id, change.transaction.committed_at);
         let [first, last] = self.span.unwrap_or([this, this]);
         self.span = Some([first.min(this), last.max(this)]);
+    }
+
+    /// The tables whose rows others may have changed along with: those of rows that were inserted had none yet.
+    pub(super) fn leading(&self) -> impl Iterator<Item = &(String, String)> {
+        let changed = self.tables.iter().filter(|(_, counts)| {
+            let [inserts, updates, _] = counts.statements;
+            inserts > 0 || updates > 0
+        });
+        changed.map(|(name, _)| name)
     }
 
     pub(super) fn refuse(&mut self, change: &Change, why: &Refusal) {

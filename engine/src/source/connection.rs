@@ -1,6 +1,7 @@
 //! A connection to a source server: small queries, then perhaps a replication stream.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,8 @@ pub struct ConnectOptions {
     pub user: String,
     /// Its password; empty for none.
     pub password: Secret,
+    /// The file that has it, and is read for each connection: it may be given a new one.
+    pub password_file: Option<PathBuf>,
     /// Whether to encrypt, and whom to believe.
     pub tls: TlsOptions,
     /// How long connecting may take, from the name look-up to the end of authentication.
@@ -57,6 +60,7 @@ impl ConnectOptions {
             port,
             user: user.to_owned(),
             password,
+            password_file: None,
             tls: TlsOptions::default(),
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(60),
@@ -73,7 +77,14 @@ impl ConnectOptions {
         std::iter::once(self.clone()).chain(more).collect()
     }
 
-    fn session(&self) -> Session {
+    fn session(&self) -> Result<Session, Error> {
+        let password = match &self.password_file {
+            Some(path) => &Secret::read_again(path).map_err(|error| Error::PasswordFile {
+                path: path.clone(),
+                error,
+            })?,
+            None => &self.password,
+        };
         let attributes = [
             ("_client_name", env!("CARGO_PKG_NAME")),
             ("_client_version", env!("CARGO_PKG_VERSION")),
@@ -81,9 +92,9 @@ impl ConnectOptions {
             ("_platform", std::env::consts::ARCH),
             ("program_name", "bintrail"),
         ];
-        Session::new(Config {
+        Ok(Session::new(Config {
             user: self.user.clone(),
-            password: Zeroizing::new(self.password.expose().to_owned()),
+            password: Zeroizing::new(password.expose().to_owned()),
             database: None,
             tls: match self.tls.mode() {
                 SslMode::Disabled => TlsPolicy::Disabled,
@@ -97,7 +108,7 @@ impl ConnectOptions {
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
                 .chain([("_pid".to_owned(), std::process::id().to_string())])
                 .collect(),
-        })
+        }))
     }
 }
 
@@ -145,7 +156,7 @@ impl Connection {
         options: &ConnectOptions,
         tls: Option<Arc<ClientConfig>>,
     ) -> Result<Self, Error> {
-        let mut session = options.session();
+        let mut session = options.session()?;
         let mut input = BytesMut::with_capacity(HANDSHAKE_BLOCK);
         let mut action = session.step(&mut input)?;
         loop {

@@ -1,6 +1,7 @@
 //! What can go wrong between here and a source server.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bintrail_proto::response::ServerError;
@@ -35,6 +36,14 @@ pub enum Error {
         address: String,
         /// The connect timeout.
         after: Duration,
+    },
+    /// The file with the password cannot be read.
+    #[error("the password file {}: {error}", path.display())]
+    PasswordFile {
+        /// Which file.
+        path: PathBuf,
+        /// The system's error.
+        error: io::Error,
     },
     /// Wrong user or password, or an account that may not come from here.
     #[error("{0}")]
@@ -126,6 +135,18 @@ fn broke_by(error: &io::Error) -> String {
 }
 
 impl Error {
+    /// Does the server refuse the user, as long as nobody gives it another password, unlocks it or grants it something?
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::AccessDenied(_)
+                | Self::PasswordExpired(_)
+                | Self::AccountLocked(_)
+                | Self::PrivilegeMissing(_)
+                | Self::PasswordFile { .. }
+        )
+    }
+
     /// Sorts an ERR packet by its code, and 1236 by its text: one code stands for everything that can be
     /// wrong with a dump.
     pub(crate) fn from_server(error: ServerError) -> Self {

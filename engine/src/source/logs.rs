@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bintrail_proto::binlog::decoder::{Decoder, EventData};
 
-use super::dump::process_mark;
+use super::dump::{process_mark, replica_uuid};
 use super::server::{Server, address, log_order, parse_set, quote, source_error, text};
 use crate::error::Error;
 use crate::gtids::Gtids;
-use crate::index::record::Flavor;
+use crate::index::record::{Flavor, Place};
 use crate::stream::Start;
 
 /// Events of a new dump among which a file's first one is.
@@ -95,6 +95,18 @@ impl Server {
         })
     }
 
+    /// What MariaDB has logged up to a place; `None` where it has no such place, or the place lies beyond 4 GiB.
+    pub(crate) async fn logged_up_to(
+        &mut self,
+        (file, position): &Place,
+    ) -> Result<Option<Gtids>, Error> {
+        let flavor = self.flavor();
+        let sql = format!("SELECT BINLOG_GTID_POS({}, {position})", quote(file));
+        let rows = self.query(&sql).await?;
+        let set = rows.rows.first().and_then(|row| text(row, 0));
+        set.map(|set| parse_set(&set, flavor)).transpose()
+    }
+
     /// When a binary log was begun, as its first event says; `None` when the source does not send it.
     pub(crate) async fn begun(&mut self, file: &str, server_id: u32) -> Result<Option<u32>, Error> {
         let from = Start::Position(file.to_owned(), 4);
@@ -124,8 +136,8 @@ impl Server {
         Ok(None)
     }
 
-    /// Is another process's replica of this id connected to a server that may not have told the one before that it
-    /// was pushed out (MySQL before 5.7)? The newest ones, which tell, do not know the statement.
+    /// Is another process's replica of this id, or of the uuid that goes with it, connected to a server that may not have told
+    /// the one before that it was pushed out (MySQL before 5.7)? The newest ones, which tell, do not know the statement.
     /// A dump of this process may be there still, when it was not the server that closed it.
     pub(crate) async fn serves_another(&mut self, server_id: u32) -> Result<bool, Error> {
         if self.flavor() == Flavor::MariaDb {
@@ -139,11 +151,13 @@ impl Server {
             }) if error.code == 1064 => return Ok(false),
             rows => rows?,
         };
-        let (id, mark) = (server_id.to_string(), process_mark().to_string());
+        let (id, uuid) = (server_id.to_string(), replica_uuid(server_id));
+        let mark = process_mark().to_string();
+        let is = |row: &Vec<_>, at, what: &String| text(row, at).as_ref() == Some(what);
         Ok(rows
             .rows
             .iter()
-            .any(|row| text(row, 0).as_ref() == Some(&id) && text(row, 2).as_ref() != Some(&mark)))
+            .any(|row| (is(row, 0, &id) || is(row, 4, &uuid)) && !is(row, 2, &mark)))
     }
 }
 

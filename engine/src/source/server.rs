@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::doctor;
 use crate::error::Error;
 use crate::gtids::Gtids;
+use crate::index::own;
 use crate::index::record::{Flavor, Place, Source};
 use crate::source::connection::{ConnectOptions, Connection};
 use crate::source::variables::Variables;
@@ -248,6 +249,16 @@ impl Server {
     ) -> Result<Vec<SchemaColumn>, Error> {
         let rows = self.query(&columns_question(schema, table)).await?;
         Ok(columns_of(&rows))
+    }
+
+    /// The schemas that hold an index of bintrail, as far as the user may see them.
+    pub(crate) async fn indexes(&mut self) -> Result<Vec<String>, Error> {
+        let answer = self.query(own::QUESTION).await?;
+        let columns = answer.rows.iter();
+        let columns: Vec<_> = columns
+            .filter_map(|row| Some((text(row, 0)?, text(row, 1)?)))
+            .collect();
+        Ok(own::schemas_of(&columns))
     }
 
     /// Waits until what changes a table, and may be seen before it is in the binlog, is in there; `false`

@@ -112,9 +112,11 @@ impl Strikes {
 struct Round {
     /// Hosts that failed.
     failed: usize,
-    /// One of the failures may pass.
+    /// One of the failures is waited out.
     hopeful: bool,
-    /// The first one that will not.
+    /// One of the hosts refuses the user.
+    refused: bool,
+    /// The first one that will not pass by itself.
     worst: Option<Error>,
 }
 
@@ -143,6 +145,7 @@ async fn go_on<'a>(
 ) -> Result<(), Error> {
     let mut streamed = false;
     let mut backoff = Backoff::new();
+    let mut refused = Backoff::refused();
     let mut told = Told::default();
     let mut strikes = Strikes::default();
     let mut round = Round::default();
@@ -164,6 +167,7 @@ async fn go_on<'a>(
         if let Some(began) = began {
             streamed = true;
             round = Round::default();
+            refused.ran(began.elapsed());
             if backoff.ran(began.elapsed()) {
                 told.forget();
             }
@@ -191,24 +195,31 @@ async fn go_on<'a>(
         let times = told.again(&error.to_string());
         link.quiet = times.is_none();
         let may_pass = strikes.allow(&error);
+        // One that has streamed had what it needs, and somebody may give it back.
+        let waits = may_pass || streamed && error.is_refusal();
+        round.refused |= error.is_refusal();
         if of_source && round.failed < link.hosts.len() {
             if let Some(times) = times {
                 tracing::warn!(%error, times, "the next host of --source-dsn is tried");
             }
-            round.hopeful |= may_pass;
+            round.hopeful |= waits;
             if !may_pass {
                 round.worst.get_or_insert(error);
             }
             continue;
         }
-        if !streamed || !(may_pass || of_source && round.hopeful) {
+        if !streamed || !(waits || of_source && round.hopeful) {
             return Err(if may_pass {
                 round.worst.unwrap_or(error)
             } else {
                 error
             });
         }
-        let wait = backoff.wait();
+        let wait = if round.refused {
+            refused.wait()
+        } else {
+            backoff.wait()
+        };
         if let Some(times) = times {
             let wait_seconds = (wait.as_secs_f64() * 10.0).round() / 10.0;
             tracing::warn!(
@@ -231,6 +242,9 @@ async fn go_on<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use bintrail_proto::response::ServerError;
     use tokio::net::TcpListener;
     use tokio::time::sleep;
 
@@ -242,12 +256,9 @@ mod tests {
     use crate::source::server::source_error;
     use crate::telemetry::Vitals;
 
-    /// A source from which nothing comes for three minutes, though its machine takes every connection.
-    #[tokio::test(start_paused = true)]
-    async fn a_black_hole_of_three_minutes_is_outlasted() {
-        let hole = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = hole.local_addr().unwrap().port();
-        let directory = std::env::temp_dir().join(format!("bintrail-hole-{port}"));
+    /// A stream from this port, and the directory of its index.
+    fn stream_from(port: u16) -> (PathBuf, StreamOptions) {
+        let directory = std::env::temp_dir().join(format!("bintrail-link-{port}"));
         std::fs::create_dir(&directory).unwrap();
         let options = StreamOptions {
             index: IndexDsn::Sqlite(directory.join("index.db")),
@@ -263,8 +274,64 @@ mod tests {
             write_timeout: Some(Duration::from_secs(5)),
             refuse_gaps: false,
             gap_timeout: Duration::from_secs(5),
-            vitals: Arc::new(Vitals::new("hole", Duration::from_secs(1))),
+            vitals: Arc::new(Vitals::new("link", Duration::from_secs(1))),
         };
+        (directory, options)
+    }
+
+    /// A source that refuses the user eight times: at the start, and behind a session that ran.
+    #[tokio::test(start_paused = true)]
+    async fn a_user_that_is_refused_knocks_gently_and_does_not_give_up() {
+        let held = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (directory, options) = stream_from(held.local_addr().unwrap().port());
+        let index = Index::open(&options.index, true).await.unwrap();
+        for (streams, attempts) in [(false, 1), (true, 8)] {
+            let mut link = Link::new(&options, &index);
+            let (_stopper, mut stop) = watch::channel(false);
+            let mut knocks = Vec::new();
+            let mut streams = streams;
+            let session = async |_: &mut Link<'_>,
+                                 host: &ConnectOptions,
+                                 _: &mut watch::Receiver<bool>,
+                                 began: &mut Option<Instant>| {
+                if std::mem::take(&mut streams) {
+                    *began = Some(Instant::now());
+                    let lost = std::io::ErrorKind::UnexpectedEof.into();
+                    return Err(source_error(host, crate::source::Error::Lost(lost)));
+                }
+                if knocks.len() == 8 {
+                    return Ok(());
+                }
+                knocks.push(Instant::now());
+                let refusal = ServerError {
+                    code: 1045,
+                    sql_state: String::new(),
+                    message: "Access denied".to_owned(),
+                };
+                let error = crate::source::Error::AccessDenied(refusal);
+                Err(source_error(host, error))
+            };
+            let ended = go_on(&mut link, &mut stop, session).await;
+            assert_eq!(knocks.len(), attempts);
+            assert_eq!(
+                ended.is_err_and(|error| error.exit_code() == 11),
+                attempts == 1
+            );
+            for (last, next) in knocks.iter().zip(&knocks[1..]) {
+                let wait = *next - *last;
+                let gentle = Duration::from_secs(10)..=Duration::from_secs(61);
+                assert!(gentle.contains(&wait), "{wait:?}");
+            }
+        }
+        index.close().await.unwrap();
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    /// A source from which nothing comes for three minutes, though its machine takes every connection.
+    #[tokio::test(start_paused = true)]
+    async fn a_black_hole_of_three_minutes_is_outlasted() {
+        let hole = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (directory, options) = stream_from(hole.local_addr().unwrap().port());
         let index = Index::open(&options.index, true).await.unwrap();
         let mut link = Link::new(&options, &index);
         let (stopper, mut stop) = watch::channel(false);

@@ -14,6 +14,9 @@ use crate::index::record::Batch;
 /// The wait before the first and the longest before any later attempt to go on.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// The same where the source refuses the user: it may lock an account at which somebody knocks too often.
+const REFUSED: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(60));
+
 /// What is said again and again is said after this time at the latest.
 const REMINDER: Duration = Duration::from_secs(600);
 
@@ -30,19 +33,33 @@ const MAX_TOLD: usize = 16;
 /// wait is shortened by up to half, at random.
 #[derive(Debug)]
 pub(super) struct Backoff {
+    /// The first and the longest.
+    bounds: (Duration, Duration),
     next: Duration,
 }
 
 impl Backoff {
     pub(super) const fn new() -> Self {
-        Self { next: BACKOFF.0 }
+        Self::within(BACKOFF)
+    }
+
+    /// For a source that refuses the user: never less than ten seconds.
+    pub(super) const fn refused() -> Self {
+        Self::within(REFUSED)
+    }
+
+    const fn within(bounds: (Duration, Duration)) -> Self {
+        Self {
+            bounds,
+            next: bounds.0,
+        }
     }
 
     /// A session ran for `time` before it broke off. Had it settled? Then waits are short again.
     pub(super) fn ran(&mut self, time: Duration) -> bool {
         let settled = time > BACKOFF.1;
         if settled {
-            self.next = BACKOFF.0;
+            self.next = self.bounds.0;
         }
         settled
     }
@@ -53,7 +70,7 @@ impl Backoff {
         let dice = RandomState::new().hash_one(0_u8) % 1000;
         let half = self.next / 2;
         let share = half.mul_f64(f64::from(u32::try_from(dice).unwrap_or(0)) / 1000.0);
-        self.next = self.next.saturating_mul(2).min(BACKOFF.1);
+        self.next = self.next.saturating_mul(2).min(self.bounds.1);
         half.saturating_add(share)
     }
 }
@@ -225,6 +242,10 @@ mod tests {
         let first = waits(Backoff::new());
         assert_ne!(first, waits(Backoff::new()));
         for (wait, most) in first.iter().zip([1, 2, 4, 8, 16, 30, 30, 30]) {
+            let most = Duration::from_secs(most);
+            assert!(*wait >= most / 2 && *wait <= most, "{wait:?} of {most:?}");
+        }
+        for (wait, most) in waits(Backoff::refused()).iter().zip([20, 40, 60, 60]) {
             let most = Duration::from_secs(most);
             assert!(*wait >= most / 2 && *wait <= most, "{wait:?} of {most:?}");
         }

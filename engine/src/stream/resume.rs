@@ -1,5 +1,7 @@
 //! From a checkpoint to what the source has: the same events, a gap, or another history.
 
+mod domains;
+
 use std::time::Duration;
 
 use bintrail_proto::binlog::mariadb::gtid_set::MariadbGtidSet;
@@ -10,7 +12,7 @@ use super::Start;
 use crate::clock::rfc3339;
 use crate::error::Error;
 use crate::gtids::Gtids;
-use crate::index::record::{Checkpoint, Flavor, Micros, Mode, SourceStatus};
+use crate::index::record::{Checkpoint, Flavor, Micros, Mode, Place, SourceStatus};
 use crate::source;
 use crate::source::connection::ConnectOptions;
 use crate::source::logs::{Held, LogFile, base};
@@ -35,9 +37,12 @@ pub(super) struct Lost {
 #[derive(Debug, Default)]
 pub(super) struct Compared {
     pub(super) lost: Option<Lost>,
-    /// The server has the checkpoint's file. A dump by GTIDs is to begin in it: left to the server, it begins behind all
-    /// files without new GTIDs, and leaves out what has no GTID there (`gtid_mode` was not `ON` for a while).
-    pub(super) file: Option<String>,
+    /// The checkpoint's place, where the server has it. MySQL's dump by GTIDs is to begin in its file: left to the server, it
+    /// begins behind all files without new GTIDs, and leaves out what has no GTID there (`gtid_mode` was not `ON` for a
+    /// while). MariaDB's is to begin at a place wherever that is known to be the same as the GTIDs.
+    pub(super) place: Option<Place>,
+    /// The GTIDs to go on behind, where they are not the checkpoint's.
+    pub(super) read: Option<Gtids>,
 }
 
 /// How a server compares with a checkpoint.
@@ -74,7 +79,7 @@ impl Comparison<'_> {
         match checkpoint.mode {
             Mode::Position => Ok(Compared {
                 lost: logs.and_then(|logs| lost_files(checkpoint, &logs)),
-                file: None,
+                ..Compared::default()
             }),
             Mode::Gtid => {
                 let oldest = logs.as_ref().and_then(|logs| logs.first());
@@ -86,16 +91,20 @@ impl Comparison<'_> {
                 {
                     return Err(rewound(server, evidence));
                 }
-                let lost = lost_gtids(checkpoint, &read, &held, oldest);
-                let file = logs
+                let place = (checkpoint.binlog_file.clone(), checkpoint.binlog_position);
+                let place = logs
                     .iter()
                     .flatten()
-                    .map(|log| &log.name)
-                    .find(|name| !self.took_over && **name == checkpoint.binlog_file)
-                    .filter(|_| lost.is_none());
+                    .any(|log| !self.took_over && log.name == place.0)
+                    .then_some(place);
+                if !self.took_over && server.flavor() == Flavor::MariaDb {
+                    return domains::compare(server, checkpoint, &read, &held, oldest, place).await;
+                }
+                let lost = lost_gtids(checkpoint, &read, &held, oldest);
                 Ok(Compared {
-                    file: file.cloned(),
+                    place: place.filter(|_| lost.is_none()),
                     lost,
+                    read: None,
                 })
             }
         }
@@ -285,16 +294,7 @@ fn lost_gtids(
             (lost, Gtids::MySql(go_on))
         }
         (Gtids::MariaDb(read), Gtids::MariaDb(purged)) => {
-            let mut go_on = read.clone();
-            let mut lost = Vec::new();
-            for gtid in purged.gtids() {
-                let last = read.gtids().find(|read| read.domain == gtid.domain);
-                if last.is_none_or(|last| last.sequence < gtid.sequence) {
-                    go_on.update(gtid);
-                    let from = last.map_or("the beginning".to_owned(), |last| last.to_string());
-                    lost.push(format!("domain {} behind {from} up to {gtid}", gtid.domain));
-                }
-            }
+            let (lost, go_on) = domains::lost(read, purged);
             if lost.is_empty() {
                 return None;
             }
@@ -302,6 +302,16 @@ fn lost_gtids(
         }
         _ => return None,
     };
+    Some(lost_behind(checkpoint, &lost, go_on, oldest))
+}
+
+/// The transactions that are, in words, `lost` behind a checkpoint.
+fn lost_behind(
+    checkpoint: &Checkpoint,
+    lost: &str,
+    go_on: Gtids,
+    oldest: Option<&LogFile>,
+) -> Lost {
     let place = match (checkpoint.binlog_file.as_str(), oldest) {
         ("", _) | (_, None) => String::new(),
         (file, Some(oldest)) => format!(
@@ -309,13 +319,13 @@ fn lost_gtids(
             checkpoint.binlog_position, oldest.name
         ),
     };
-    Some(Lost {
+    Lost {
         detail: format!(
             "purged on the source before it was read: {lost}{place}{}",
             since(checkpoint)
         ),
         go_on: Start::Gtids(go_on),
-    })
+    }
 }
 
 fn since(checkpoint: &Checkpoint) -> String {

@@ -26,7 +26,9 @@ use crate::clock;
 use crate::doctor;
 use crate::error::Error;
 use crate::gtids::Gtids;
-use crate::index::record::{Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, StreamState};
+use crate::index::record::{
+    Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, Place, StreamState,
+};
 use crate::index::{ErrorKind, Index, IndexError};
 use crate::pipeline::assemble::{Assembler, Work};
 use crate::schema::Names;
@@ -82,8 +84,8 @@ struct Beginning {
     forgotten: Option<Checkpoint>,
     /// What is passed over because the source no longer has it.
     lost: Option<Lost>,
-    /// The file that a dump by GTIDs is to begin in.
-    file: Option<String>,
+    /// The place that a dump by GTIDs is to begin in.
+    place: Option<Place>,
 }
 
 impl<'a> Session<'a> {
@@ -104,7 +106,8 @@ impl<'a> Session<'a> {
         let server_id = server_id(link, &server)?;
         if link.hung_up && server.serves_another(server_id).await? {
             let error = source::Error::ServerIdClash(format!(
-                "SHOW SLAVE HOSTS has {server_id}, which took this stream's place"
+                "SHOW SLAVE HOSTS has a replica with the server id {server_id} or its server_uuid, which took this \
+                 stream's place"
             ));
             return Err(server::source_error(host, error));
         }
@@ -118,6 +121,10 @@ impl<'a> Session<'a> {
             .bound(link.index.attach(&server.identity()))
             .await?;
         link.attached = Some(source_id);
+        let mut filter = link.options.filter.clone();
+        for schema in own_schema.into_iter().chain(server.indexes().await?) {
+            filter.leave_out_index(&schema);
+        }
         if link
             .forgotten
             .as_ref()
@@ -141,20 +148,24 @@ impl<'a> Session<'a> {
         } else {
             tracing::info!(from = %start, source = address, server_id, "streaming");
         }
-        let (asked, passed) = far::ask_for(&start);
+        let at_place = flavor == Flavor::MariaDb && from.place.is_some();
+        let (begin, file) = match from.place {
+            Some((file, position)) if at_place => (Start::Position(file, position), None),
+            place => (start.clone(), place.map(|(file, _)| file)),
+        };
+        let (asked, passed) = far::ask_for(&begin);
         let (mut events, checksum) = server
-            .dump_within(server_id, &asked, from.file.as_deref())
+            .dump_within(server_id, &asked, file.as_deref())
             .await?;
         // The server refuses a start it cannot serve in its first answer.
         let mut frames = Vec::new();
-        read(&mut events, &mut frames, host, &start).await?;
+        read(&mut events, &mut frames, host, &begin).await?;
         // Not before: with the server that wrote to this file, the dump would be gone.
         let written = server.readable_place().await?.map(|(file, _)| file);
 
         // Before the checkpoint: behind a gap, nothing that was known holds.
         let goes_on = !from.fresh && !took_over && from.lost.is_none();
         let place = (checkpoint.binlog_file.clone(), checkpoint.binlog_position);
-        let filter = options.filter.clone().without_schema(own_schema);
         let ahead = format!("{}, ahead", place_of(&options.index));
         let ahead = derived_server_id(&options.source, &ahead);
         let mut names = Names::with_index(
@@ -216,6 +227,9 @@ impl<'a> Session<'a> {
         if from.doubtful {
             assembler.doubt_start();
         }
+        if at_place {
+            assembler.know_domains();
+        }
         let budget = Budget::of(options.memory);
         let session = Self {
             vitals: Arc::clone(&options.vitals),
@@ -229,7 +243,7 @@ impl<'a> Session<'a> {
             events: Events::Dump {
                 stream: Box::new(events),
                 host: host.clone(),
-                from: start,
+                from: begin,
                 seam: Seam::new(written),
             },
             decoder: Decoder::for_dump(checksum),
@@ -361,9 +375,12 @@ impl<'a> Session<'a> {
         let (Events::Dump { .. }, Some(server)) = (&self.events, &mut self.server) else {
             return Ok(());
         };
-        // A source that does not answer is noticed by its silence.
-        let Ok(Ok(Some(now))) = timeout(HEARTBEAT, server.readable_place()).await else {
-            return Ok(());
+        let now = match timeout(HEARTBEAT, server.readable_place()).await {
+            Ok(Ok(Some(now))) => now,
+            // Asked again and again, it might lock the account.
+            Ok(Err(error)) if error.is_refusal() => return Err(error),
+            // A source that does not answer is noticed by its silence.
+            _ => return Ok(()),
         };
         let (file, position) = self.assembler.place();
         if base(&now.0) == base(file) && log_order(&now.0, now.1) < log_order(file, position) {
@@ -466,7 +483,7 @@ async fn start_from(
             doubtful,
             forgotten,
             lost: None,
-            file: None,
+            place: None,
         });
     };
     let comparison = Comparison {
@@ -474,13 +491,16 @@ async fn start_from(
         server_id,
         took_over,
     };
-    let Compared { lost, file } = comparison.within(options.gap_timeout, server).await?;
+    let Compared { lost, place, read } = comparison.within(options.gap_timeout, server).await?;
     let mut checkpoint = Checkpoint {
         server_id,
         // It was true then.
         lag_seconds: None,
         ..kept
     };
+    if let Some(read) = read {
+        checkpoint.gtid_set = read.to_string();
+    }
     if let Some(lost) = &lost {
         if options.refuse_gaps {
             return Err(Error::Gap {
@@ -494,8 +514,9 @@ async fn start_from(
             "row changes are lost; the stream goes on behind them, and `bintrail status` shows the gap"
         );
         let next = first_checkpoint(lost.go_on.clone(), server_id, checkpoint.next_change_id);
-        checkpoint.binlog_file = next.binlog_file;
-        checkpoint.binlog_position = next.binlog_position;
+        (checkpoint.binlog_file, checkpoint.binlog_position) = place
+            .clone()
+            .unwrap_or((next.binlog_file, next.binlog_position));
         checkpoint.binlog_created = None;
         checkpoint.gtid_set = next.gtid_set;
     }
@@ -505,7 +526,7 @@ async fn start_from(
         doubtful: false,
         forgotten: None,
         lost,
-        file,
+        place,
     })
 }
 

@@ -65,6 +65,8 @@ fn or_those_of_browsers(authorities: Vec<CertificateDer<'static>>) -> RootCertSt
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use rcgen::{CertificateParams, KeyPair};
 
     use super::*;
@@ -76,5 +78,31 @@ mod tests {
         let key = KeyPair::generate().unwrap();
         let ours = CertificateParams::default().self_signed(&key).unwrap();
         assert_eq!(or_those_of_browsers(vec![ours.der().clone()]).len(), 1);
+    }
+
+    /// In a process of its own, to whom the system has no authorities.
+    #[test]
+    fn a_system_without_authorities_leaves_those_of_browsers() {
+        const ALONE: &str = "BINTRAIL_TEST_WITHOUT_AUTHORITIES";
+        if std::env::var_os(ALONE).is_some() {
+            assert_eq!(authorities(None).unwrap(), []);
+            let believed = roots(&TlsOptions::default()).unwrap();
+            assert_eq!(believed.roots, webpki_roots::TLS_SERVER_ROOTS);
+            return;
+        }
+        let name = std::thread::current().name().unwrap().to_owned();
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &name, "--nocapture"])
+            .env(ALONE, "1")
+            .env("SSL_CERT_FILE", "/dev/null")
+            .env("SSL_CERT_DIR", "/dev/null/missing")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }

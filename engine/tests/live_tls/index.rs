@@ -19,6 +19,7 @@ pub(crate) fn open(
     let dsn = MySqlDsn {
         user: user.to_owned(),
         password: Secret::new(password),
+        password_file: None,
         host: "127.0.0.1".to_owned(),
         port: server.port,
         more_hosts: Vec::new(),
@@ -114,7 +115,13 @@ fn accounts() {
             refused(&server, "locked", PASSWORD, &tls, "ACCOUNT UNLOCK");
             refused(&server, "expired", PASSWORD, &tls, "expired password");
             // The driver does not say that it could give a second proof, and the server does not say that it wants one.
-            refused(&server, "twice", PASSWORD, &tls, "check user and password");
+            refused(
+                &server,
+                "twice",
+                PASSWORD,
+                &tls,
+                "multi-factor authentication is not supported",
+            );
         }
     }
 }

@@ -210,41 +210,52 @@ fn a_server_that_demands_a_client_certificate() {
     );
 
     let good = ours.sign(&directory, "client", &[], false);
-    for mode in [
-        SslMode::Preferred,
-        SslMode::Required,
-        SslMode::VerifyCa,
-        SslMode::VerifyIdentity,
-    ] {
-        let tls = tls(mode, &ours.cert, Some(&good));
-        assert!(login(&with(&server, &tls)).unwrap());
-        index(&server, &tls).unwrap();
-    }
-    let none = tls(SslMode::Required, &ours.cert, None);
-    assert!(matches!(
-        refusal(&with(&server, &none)),
-        Error::AccessDenied(_)
-    ));
-    assert_eq!(
-        index(&server, &none).unwrap_err().0,
-        ErrorKind::AccessDenied
-    );
+    let refused_by_tls = |error: &Error| matches!(error, Error::TlsFailed(text) if text.contains("client's certificate"));
+    let mut outcomes = [0; 3];
     for (about, pair) in [
+        ("its own", Some(good.clone())),
+        ("none", None),
         (
             "another authority's",
-            other.sign(&directory, "client", &[], false),
+            Some(other.sign(&directory, "client", &[], false)),
         ),
-        ("an expired one", ours.sign(&directory, "old", &[], true)),
+        (
+            "an expired one",
+            Some(ours.sign(&directory, "old", &[], true)),
+        ),
     ] {
-        let tls = tls(SslMode::Required, &ours.cert, Some(&pair));
-        let error = refusal(&with(&server, &tls));
-        assert!(
-            matches!(&error, Error::TlsFailed(text) if text.contains("client's certificate")),
-            "{about}: {error}"
-        );
-        let (kind, text) = index(&server, &tls).unwrap_err();
-        assert_eq!(kind, ErrorKind::Tls, "{about}: {text}");
+        for (mode, name) in MODES {
+            let tls = tls(mode, &ours.cert, pair.as_ref());
+            let about = format!("{about} in {name}");
+            let theirs = mysql_client(&server, name, &tls);
+            let outcome = match login(&with(&server, &tls)) {
+                Ok(encrypted) => {
+                    assert_eq!((theirs, encrypted), (Some(true), true), "{about}");
+                    index(&server, &tls).unwrap_or_else(|error| panic!("{about}: {error:?}"));
+                    0
+                }
+                Err(error) => {
+                    assert_eq!(theirs, None, "{about}: {error}");
+                    let by_tls = refused_by_tls(&error);
+                    assert!(
+                        by_tls || matches!(error, Error::AccessDenied(_)),
+                        "{about}: {error}"
+                    );
+                    let (kind, text) = index(&server, &tls).unwrap_err();
+                    let expected = if by_tls {
+                        ErrorKind::Tls
+                    } else {
+                        ErrorKind::AccessDenied
+                    };
+                    assert_eq!(kind, expected, "{about}: {text}");
+                    if by_tls { 2 } else { 1 }
+                }
+            };
+            outcomes[outcome] += 1;
+        }
     }
+    // In clear, and with none, the account does not let in. A bad one ends the handshake, and nothing is tried in clear.
+    assert_eq!(outcomes, [4, 4 + 4, 8]);
 
     let unusable = |pair: Pair, words: &str| {
         let tls = tls(SslMode::Required, &ours.cert, Some(&pair));

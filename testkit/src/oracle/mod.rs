@@ -117,8 +117,13 @@ pub struct Oracle {
 impl Oracle {
     /// Reads all of a server's binlog files. Nothing may be written to them meanwhile.
     pub fn of(server: &Server) -> Result<Oracle> {
+        Oracle::of_files(server, server.binlog_files()?)
+    }
+
+    /// Reads some of them, which follow each other.
+    pub fn of_files(server: &Server, files: Vec<PathBuf>) -> Result<Oracle> {
         let command = server.mysqlbinlog();
-        Oracle::open(vec![command.get_program().into()], server.binlog_files()?)
+        Oracle::open(vec![command.get_program().into()], files)
     }
 
     /// Reads `files`, which follow each other, with `program`, a `mysqlbinlog` and its first arguments.

@@ -170,7 +170,7 @@ fn settings_and_privileges_of_mariadb() {
             "binlog_checksum",
             "warning",
         ),
-        ("SET GLOBAL gtid_strict_mode = OFF", "gtid_mode", "info"),
+        ("SET GLOBAL gtid_strict_mode = OFF", "gtid_mode", "warning"),
         (
             "SET GLOBAL expire_logs_days = 0.5",
             "binlog_retention",

@@ -248,7 +248,8 @@ impl Faults {
                     tally.fault("privileges revoked on the source");
                 }
                 let lasts = millis(rng, 500, 5_000);
-                self.begin(&[10, 11, 13, 17], false, lasts, Undo::Source(give));
+                // Waited for by a stream that is under way.
+                self.begin(&[10, 11, 13, 17], true, lasts, Undo::Source(give));
             }
             86.. => {
                 let subject = &scene.subjects[number];

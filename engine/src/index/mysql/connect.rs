@@ -8,9 +8,13 @@ use mysql_async::{ClientIdentity, Conn, DriverError, Error, Opts, OptsBuilder, S
 use super::super::error::{ErrorKind, IndexError};
 use super::fault::Fault;
 use crate::dsn::MySqlDsn;
+use crate::secret::Secret;
 use crate::tls::{SslMode, TlsOptions, TlsSetupError, authorities, client_config, identity};
 
 const CONNECT_SECONDS: u64 = 10;
+
+/// The longest value that the server can have: what MySQL's own limit can be raised to.
+const MAX_ANSWER: usize = 1 << 30;
 
 /// An idle session that nobody keeps alive ends after this, and its lock with it: a host that
 /// vanished must not hold a source for hours.
@@ -83,15 +87,24 @@ async fn dial(options: Opts) -> Result<Conn, Fault> {
     }
 }
 
-fn options(dsn: &MySqlDsn, database: Option<&str>, mode: SslMode) -> Result<Opts, TlsSetupError> {
+fn options(dsn: &MySqlDsn, database: Option<&str>, mode: SslMode) -> Result<Opts, Fault> {
+    let password = match &dsn.password_file {
+        Some(path) => &Secret::read_again(path).map_err(|error| {
+            let problem = format!("the password file {}: {error}", path.display());
+            IndexError::new(ErrorKind::AccessDenied, problem)
+        })?,
+        None => &dsn.password,
+    };
     Ok(OptsBuilder::default()
         .ip_or_hostname(dsn.host.clone())
         .tcp_port(dsn.port)
         .user(Some(dsn.user.clone()))
-        .pass(Some(dsn.password.expose().to_owned()))
+        .pass(Some(password.expose().to_owned()))
         .db_name(database.map(str::to_owned))
         .prefer_socket(Some(false))
         .client_found_rows(true)
+        // Else the server's limit for what it takes would hold for what it sends, too.
+        .max_allowed_packet(Some(MAX_ANSWER))
         .tcp_keepalive(Some(Duration::from_secs(30)))
         .ssl_opts(ssl_options(&dsn.tls, mode)?)
         .into())

@@ -127,10 +127,16 @@ fn server(place: &Place, error: &ServerError) -> IndexError {
             ErrorKind::Tls,
             "takes no connection without TLS: set --index-ssl-mode=required, or one that verifies",
         ),
-        1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 1410 | 1698 => (
+        1045 | 1698 => (
             ErrorKind::AccessDenied,
-            "refuses the user: check user and password, and GRANT SELECT, INSERT, UPDATE, \
-             DELETE, CREATE, CREATE VIEW, ALTER, DROP on its database",
+            // The server does not tell a client that knows of one factor only why it is refused.
+            "does not let the user in: check user and password and, where the account has a REQUIRE, \
+             --index-ssl-cert; an account with a second factor is refused like this too, because multi-factor \
+             authentication is not supported",
+        ),
+        1044 | 1142 | 1143 | 1227 | 1370 | 1410 => (
+            ErrorKind::AccessDenied,
+            "refuses the user: GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, CREATE VIEW, ALTER, DROP on its database",
         ),
         1129 | 1130 => (
             ErrorKind::Unreachable,

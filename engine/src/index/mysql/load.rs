@@ -19,6 +19,12 @@ use super::super::record::{Batch, Micros};
 use super::super::time::timestamp;
 use super::fault::Fault;
 
+/// What a command has of its own in its packet, and more.
+const COMMAND: usize = 16;
+
+/// What the short values of a row take beside a long one, at the most.
+pub(super) const SHORT_VALUES: usize = 4096;
+
 /// Bytes of a packet of a load, and of a statement where rows are that small.
 const CHUNK: usize = 256 * 1024;
 
@@ -291,9 +297,7 @@ pub(super) async fn insert(
     batch: &Batch,
     max_packet: usize,
 ) -> Result<(), Fault> {
-    // A command has its own byte in the packet.
-    let limit = max_packet.saturating_sub(16);
-    let size = CHUNK.min(limit);
+    let size = CHUNK.min(max_packet.saturating_sub(COMMAND));
     let prefix = format!("INSERT INTO {} VALUES ", table.target());
     let mut statement = Vec::with_capacity(size);
     let mut next = 0;
@@ -312,22 +316,35 @@ pub(super) async fn insert(
         }
         // Without the last comma, and without the row that was too much.
         statement.truncate(end.saturating_sub(1));
-        if statement.len() > limit {
-            return Err(IndexError::new(
-                ErrorKind::TooLarge,
-                format!(
-                    "a row of {} bytes is larger than the index server's max_allowed_packet \
-                     ({max_packet}): raise it or set local_infile=ON there, or leave the table \
-                     out with --tables",
-                    statement.len()
-                ),
-            )
-            .into());
-        }
+        fits(
+            "a row",
+            (statement.len(), 0),
+            max_packet,
+            ", set local_infile=ON, or leave the table out with --tables",
+        )?;
         conn.query_drop(statement.as_slice()).await?;
         verify(conn, next - first).await?;
     }
     Ok(())
+}
+
+/// Does something of so many bytes, with others beside it, go into one packet? Sent all the same it would cost the
+/// connection, mostly before the server says why.
+pub(super) fn fits(
+    what: &str,
+    (len, beside): (usize, usize),
+    max_packet: usize,
+    or: &str,
+) -> Result<(), IndexError> {
+    if len.saturating_add(beside).saturating_add(COMMAND) <= max_packet {
+        return Ok(());
+    }
+    Err(IndexError::new(
+        ErrorKind::TooLarge,
+        format!(
+            "{what} of {len} bytes is larger than the index server's max_allowed_packet ({max_packet}): raise it there{or}"
+        ),
+    ))
 }
 
 /// Nothing may be missing and nothing may have been made to fit.

@@ -184,6 +184,8 @@ impl Session {
     ) -> Result<u32, Fault> {
         let columns = convert::columns_json(&version.columns)?;
         let known_by = known_by_name(version.known_by);
+        let size = (columns.len(), load::SHORT_VALUES);
+        load::fits("a table's definition", size, self.max_packet, "")?;
         let known: Option<u32> = self
             .conn
             .exec_first(
@@ -375,6 +377,8 @@ impl Session {
                 .await?;
         }
         for change in &batch.schema_changes {
+            let size = (change.statement.len(), load::SHORT_VALUES);
+            load::fits("a statement", size, self.max_packet, "")?;
             self.conn
                 .exec_drop(
                     "INSERT INTO schema_changes (source_id, binlog_file, start_position,

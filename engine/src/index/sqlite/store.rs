@@ -39,6 +39,8 @@ const VALID_BEHIND: &str = "(valid_until_file IS NULL
 pub(super) struct Store {
     pub(super) connection: Connection,
     path: PathBuf,
+    /// Device and inode of the file that is open.
+    file: Option<(u64, u64)>,
     locks: HashMap<u32, File>,
     /// The sources whose rows are what the checkpoint says.
     attached: HashSet<u32>,
@@ -63,6 +65,7 @@ impl Store {
         let mut store = Self {
             connection,
             path: path.to_owned(),
+            file: file_at(path),
             locks: HashMap::new(),
             attached: HashSet::new(),
             places: Places::default(),
@@ -91,6 +94,22 @@ impl Store {
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
+    }
+
+    /// What is written to a file that was removed or replaced is gone with the process.
+    fn refuse_another_file(&self) -> Result<(), IndexError> {
+        let there = file_at(&self.path);
+        if self.file.is_none() || there == self.file {
+            return Ok(());
+        }
+        let (path, what) = (self.path.display(), there.map_or("removed", |_| "replaced"));
+        Err(IndexError::new(
+            ErrorKind::Unfit,
+            format!(
+                "the index {path} was {what} while it was open, so that what is written goes nowhere: put the file back, \
+                 with its -wal beside it, or begin a new one with --start-…"
+            ),
+        ))
     }
 
     fn create(&mut self) -> Result<(), Fault> {
@@ -391,6 +410,7 @@ impl Store {
             return Err(convert::not_attached().into());
         }
         batch.check(source_id).map_err(convert::bad_batch)?;
+        self.refuse_another_file()?;
         if let Some(from) = batch.discard_from {
             self.discard(source_id, from)?;
         }
@@ -501,6 +521,11 @@ fn refuse_hard_links(path: &Path) -> Result<(), IndexError> {
         )),
         _ => Ok(()),
     }
+}
+
+fn file_at(path: &Path) -> Option<(u64, u64)> {
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.dev(), file.ino()))
 }
 
 fn missing(path: &Path) -> IndexError {

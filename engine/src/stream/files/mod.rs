@@ -122,7 +122,10 @@ async fn run(
         state,
         own_schema,
     } = index.attach(&source).await?;
-    let filter = options.filter.clone().without_schema(own_schema);
+    let mut filter = options.filter.clone();
+    if let Some(schema) = own_schema {
+        filter.leave_out_index(&schema);
+    }
     let known = Known {
         checkpoint: state.checkpoint,
         files: indexed_files(index, source_id).await?,

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::Session;
 use super::files::Events;
 use crate::error::Error;
+use crate::index::own;
 use crate::pipeline::assemble::{Entry, Need};
 use crate::schema::Named;
 use crate::source::server::source_error;
@@ -113,6 +114,19 @@ impl Session<'_> {
             Need::Table(map) => {
                 let place = (self.assembler.file().to_owned(), event.start);
                 let server_table_id = map.table_id;
+                if own::is_own(&map.table)
+                    && let Some(server) = &mut self.server
+                    && server
+                        .indexes()
+                        .await?
+                        .iter()
+                        .any(|schema| **schema == *map.schema)
+                {
+                    self.assembler.leave_out_index(&map.schema);
+                    self.assembler
+                        .define(event.body, server_table_id, Entry::Filtered);
+                    return Ok(true);
+                }
                 let resolve = self.names.resolve(map, place, self.server.as_mut(), stop);
                 let vitals = &self.vitals;
                 let Some(Named { table, table_id }) = vitals.busy(resolve).await? else {

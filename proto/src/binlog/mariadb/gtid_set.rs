@@ -68,6 +68,17 @@ impl MariadbGtidSet {
             .is_some_and(|&(_, last)| gtid.sequence <= last)
     }
 
+    /// Is there a transaction of `domain`?
+    #[must_use]
+    pub fn has(&self, domain: u32) -> bool {
+        self.domains.contains_key(&domain)
+    }
+
+    /// Keeps the domains for which `keeps` says so.
+    pub fn retain(&mut self, keeps: impl Fn(u32) -> bool) {
+        self.domains.retain(|&domain, _| keeps(domain));
+    }
+
     /// The last GTID of each domain, in the order of the domains.
     pub fn gtids(&self) -> impl Iterator<Item = MariadbGtid> {
         self.domains

@@ -15,7 +15,6 @@ pub(super) const fn width(fsp: u8) -> usize {
     fsp.div_ceil(2) as usize
 }
 
-/// Refuses more fractional digits than MySQL has.
 /// How many of the last of `fsp` (0–6) digits make a second.
 pub(super) const fn per_second(fsp: u8) -> u64 {
     10_u64.pow(fsp as u32)
@@ -31,6 +30,7 @@ pub(super) fn split(number: u64, fsp: u8) -> (u64, u32) {
     )
 }
 
+/// Refuses more fractional digits than MySQL has.
 pub(super) const fn check_fsp(what: &'static str, fsp: u8) -> Result<(), Error> {
     if fsp > 6 {
         return Err(Error::new(

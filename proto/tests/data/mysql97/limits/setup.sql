@@ -1,6 +1,6 @@
 -- What `types` leaves out: every width of BIT, DECIMALs of all byte counts, the limits of temporal types at every precision,
 -- ENUMs of 255, 256 and 65,535 members, SETs of each size, JSON in its large format, 100 levels deep and in ever more
--- numbers, 4,096 columns, empty and long values.
+-- numbers, 4,096 columns, empty and long values, the longest VECTOR.
 SET time_zone = '+00:00';
 SET sql_mode = 'ALLOW_INVALID_DATES';
 CREATE DATABASE limits;
@@ -58,6 +58,9 @@ SET sql_log_bin = ON;
 SET binlog_row_image = MINIMAL;
 INSERT INTO widest (c1, c4096, c255, c256, c257) VALUES (1, 1, NULL, 1, -1);
 SET binlog_row_image = FULL;
+SET @sql = (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4096)
+  SELECT CONCAT('INSERT INTO widest VALUES (', GROUP_CONCAT(CASE WHEN i % 5 = 0 THEN 'NULL' WHEN i % 2 THEN i % 256 - 128 ELSE i DIV 2 % 2 END ORDER BY i), ')') FROM n);
+PREPARE s FROM @sql; EXECUTE s;
 
 CREATE TABLE jsons (id INT PRIMARY KEY, j JSON);
 INSERT INTO jsons VALUES
@@ -80,3 +83,6 @@ CREATE TABLE odd (
 );
 INSERT INTO odd (id, x, y) VALUES (1, STRING_TO_VECTOR('[-0]'), STRING_TO_VECTOR(CONCAT('[3.4e38', REPEAT(',1.2e-38', 299), ']'))), (2, NULL, NULL);
 UPDATE odd SET id = 3, hidden = NULL WHERE id = 1;
+
+CREATE TABLE longest (v VECTOR(16383));
+INSERT INTO longest VALUES (STRING_TO_VECTOR(CONCAT('[', REPEAT('1.5,-2.25,', 8191), '3.4e38]')));

@@ -1,0 +1,87 @@
+//! The changes of a source in an index of each kind: whatever is asked comes to the same over both.
+
+use std::path::Path;
+
+use bintrail_testkit::server::Server;
+
+use crate::support::{Scratch, Stream, index_server};
+
+/// A stream into an SQLite file, and one into a MySQL server.
+pub(crate) struct Both {
+    streams: [Stream; 2],
+    _keeper: Server,
+}
+
+impl Both {
+    /// Starts them with what the source logs from now on.
+    pub(crate) fn start(name: &str, source: &Server, scratch: &Scratch) -> Self {
+        let keeper = index_server(&["--local-infile=ON"]);
+        let (file, position) = source.position().unwrap();
+        let position = position.to_string();
+        let stream = |name: &str, keeper: Option<&Server>, id: &str| {
+            let from = ["--start-file", &file, "--start-pos", &position];
+            let arguments = [&from[..], &["--server-id", id]].concat();
+            let mut stream = Stream::new(name, source, keeper, scratch, &arguments);
+            stream.start();
+            stream
+        };
+        Self {
+            streams: [
+                stream(name, None, "4100"),
+                stream(&format!("{name}-mysql"), Some(&keeper), "4101"),
+            ],
+            _keeper: keeper,
+        }
+    }
+
+    /// The one into a MySQL server.
+    pub(crate) const fn on_mysql(&self) -> &Stream {
+        &self.streams[1]
+    }
+
+    pub(crate) fn catch_up(&mut self, source: &Server) {
+        for stream in &mut self.streams {
+            stream.catch_up(source);
+        }
+    }
+
+    pub(crate) fn terminate(&mut self) {
+        self.streams.iter_mut().for_each(Stream::terminate);
+    }
+
+    /// What a command that only reads prints.
+    pub(crate) fn output(&self, arguments: &[&str]) -> String {
+        let printed = self
+            .streams
+            .each_ref()
+            .map(|stream| stream.output(arguments));
+        self.same(&printed, arguments);
+        printed.into_iter().next().unwrap()
+    }
+
+    /// Has `recover` write its SQL to a file: what it tells of it.
+    pub(crate) fn write(&self, path: &Path, what: &[&str]) -> String {
+        let file = ["--output", path.to_str().unwrap()];
+        let arguments = [&["recover"], what, &file].concat();
+        let mut written = Vec::new();
+        let told = self.streams.each_ref().map(|stream| {
+            std::fs::remove_file(path).ok();
+            let told = stream.output(&arguments);
+            written.push(std::fs::read_to_string(path).unwrap());
+            told
+        });
+        self.same(&told, what);
+        self.same(&written, what);
+        told.into_iter().next().unwrap()
+    }
+
+    fn same(&self, texts: &[String], of: &[&str]) {
+        let [one, other] = texts else {
+            panic!("{} texts", texts.len())
+        };
+        for (one, other) in one.lines().zip(other.lines()) {
+            assert_eq!(one, other, "{of:?}");
+        }
+        assert_eq!(one.len(), other.len(), "{of:?}");
+    }
+}

@@ -1,0 +1,1 @@
+SELECT @@gtid_binlog_pos;

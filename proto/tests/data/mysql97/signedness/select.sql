@@ -1,0 +1,2 @@
+SELECT * FROM signedness.years;
+SELECT * FROM signedness.first;
