@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bintrail_proto::binlog::query::StatusVars;
+
 use crate::index::own;
 
 /// Chooses tables by schema and name. Names are compared as they are written, case included.
@@ -119,13 +121,32 @@ impl Filter {
         schemas.chain(tables).collect()
     }
 
-    /// May a statement whose default schema is `schema` change tables that are kept? Its text may name
-    /// others, so only the server's own schemas say no.
+    /// May a statement change tables that are kept? Its text may name any, whatever its default schema: only the
+    /// schemas that its event says it changes can tell that it does not.
     #[must_use]
-    pub fn keeps_statement_in(&self, schema: &str) -> bool {
-        self.system_schemas
-            || !SYSTEM_SCHEMAS.contains(&schema)
-            || self.schemas.iter().any(|kept| kept == schema)
+    pub fn keeps_statement(&self, status: &StatusVars<'_>) -> bool {
+        status.updated_schemas.is_none_or(|updated| {
+            updated.names().any(|name| {
+                name.is_empty()
+                    || std::str::from_utf8(name).map_or(true, |name| self.keeps_some_of(name))
+            })
+        })
+    }
+
+    /// May tables of this schema be kept?
+    #[must_use]
+    pub fn keeps_some_of(&self, schema: &str) -> bool {
+        let named = |of: &Option<String>| of.as_deref() == Some(schema);
+        let schema_kept = if self.schemas.is_empty() {
+            self.system_schemas
+                || !SYSTEM_SCHEMAS.contains(&schema)
+                || self.tables.iter().any(|(of, _)| named(of))
+        } else {
+            self.schemas.iter().any(|kept| kept == schema)
+        };
+        schema_kept
+            && (self.tables.is_empty()
+                || self.tables.iter().any(|(of, _)| of.is_none() || named(of)))
     }
 
     /// Is this table kept?
@@ -173,6 +194,22 @@ mod tests {
         assert_eq!(named(&["a", "b"], &[]).unwrap(), "a.* b.*");
         assert_eq!(named(&[], &["a.t", "b.u"]).unwrap(), "a.t b.u");
         assert_eq!(named(&["a"], &["b.u", "t", "a.v"]).unwrap(), "a.t a.v");
+    }
+
+    #[test]
+    fn schemas_with_tables_that_are_kept() {
+        let kept = |filter: &Filter| {
+            let schemas = ["shop", "crm", "mysql"].into_iter();
+            let kept: Vec<_> = schemas.filter(|name| filter.keeps_some_of(name)).collect();
+            kept.join(" ")
+        };
+        assert_eq!(kept(&filter_of(&[], &[])), "shop crm");
+        assert_eq!(kept(&filter_of(&["mysql", "crm"], &[])), "crm mysql");
+        assert_eq!(kept(&filter_of(&[], &["mysql.user", "crm.t"])), "crm mysql");
+        assert_eq!(kept(&filter_of(&[], &["t"])), "shop crm");
+        assert_eq!(kept(&filter_of(&["shop", "crm"], &["crm.t"])), "crm");
+        let all = filter_of(&[], &[]).with_system_schemas();
+        assert_eq!(kept(&all), "shop crm mysql");
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::pipeline::statement::{Statement, classify};
 use crate::pipeline::tables::Tables;
 use crate::pipeline::unread::Unread;
 use crate::render::mysqlbinlog;
+use crate::schema::decode;
 use crate::table::Table;
 use notes::{Note, Notes};
 
@@ -267,14 +268,14 @@ impl<W: Write> Printer<W> {
                 false
             }
             Statement::Dml => true,
-            Statement::Ddl(ddl) => ddl.fills_a_table(&sql),
+            Statement::Ddl(ddl) => {
+                let mut scratch = String::new();
+                let sql = decode(query, &mut scratch).unwrap_or(&sql);
+                ddl.fills_a_table(sql, query.status.sql_mode)
+            }
             _ => false,
         };
-        if logs_no_rows
-            && self
-                .filter
-                .keeps_statement_in(&String::from_utf8_lossy(query.schema))
-        {
+        if logs_no_rows && self.filter.keeps_statement(&query.status) {
             self.note(Note::Statement, event, None);
         }
     }

@@ -51,6 +51,7 @@ mod tls;
 mod torture;
 mod trouble;
 mod undo;
+mod unlogged;
 mod values;
 
 use bintrail_testkit::oracle::{Cell, Oracle};

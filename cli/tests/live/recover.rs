@@ -236,3 +236,63 @@ fn one_transaction_is_undone_and_what_changed_since_is_told() {
     );
     stream.terminate();
 }
+
+/// MariaDB logs that a row of a system-versioned table was deleted as an update of the column that says up to when it was
+/// there, which no statement can undo.
+#[test]
+fn rows_of_system_versioned_tables() {
+    let scratch = Scratch::new();
+    let server = source_of("mariadb", &[]);
+    let mut stream = Stream::new("versions", &server, None, &scratch, &[]);
+    stream.start();
+    stream.catch_up(&server);
+    let mut client = server.client().unwrap();
+    for sql in [
+        "CREATE DATABASE d",
+        "CREATE TABLE d.e (a INT PRIMARY KEY, b INT, since TIMESTAMP(6) GENERATED ALWAYS AS ROW START, \
+         until TIMESTAMP(6) GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (since, until)) WITH SYSTEM VERSIONING",
+        "INSERT INTO d.e (a, b) VALUES (1, 1), (2, 2)",
+        "UPDATE d.e SET b = 10 WHERE a = 1",
+        "DELETE FROM d.e WHERE a = 2",
+    ] {
+        client.run(sql).unwrap();
+    }
+    stream.catch_up(&server);
+    let refused = |arguments: &[&str], why: &str| {
+        let output = stream.command(arguments).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(41), "{arguments:?}: {error}");
+        assert!(error.contains(why), "{error}");
+        assert!(output.stdout.is_empty());
+    };
+    let all = ["recover", "--table", "e", "--event-type", "update"];
+    refused(
+        &all,
+        "system-versioned table was deleted (change 5, 1 in all)",
+    );
+    refused(&[&all[..], &["--dry-run"]].concat(), "system-versioned");
+    let keys = stream.output(&[
+        "query",
+        "--table",
+        "e",
+        "--event-type",
+        "update",
+        "--format",
+        "csv",
+    ]);
+    let key = |first: &str| {
+        let from = keys.find(&format!("{first}|")).unwrap();
+        keys[from..].split([',', '"']).next().unwrap().to_owned()
+    };
+    // What a row was before an update is brought back as ever.
+    let path = scratch.0.join("undo.sql");
+    let (one, file) = (key("1"), path.to_str().unwrap());
+    stream.output(&[&all[..], &["--pk", &one, "--output", file]].concat());
+    assert_runs(&server, &path);
+    let rows = client.strings("SELECT a, b FROM d.e").unwrap();
+    assert_eq!(rows, [["1", "1"]]);
+    refused(
+        &[&all[..], &["--pk", &key("2")]].concat(),
+        "system-versioned",
+    );
+}

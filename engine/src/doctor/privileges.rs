@@ -87,7 +87,7 @@ pub(super) fn unseen(grants: &Grants, filter: &Filter) -> Vec<String> {
             .collect(),
         None if grants.everywhere("SELECT") => grants
             .revoked("SELECT")
-            .filter(|schema| filter.keeps_statement_in(schema))
+            .filter(|schema| filter.keeps_some_of(schema))
             .map(|schema| format!("{}.*", identifier(schema)))
             .collect(),
         None => vec!["*.*".to_owned()],

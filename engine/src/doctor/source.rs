@@ -277,13 +277,38 @@ async fn without_key(server: &mut Server, filter: &Filter, sees_all: bool) -> Fi
     match ask(server, &tables::question(filter)).await {
         Err(error) => unknown(tables::CHECK, "tables without a primary key", &error),
         Ok(rows) => {
-            let names = rows
-                .rows
-                .iter()
-                .filter_map(|row| Some((text(row, 0)?, text(row, 1)?)));
-            tables::judge(names, filter, sees_all, &server.settings.variables)
+            let names = rows.rows.iter();
+            let names = names.filter_map(|row| Some((text(row, 0)?, text(row, 1)?)));
+            let keyless = tables::Keyless::of(names, filter);
+            let mut fixes = Vec::with_capacity(keyless.named.len());
+            for name in &keyless.named {
+                fixes.push(key_for(server, name).await);
+            }
+            keyless.judge(fixes, sees_all)
         }
     }
+}
+
+async fn key_for(server: &mut Server, name: &(String, String)) -> Fix {
+    match ask(server, &tables::layout(&name.0, &name.1)).await {
+        Err(error) => Fix::Advice(format!(
+            "what the columns of {}.{} are cannot be seen: {error}",
+            name.0, name.1
+        )),
+        Ok(found) => {
+            let columns = found.rows.iter();
+            let columns: Vec<_> = columns
+                .filter_map(|row| Some((text(row, 0)?, not_none(row, 1))))
+                .collect();
+            let partitioned = found.rows.first().is_some_and(|row| not_none(row, 2));
+            tables::fix(name, &columns, partitioned, &server.settings.variables)
+        }
+    }
+}
+
+/// Is it a number above 0?
+fn not_none(row: &[Option<bytes::Bytes>], column: usize) -> bool {
+    text(row, column).is_some_and(|number| number != "0")
 }
 
 async fn unmatched(server: &mut Server, filter: &Filter, sees_all: bool) -> Option<Finding> {

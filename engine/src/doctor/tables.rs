@@ -45,61 +45,135 @@ pub(super) fn question(filter: &Filter) -> String {
     )
 }
 
-pub(super) fn judge(
-    names: impl Iterator<Item = (String, String)>,
-    filter: &Filter,
-    sees_all: bool,
-    variables: &Variables,
-) -> Finding {
-    let mut rows = 0_usize;
-    let tables: Vec<_> = names
-        .inspect(|_| rows = rows.saturating_add(1))
-        .filter(|(schema, table)| filter.keeps(schema, table))
-        .collect();
-    if tables.is_empty() {
-        return if sees_all {
-            Finding::ok(CHECK, "every table that is kept has one")
-        } else {
-            Finding::info(
-                CHECK,
-                "every table that this account can see has one; it lacks SELECT on others",
-            )
-        };
+/// Asks for a table's columns, which of them is AUTO_INCREMENT, and for the number of its partitions.
+pub(super) fn layout(schema: &str, table: &str) -> String {
+    let of = format!(
+        "TABLE_SCHEMA = {} AND TABLE_NAME = {}",
+        quote(schema),
+        quote(table)
+    );
+    format!(
+        "SELECT COLUMN_NAME, EXTRA LIKE '%auto_increment%', \
+         (SELECT COUNT(PARTITION_NAME) FROM information_schema.PARTITIONS WHERE {of}) \
+         FROM information_schema.COLUMNS WHERE {of}"
+    )
+}
+
+/// Tables without a primary key.
+#[derive(Debug)]
+pub(super) struct Keyless {
+    /// Those that are named.
+    pub(super) named: Vec<(String, String)>,
+    others: usize,
+    many: bool,
+}
+
+impl Keyless {
+    /// Those that are kept, of what [`question`] has found.
+    pub(super) fn of(names: impl Iterator<Item = (String, String)>, filter: &Filter) -> Self {
+        let mut rows = 0_usize;
+        let mut named: Vec<_> = names
+            .inspect(|_| rows = rows.saturating_add(1))
+            .filter(|(schema, table)| filter.keeps(schema, table))
+            .collect();
+        let others = named.len().saturating_sub(NAMED);
+        named.truncate(NAMED);
+        Self {
+            named,
+            others,
+            many: rows > MAX_ROWS,
+        }
     }
-    let named: Vec<String> = tables
+
+    /// `fixes` has one for each that is named.
+    pub(super) fn judge(&self, fixes: Vec<Fix>, sees_all: bool) -> Finding {
+        if self.named.is_empty() {
+            return if sees_all {
+                Finding::ok(CHECK, "every table that is kept has one")
+            } else {
+                Finding::info(
+                    CHECK,
+                    "every table that this account can see has one; it lacks SELECT on others",
+                )
+            };
+        }
+        let named: Vec<String> = self.named.iter().map(full_name).collect();
+        let more = match self.others {
+            _ if self.many => " and many more".to_owned(),
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let alone = named.len() == 1 && more.is_empty();
+        let have = if alone { "has" } else { "have" };
+        Finding::warning(
+            CHECK,
+            format!(
+                "{}{more} {have} no primary key: their changes are kept, but a row cannot be looked up by its key, nor \
+                 two equal rows be told apart",
+                named.join(", ")
+            ),
+        )
+        .fixes(fixes)
+    }
+}
+
+fn full_name((schema, table): &(String, String)) -> String {
+    format!("{}.{}", identifier(schema), identifier(table))
+}
+
+/// What gives a table a primary key. `columns`: each with whether it is AUTO_INCREMENT, of which a table has one at most.
+pub(super) fn fix(
+    name: &(String, String),
+    columns: &[(String, bool)],
+    partitioned: bool,
+    variables: &Variables,
+) -> Fix {
+    let table = full_name(name);
+    let counts = columns.iter().find(|(_, counts)| *counts);
+    let (column, added) = match counts {
+        Some((column, _)) => (identifier(column), None),
+        None => {
+            let column = free_name(columns);
+            let added = format!("ADD COLUMN {column} {}", definition(variables));
+            (column, Some(added))
+        }
+    };
+    if partitioned {
+        let added = added.map_or_else(String::new, |added| format!("{added}, "));
+        return Fix::Advice(format!(
+            "{table} is partitioned, so that its primary key has to have the columns of its PARTITION BY as well, which \
+             then cannot be NULL: ALTER TABLE {table} {added}ADD PRIMARY KEY ({column}, those columns)"
+        ));
+    }
+    Fix::Sql(match added {
+        Some(added) => format!("ALTER TABLE {table} {added} PRIMARY KEY;"),
+        None => format!("ALTER TABLE {table} ADD PRIMARY KEY ({column});"),
+    })
+}
+
+/// A name that none of the columns has.
+fn free_name(columns: &[(String, bool)]) -> String {
+    let mut name = "bintrail_pk".to_owned();
+    let mut number = 1_u32;
+    while columns
         .iter()
-        .take(NAMED)
-        .map(|(schema, table)| format!("{}.{}", identifier(schema), identifier(table)))
-        .collect();
-    let more = match tables.len().saturating_sub(NAMED) {
-        _ if rows > MAX_ROWS => " and many more".to_owned(),
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let have = if tables.len() == 1 { "has" } else { "have" };
-    // It then is not in the way of INSERTs that name no columns, nor in SELECT *.
-    let invisible = match variables.version() {
-        version if variables.is_mariadb() => version >= (10, 3, 0),
-        version => version >= (8, 0, 23),
-    };
-    let column = if variables.is_mariadb() && invisible {
-        "bintrail_pk BIGINT UNSIGNED NOT NULL INVISIBLE AUTO_INCREMENT PRIMARY KEY"
-    } else if invisible {
-        "bintrail_pk BIGINT UNSIGNED NOT NULL AUTO_INCREMENT INVISIBLE PRIMARY KEY"
+        .any(|(taken, _)| taken.eq_ignore_ascii_case(&name))
+    {
+        number = number.saturating_add(1);
+        name = format!("bintrail_pk{number}");
+    }
+    name
+}
+
+/// That of a column that numbers the rows. Where it can be invisible, it is not in the way of INSERTs that name no
+/// columns, nor in SELECT *.
+fn definition(variables: &Variables) -> &'static str {
+    let version = variables.version();
+    if variables.is_mariadb() && version >= (10, 3, 0) {
+        "BIGINT UNSIGNED NOT NULL INVISIBLE AUTO_INCREMENT"
+    } else if !variables.is_mariadb() && version >= (8, 0, 23) {
+        "BIGINT UNSIGNED NOT NULL AUTO_INCREMENT INVISIBLE"
     } else {
-        "bintrail_pk BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY"
-    };
-    Finding::warning(
-        CHECK,
-        format!(
-            "{}{more} {have} no primary key: their changes are kept, but a row cannot be looked up by its key, nor \
-             two equal rows be told apart",
-            named.join(", ")
-        ),
-    )
-    .fixes(
-        named
-            .iter()
-            .map(|table| Fix::Sql(format!("ALTER TABLE {table} ADD COLUMN {column};"))),
-    )
+        "BIGINT UNSIGNED NOT NULL AUTO_INCREMENT"
+    }
 }

@@ -28,8 +28,10 @@ pub use mysql::MySqlIndex;
 pub use sqlite::SqliteIndex;
 
 use crate::dsn::IndexDsn;
-use read::{Rows, Select};
-use record::{Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion, ValidTable};
+use read::{Rows, Select, Value};
+use record::{
+    Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion, ValidTable, change_ids_of,
+};
 use remove::Removed;
 
 /// The version of the tables that this bintrail makes and understands.
@@ -187,6 +189,22 @@ impl Index {
     /// After any error attach again: until then nothing more is written.
     pub async fn write(&self, source_id: u32, batch: Arc<Batch>) -> Result<()> {
         each!(self, index => index.write(source_id, batch).await)
+    }
+
+    /// Has it an XA transaction of a source that was prepared under `xid` and is not decided?
+    pub(crate) async fn holds_prepared(&self, source_id: u32, xid: &str) -> Result<bool> {
+        let ids = change_ids_of(source_id);
+        let select = Select {
+            sql: "SELECT transaction_id FROM transactions WHERE xid = ? AND xa_state = 'prepared' \
+                  AND transaction_id >= ? AND transaction_id < ? LIMIT 1"
+                .to_owned(),
+            values: vec![
+                Value::Text(xid.to_owned()),
+                Value::Number(ids.start),
+                Value::Number(ids.end),
+            ],
+        };
+        Ok(!self.read(select, usize::MAX).await?.rows.is_empty())
     }
 
     /// Sets or clears the last error of an attached source.

@@ -4,6 +4,7 @@ mod entry;
 mod hand_on;
 mod work;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bintrail_proto::binlog::decoder::{Event, EventData, TableMapEvent};
@@ -97,6 +98,8 @@ pub(crate) struct Assembler {
     quiet: bool,
     open: Option<Open>,
     next_change_id: u64,
+    /// XA transactions that were prepared since it began and are not decided, also those without rows that are kept.
+    prepared: HashSet<String>,
     tables: Tables<Entry>,
     skips: CaptureSkips,
     work: Work,
@@ -109,6 +112,8 @@ pub(crate) enum Need {
     Nothing,
     /// [`Assembler::define`] for this table.
     Table(TableMap),
+    /// [`Assembler::miss_prepared`], unless the index has this XA transaction as prepared: it is committed.
+    Prepared(String),
 }
 
 impl Assembler {
@@ -137,6 +142,7 @@ impl Assembler {
             quiet: false,
             open: None,
             next_change_id: checkpoint.next_change_id,
+            prepared: HashSet::new(),
             tables: Tables::default(),
             skips: checkpoint.capture_skips.clone(),
             work: Work::default(),
@@ -224,7 +230,7 @@ impl Assembler {
         match &event.data {
             EventData::Gtid(gtid) => self.begin(gtid, event),
             EventData::MariadbGtid(gtid) => self.begin_mariadb(gtid, event),
-            EventData::Query(query) => self.query(query, event),
+            EventData::Query(query) => return self.query(query, event),
             EventData::Xid(_) => self.end(event, None),
             EventData::XaPrepare(prepare) => {
                 let state = if prepare.one_phase {
@@ -403,10 +409,10 @@ impl Assembler {
         })
     }
 
-    fn query(&mut self, query: &Query<'_>, at: &Event<'_>) {
+    fn query(&mut self, query: &Query<'_>, at: &Event<'_>) -> Need {
         // What MariaDB sends a replica instead of an event that the replica would not know.
         if query.statement.starts_with(b"# Dummy ev") {
-            return;
+            return Need::Nothing;
         }
         let sql = String::from_utf8_lossy(query.statement);
         let begun = self.open.as_ref().is_some_and(|open| open.begun);
@@ -429,23 +435,27 @@ impl Assembler {
             }
             Statement::RollbackTo if begun => self.rolled_back(at),
             Statement::Inside | Statement::Other if begun => {}
-            Statement::XaCommit(xid) => self.decide(xid, XaState::Committed, at),
-            Statement::XaRollback(xid) => self.decide(xid, XaState::RolledBack, at),
-            Statement::Ddl(ddl) => {
-                let schema = String::from_utf8_lossy(query.schema);
-                if ddl.fills_a_table(&sql) && self.filter.keeps_statement_in(&schema) {
-                    self.skip("statement_dml", &schema, at);
+            Statement::XaCommit(xid) => {
+                if !self.decide(xid, XaState::Committed, at) {
+                    return Need::Prepared(xid.to_owned());
                 }
-                self.schema_change(query, ddl.to_string(), &sql, at);
+            }
+            Statement::XaRollback(xid) => {
+                self.decide(xid, XaState::RolledBack, at);
+            }
+            Statement::Ddl(ddl) => {
+                let mut scratch = String::new();
+                let sql = decode(query, &mut scratch).unwrap_or(&sql);
+                if ddl.fills_a_table(sql, query.status.sql_mode) {
+                    self.skip_statement(query, at);
+                }
+                self.schema_change(query, ddl.to_string(), sql, at);
                 if !begun {
                     self.end(at, None);
                 }
             }
             Statement::Dml => {
-                let schema = String::from_utf8_lossy(query.schema);
-                if self.filter.keeps_statement_in(&schema) {
-                    self.skip("statement_dml", &schema, at);
-                }
+                self.skip_statement(query, at);
                 if !begun {
                     self.end(at, None);
                 }
@@ -458,6 +468,19 @@ impl Assembler {
                 self.end(at, None);
             }
         }
+        Need::Nothing
+    }
+
+    /// Answers [`Need::Prepared`]: nobody has seen its rows.
+    pub(crate) fn miss_prepared(&mut self, xid: &str, at: &Event<'_>) {
+        self.skip("xa_prepared_before", &format!("xid {xid}"), at);
+    }
+
+    /// Counts a statement that changed rows without logging them, unless they are none that are kept.
+    fn skip_statement(&mut self, query: &Query<'_>, at: &Event<'_>) {
+        if self.filter.keeps_statement(&query.status) {
+            self.skip("statement_dml", &String::from_utf8_lossy(query.schema), at);
+        }
     }
 
     /// Servers log a rollback behind rows only when it could not undo all of them, and do not say
@@ -468,7 +491,8 @@ impl Assembler {
         }
     }
 
-    fn decide(&mut self, xid: &str, state: XaState, at: &Event<'_>) {
+    /// Says whether it was seen when it was prepared.
+    fn decide(&mut self, xid: &str, state: XaState, at: &Event<'_>) -> bool {
         let next_change_id = self.next_change_id;
         let decided_at = self.time_of(at);
         self.work.batch.xa_decided.push(XaDecided {
@@ -478,6 +502,7 @@ impl Assembler {
             decided_at,
         });
         self.end(at, None);
+        self.prepared.remove(xid)
     }
 
     /// When what is open is committed, or a statement that stands alone.
@@ -491,8 +516,6 @@ impl Assembler {
         if open.is_some_and(|open| open.alters_nothing) {
             return;
         }
-        let mut scratch = String::new();
-        let sql = decode(query, &mut scratch).unwrap_or(sql);
         // Their passwords, hashed or in clear, are nothing for the index's readers.
         let statement = match change_type.as_str() {
             "CREATE USER" | "ALTER USER" | "CREATE SERVER" | "ALTER SERVER" => {
@@ -621,6 +644,9 @@ impl Assembler {
     /// The transaction that is open ends with this event; so does a statement that stands alone.
     fn end(&mut self, at: &Event<'_>, xa: Option<(String, XaState)>) {
         self.tables.tidy();
+        if let Some((xid, XaState::Prepared)) = &xa {
+            self.prepared.insert(xid.clone());
+        }
         let committed_at = match self.open.take() {
             None => seconds(&at.header),
             Some(mut open) => {

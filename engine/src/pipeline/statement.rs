@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::schema::{Lexer, Token};
+
 /// A statement in the binlog, as far as the stream needs to tell them apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Statement<'a> {
@@ -35,9 +37,9 @@ pub struct Ddl {
 }
 
 impl Ddl {
-    /// Does it make a table and fill it from a query? `sql` is the statement.
-    pub(crate) fn fills_a_table(self, sql: &str) -> bool {
-        self.verb == "CREATE" && self.object == Some("TABLE") && fills_its_table(sql)
+    /// Does it make a table and fill it from a query? `sql` is the statement, of a session with this `sql_mode`.
+    pub(crate) fn fills_a_table(self, sql: &str, sql_mode: Option<u64>) -> bool {
+        self.verb == "CREATE" && self.object == Some("TABLE") && fills_its_table(sql, sql_mode)
     }
 }
 
@@ -52,7 +54,7 @@ impl fmt::Display for Ddl {
 }
 
 /// The words that a statement is known by.
-const VERBS: [&str; 19] = [
+const VERBS: [&str; 20] = [
     "BEGIN",
     "COMMIT",
     "ROLLBACK",
@@ -72,6 +74,12 @@ const VERBS: [&str; 19] = [
     "WITH",
     "CALL",
     "SELECT",
+    "ANALYZE",
+];
+
+/// Those of them that change rows. A SELECT is logged for the stored function in it, which changed rows.
+const DML: [&str; 8] = [
+    "INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "CALL", "SELECT",
 ];
 
 /// The one of `words` that is `word`, in whatever case.
@@ -108,9 +116,21 @@ pub fn classify(sql: &str) -> Statement<'_> {
             None => Statement::Inside,
         },
         "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" => Statement::Ddl(ddl(verb, rest)),
-        // They change rows. A SELECT is logged for the stored function in it, which changed rows.
+        // MariaDB runs the statement that it analyzes. All else of that name is about tables as a whole.
+        "ANALYZE" if known(behind_format(rest), &DML).is_none() => Statement::Other,
         _ => Statement::Dml,
     }
+}
+
+/// The first word, or the one behind `FORMAT = …`.
+fn behind_format(sql: &str) -> &str {
+    let (first, behind) = word(sql);
+    if !first.eq_ignore_ascii_case("FORMAT") {
+        return first;
+    }
+    let apart = |c: char| c.is_ascii_whitespace() || matches!(c, '=' | '\'' | '"' | '`');
+    let (_value, behind) = word(behind.trim_start_matches(apart));
+    word(behind.trim_start_matches(apart)).0
 }
 
 /// What follows the first `FOR` outside of quoted text; nothing without one.
@@ -131,21 +151,34 @@ fn behind_for(sql: &str) -> &str {
 }
 
 /// Does this `CREATE TABLE` fill its table from a query? Logged as such, its rows are not in the binlog; a server
-/// that logs rows rewrites it without the query. No other place of the statement takes a subquery.
-fn fills_its_table(sql: &str) -> bool {
-    let mut rest = sql;
-    loop {
-        let (next, behind) = word(rest);
-        if next.eq_ignore_ascii_case("SELECT") {
+/// that logs rows rewrites it without the query. No other place of the statement takes a subquery. What cannot be
+/// read may be one.
+fn fills_its_table(sql: &str, sql_mode: Option<u64>) -> bool {
+    let mut tokens = Lexer::new(sql, sql_mode).peekable();
+    let mut behind_table = false;
+    while let Some(token) = tokens.next() {
+        let is_query = match &token {
+            Token::Unreadable => true,
+            // Behind a dot, a keyword is a name.
+            Token::Symbol('.') => {
+                tokens.next();
+                false
+            }
+            _ if !behind_table => {
+                behind_table = token.is("TABLE");
+                false
+            }
+            // Not that of a partition.
+            _ if token.is("VALUES") => !tokens
+                .peek()
+                .is_some_and(|next| next.is("LESS") || next.is("IN")),
+            _ => token.is("SELECT") || token.is("TABLE"),
+        };
+        if is_query {
             return true;
         }
-        rest = match behind.chars().next() {
-            None => return false,
-            Some(_) if !next.is_empty() => behind,
-            Some(quote @ ('\'' | '"' | '`')) => behind_quoted(behind, quote),
-            Some(other) => behind.get(other.len_utf8()..).unwrap_or_default(),
-        };
     }
+    false
 }
 
 /// What follows the quoted text that `sql` begins with.
@@ -301,17 +334,29 @@ mod tests {
             "create table t select * from u",
             "CREATE TABLE t (a INT COMMENT 'it''s \\' ') AS (SELECT 1)",
             "CREATE TABLE IF NOT EXISTS `t` /* x */ IGNORE\nselect 1",
+            "CREATE TABLE t TABLE u",
+            "CREATE OR REPLACE TABLE d.table (a INT) ENGINE=InnoDB AS TABLE u",
+            "CREATE TABLE t AS VALUES ROW(7,8)",
+            "CREATE TABLE t (VALUES (7,8))",
+            "CREATE TABLE t (a INT) PARTITION BY LIST(a) (PARTITION p VALUES IN (1)) VALUES ROW(1)",
+            "CREATE TABLE t AS WITH x AS (TABLE u) TABLE x",
+            "CREATE TABLE t (a INT COMMENT 'cannot be read",
         ] {
-            assert!(fills_its_table(sql), "{sql}");
+            assert!(fills_its_table(sql, Some(0)), "{sql}");
         }
         for sql in [
             "CREATE TABLE `select` (`a select b` INT)",
+            "CREATE TABLE d.select (a INT)",
             "CREATE TABLE t (a INT COMMENT 'it''s \\' select ', b INT COMMENT \" select \")",
             "CREATE TABLE t (selected INT) /* select */ START TRANSACTION",
-            "CREATE TABLE t (a INT COMMENT 'select",
+            "CREATE TABLE t (a INT) WITH SYSTEM VERSIONING",
+            "CREATE TABLE t (a INT) PARTITION BY RANGE(a) (PARTITION p VALUES LESS THAN (9) TABLESPACE x)",
+            "CREATE TABLE t LIKE u",
         ] {
-            assert!(!fills_its_table(sql), "{sql}");
+            assert!(!fills_its_table(sql, Some(0)), "{sql}");
         }
+        let sql = r"CREATE TABLE t (a INT COMMENT 'x\') SELECT 'y'";
+        assert!(fills_its_table(sql, Some(1 << 20)));
     }
 
     #[test]
@@ -323,6 +368,21 @@ mod tests {
             Statement::Dml
         );
         assert_eq!(classify("SELECT `a`.`f`(1)"), Statement::Dml);
+        for sql in [
+            "ANALYZE UPDATE t SET a=1",
+            "analyze format = json delete from t",
+            "ANALYZE FORMAT=TRADITIONAL (SELECT f())",
+            "ANALYZE FORMAT='json' INSERT INTO t VALUES (1)",
+            "SET STATEMENT a=1 FOR ANALYZE /* x */ REPLACE t VALUES (1)",
+        ] {
+            assert_eq!(classify(sql), Statement::Dml, "{sql}");
+        }
+        for sql in [
+            "ANALYZE TABLE t",
+            "ANALYZE LOCAL TABLE t PERSISTENT FOR ALL",
+        ] {
+            assert_eq!(classify(sql), Statement::Other, "{sql}");
+        }
         assert_eq!(classify("GRANT ALL ON *.* TO a"), Statement::Other);
         assert_eq!(classify(""), Statement::Other);
         assert_eq!(classify("--not a comment"), Statement::Other);

@@ -213,8 +213,10 @@ impl Plan {
         after: &mut [Option<&'i str>],
     ) -> Result<bool, Refusal> {
         let mut changes = false;
+        let mut computed = false;
         for ((column, before), after) in self.columns.iter().zip(before).zip(after) {
             if column.generated {
+                computed |= before.is_some() && after.is_some() && before != after;
                 continue;
             }
             match (*before, *after) {
@@ -232,6 +234,13 @@ impl Plan {
                 (None, None) if self.has_key && !column.key && column.kind != Kind::Json => {}
                 (None, _) => return Err(lacks(column)),
             }
+        }
+        if computed && !changes {
+            return Err(
+                "it changed columns alone that the server computes, which no statement sets: so MariaDB logs that a row \
+                 of a system-versioned table was deleted"
+                    .into(),
+            );
         }
         Ok(changes)
     }

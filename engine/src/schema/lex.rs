@@ -2,7 +2,7 @@
 
 /// A token. Comments are gone; what `/*! … */` executes is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Token<'a> {
+pub(crate) enum Token<'a> {
     /// A keyword, an unquoted name or a number.
     Word(&'a str),
     /// A name in quotes, without them.
@@ -17,7 +17,7 @@ pub(super) enum Token<'a> {
 
 impl Token<'_> {
     /// Is it this keyword?
-    pub(super) fn is(&self, keyword: &str) -> bool {
+    pub(crate) fn is(&self, keyword: &str) -> bool {
         matches!(self, Self::Word(word) if word.eq_ignore_ascii_case(keyword))
     }
 }
@@ -28,7 +28,7 @@ const NO_BACKSLASH_ESCAPES: u64 = 1 << 20;
 
 /// The tokens of a statement.
 #[derive(Debug, Clone)]
-pub(super) struct Lexer<'a> {
+pub(crate) struct Lexer<'a> {
     rest: &'a str,
     /// What a `"` begins; `None` where nobody knows.
     ansi_quotes: Option<bool>,
@@ -39,7 +39,7 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     /// Reads `sql` as a session with this `sql_mode` does.
-    pub(super) fn new(sql: &'a str, sql_mode: Option<u64>) -> Self {
+    pub(crate) fn new(sql: &'a str, sql_mode: Option<u64>) -> Self {
         Self {
             rest: sql,
             ansi_quotes: sql_mode.map(|mode| mode & ANSI_QUOTES != 0),

@@ -44,6 +44,7 @@ use concern::Folded;
 pub(crate) use concern::{Concern, decode};
 pub(crate) use effect::{Effect, effect};
 use history::History;
+pub(crate) use lex::{Lexer, Token};
 pub(crate) use way::{Fate, State, Statement, Way, fate, same_columns};
 
 /// How often it is looked whether the index has answered, when told to stop.

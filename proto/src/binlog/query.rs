@@ -47,11 +47,26 @@ pub struct StatusVars<'a> {
     pub charset: Option<[u16; 3]>,
     /// `@@time_zone`, when the statement depends on it.
     pub time_zone: Option<&'a [u8]>,
+    /// The schemas of the tables that the statement changes. `None` where they are more than 16, and
+    /// where the server does not say, as MariaDB never does.
+    pub updated_schemas: Option<Schemas<'a>>,
     /// Microseconds of the event's timestamp, when the statement depends on them.
     pub microseconds: Option<u32>,
     /// The internal number of the transaction that the statement commits by itself, as DDL does
     /// since MySQL 8.0 and MariaDB 10.6.
     pub ddl_xid: Option<u64>,
+}
+
+/// Names of schemas, each with a NUL behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schemas<'a>(&'a [u8]);
+
+impl<'a> Schemas<'a> {
+    /// The names, in UTF-8. An empty one stands for any schema.
+    pub fn names(self) -> impl Iterator<Item = &'a [u8]> {
+        let names = self.0.split_inclusive(|byte| *byte == 0);
+        names.map(|name| name.strip_suffix(&[0]).unwrap_or(name))
+    }
 }
 
 impl<'a> Query<'a> {
@@ -122,7 +137,11 @@ fn status_vars(input: &[u8]) -> Parsed<'_, StatusVars<'_>> {
             // Q_INVOKER: user and host
             11 => short_string(short_string(after)?.0)?.0,
             // Q_UPDATED_DB_NAMES
-            12 => updated_schemas(after)?.0,
+            12 => {
+                let (after, schemas) = updated_schemas(after)?;
+                vars.updated_schemas = schemas;
+                after
+            }
             // Q_MICROSECONDS, and MariaDB's Q_HRNOW
             13 | 128 => keep(int3(after)?, &mut vars.microseconds),
             // Q_EXPLICIT_DEFAULTS_FOR_TIMESTAMP, Q_SQL_REQUIRE_PRIMARY_KEY,
@@ -154,16 +173,19 @@ fn charset(input: &[u8]) -> Parsed<'_, [u16; 3]> {
     Ok((rest, [client, connection, server]))
 }
 
-/// The schemas that a statement changes, which are left out, and only their number written, when
-/// they are more than 16.
-fn updated_schemas(input: &[u8]) -> Parsed<'_, ()> {
-    let (mut rest, count) = int1(input)?;
-    if count <= 16 {
-        for _ in 0..count {
-            rest = string_nul(rest)?.0;
-        }
+/// The schemas that a statement changes, which are left out when they are more than 16: 254 is written for
+/// their number.
+fn updated_schemas(input: &[u8]) -> Parsed<'_, Option<Schemas<'_>>> {
+    let (names, count) = int1(input)?;
+    if !(1..=16).contains(&count) {
+        return Ok((names, None));
     }
-    Ok((rest, ()))
+    let mut rest = names;
+    for _ in 0..count {
+        rest = string_nul(rest)?.0;
+    }
+    let (rest, names) = bytes(names.len().saturating_sub(rest.len()))(names)?;
+    Ok((rest, Some(Schemas(names))))
 }
 
 #[cfg(test)]
@@ -244,6 +266,23 @@ mod tests {
             status.charset,
             Some([*b"ab", *b"cd", *b"ef"].map(u16::from_le_bytes))
         );
+    }
+
+    #[test]
+    fn schemas_that_a_statement_changes() {
+        let schemas = |var: &[u8]| {
+            let body = body(var);
+            let schemas = Query::parse(&body).unwrap().status.updated_schemas?;
+            Some(schemas.names().map(<[u8]>::to_vec).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            schemas(b"\x0C\x02a\0bc\0").unwrap(),
+            [&b"a"[..], &b"bc"[..]]
+        );
+        assert_eq!(schemas(b"\x0C\x01\0").unwrap(), [b""]);
+        assert_eq!(schemas(b"\x0C\xFE"), None);
+        assert_eq!(schemas(b"\x0C\0"), None);
+        assert_eq!(schemas(b""), None);
     }
 
     #[test]

@@ -302,6 +302,45 @@ fn tables_that_are_not_kept_need_no_key() {
 }
 
 #[test]
+fn keys_for_tables_of_every_kind() {
+    for kind in ["mysql97", "mysql56", "mariadb"] {
+        let server = source_of(kind, &[]);
+        run(
+            &server,
+            &[
+                "CREATE DATABASE k",
+                "CREATE TABLE k.counts (`a``b` INT NOT NULL AUTO_INCREMENT, x INT, KEY (x, `a``b`), KEY (`a``b`))",
+                "CREATE TABLE k.taken (bintrail_pk INT, Bintrail_PK2 INT)",
+                "CREATE TABLE k.plain (x INT)",
+                "CREATE TABLE k.parts (x INT NOT NULL) PARTITION BY HASH (x) PARTITIONS 2",
+                "CREATE TABLE k.parts_count (id INT NOT NULL AUTO_INCREMENT, x INT NOT NULL, KEY (id)) \
+                 PARTITION BY RANGE (x) (PARTITION p VALUES LESS THAN MAXVALUE)",
+                "INSERT INTO k.counts (x) VALUES (1), (1)",
+                "INSERT INTO k.taken VALUES (1, 1), (1, 1)",
+                "INSERT INTO k.plain VALUES (1), (1)",
+                "INSERT INTO k.parts VALUES (1), (1)",
+                "INSERT INTO k.parts_count (x) VALUES (1), (1)",
+            ],
+        );
+        let patient = Patient::new(&server, "sqlite:unused.db");
+        let finding = patient.is("source", "primary_keys", "warning");
+        assert_eq!(finding.fix.len(), 5, "{}", finding.message);
+        let kinds = finding.fix.iter().map(|(kind, _)| kind.as_str());
+        assert_eq!(kinds.filter(|kind| *kind == "sql").count(), 3);
+        for (step, text) in &finding.fix {
+            match step.as_str() {
+                "sql" => run(&server, &[text]),
+                _ => {
+                    let sql = text.split_once(": ").unwrap().1;
+                    run(&server, &[&sql.replace("those columns", "x")]);
+                }
+            }
+        }
+        patient.is("source", "primary_keys", "ok");
+    }
+}
+
+#[test]
 fn names_that_no_table_has() {
     for kind in ["mysql97", "mysql56", "mariadb"] {
         let server = source_of(kind, &[]);

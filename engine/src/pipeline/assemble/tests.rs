@@ -14,9 +14,8 @@ fn event(event_type: u8, body: &[u8]) -> Vec<u8> {
     event
 }
 
-/// Tables of 4096 columns, each with one row, in one transaction.
-#[test]
-fn tables_of_statements_that_ended_are_not_kept() {
+/// An assembler, and a decoder for a file of MySQL 9.7 without checksums.
+fn begin() -> (Assembler, Decoder) {
     let checkpoint = Checkpoint {
         mode: Mode::Position,
         binlog_file: "binlog.000001".to_owned(),
@@ -31,7 +30,7 @@ fn tables_of_statements_that_ended_are_not_kept() {
         capture_skips: CaptureSkips::default(),
     };
     let gtids = Gtids::parse("", Flavor::MySql).unwrap();
-    let mut assembler = Assembler::new(Filter::default(), &checkpoint, gtids);
+    let assembler = Assembler::new(Filter::default(), &checkpoint, gtids);
     let mut decoder = Decoder::for_file();
     let mut format = vec![4, 0];
     format.extend(b"9.7.4");
@@ -40,6 +39,69 @@ fn tables_of_statements_that_ended_are_not_kept() {
     // No checksums, and room for this event's own.
     format.resize(format.len() + 42 + 5, 0);
     decoder.decode(&event(15, &format)).unwrap();
+    (assembler, decoder)
+}
+
+/// A QUERY_EVENT with these status variables.
+fn statement(status: &[u8], sql: &str) -> Vec<u8> {
+    let mut body = vec![0; 11];
+    body.extend(u16::try_from(status.len()).unwrap().to_le_bytes());
+    body.extend(status);
+    body.push(0);
+    body.extend(sql.as_bytes());
+    event(2, &body)
+}
+
+#[test]
+fn an_xa_transaction_is_asked_for_where_its_prepare_was_not_seen() {
+    let (mut assembler, mut decoder) = begin();
+    let mut missing = |events: &[Vec<u8>]| {
+        let mut missing = Vec::new();
+        for event in events {
+            let event = decoder.decode(event).unwrap();
+            if let Need::Prepared(xid) = assembler.handle(&event, None) {
+                assembler.miss_prepared(&xid, &event);
+                missing.push(xid);
+            }
+        }
+        missing
+    };
+    // Without any row that is kept.
+    let prepare = event(38, b"\0\x01\0\0\0\x01\0\0\0\0\0\0\0a");
+    let start = statement(b"", "XA START X'61',X'',1");
+    let commit = statement(b"", "XA COMMIT X'61',X'',1");
+    let rollback = statement(b"", "XA ROLLBACK X'61',X'',1");
+    let both = [start.clone(), prepare.clone(), commit.clone()];
+    assert!(missing(&both).is_empty());
+    assert_eq!(missing(&[commit.clone()]), ["X'61',X'',1"]);
+    assert!(missing(&[rollback.clone()]).is_empty());
+    assert_eq!(missing(&[start, prepare, rollback, commit]).len(), 1);
+    assert_eq!(assembler.skips.0["xa_prepared_before"].count, 2);
+}
+
+#[test]
+fn statements_count_by_the_schemas_that_they_change() {
+    let (mut assembler, mut decoder) = begin();
+    for (status, count) in [
+        (&b"\x0C\x01mysql\0"[..], 0),
+        (b"\x0C\x02mysql\0d\0", 1),
+        (b"\x0C\x01\0", 2),
+        (b"\x0C\xFE", 3),
+        (b"", 4),
+    ] {
+        for sql in ["INSERT INTO t VALUES (1)", "CREATE TABLE t (a INT)"] {
+            let event = statement(status, sql);
+            assembler.handle(&decoder.decode(&event).unwrap(), None);
+        }
+        let skip = assembler.skips.0.get("statement_dml");
+        assert_eq!(skip.map_or(0, |skip| skip.count), count, "{status:?}");
+    }
+}
+
+/// Tables of 4096 columns, each with one row, in one transaction.
+#[test]
+fn tables_of_statements_that_ended_are_not_kept() {
+    let (mut assembler, mut decoder) = begin();
     let mut kept = Vec::new();
     for number in 1..200_u64 {
         let id = number.to_le_bytes();

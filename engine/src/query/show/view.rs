@@ -13,7 +13,7 @@ use crate::query::{Question, Segment};
 use crate::schema::{Effect, effect};
 
 /// Rows lost without a row change by these reasons of `capture_skips`.
-const UNSEEN: [&str; 7] = [
+const UNSEEN: [&str; 8] = [
     "statement_dml",
     "incident",
     "unreadable_table",
@@ -21,6 +21,7 @@ const UNSEEN: [&str; 7] = [
     "rows_without_table_map",
     "old_rows_event",
     "rolled_back_in_part",
+    "xa_prepared_before",
 ];
 
 /// Characters of a statement that are told of.

@@ -109,30 +109,39 @@ impl Session<'_> {
                     .forget_tables(|schema, table| concern.names(schema, table));
             }
         }
-        if let Need::Table(map) = self.assembler.handle(event, frame) {
-            let place = (self.assembler.file().to_owned(), event.start);
-            let server_table_id = map.table_id;
-            if own::is_own(&map.table)
-                && let Some(server) = &mut self.server
-                && server
-                    .indexes()
-                    .await?
-                    .iter()
-                    .any(|schema| **schema == *map.schema)
-            {
-                self.assembler.leave_out_index(&map.schema);
+        match self.assembler.handle(event, frame) {
+            Need::Nothing => {}
+            Need::Table(map) => {
+                let place = (self.assembler.file().to_owned(), event.start);
+                let server_table_id = map.table_id;
+                if own::is_own(&map.table)
+                    && let Some(server) = &mut self.server
+                    && server
+                        .indexes()
+                        .await?
+                        .iter()
+                        .any(|schema| **schema == *map.schema)
+                {
+                    self.assembler.leave_out_index(&map.schema);
+                    self.assembler
+                        .define(event.body, server_table_id, Entry::Filtered);
+                    return Ok(true);
+                }
+                let resolve = self.names.resolve(map, place, self.server.as_mut(), stop);
+                let vitals = &self.vitals;
+                let Some(Named { table, table_id }) = vitals.busy(resolve).await? else {
+                    return Ok(false);
+                };
+                let table = Arc::new(table);
                 self.assembler
-                    .define(event.body, server_table_id, Entry::Filtered);
-                return Ok(true);
+                    .define(event.body, server_table_id, Entry::Kept { table, table_id });
             }
-            let resolve = self.names.resolve(map, place, self.server.as_mut(), stop);
-            let vitals = &self.vitals;
-            let Some(Named { table, table_id }) = vitals.busy(resolve).await? else {
-                return Ok(false);
-            };
-            let table = Arc::new(table);
-            self.assembler
-                .define(event.body, server_table_id, Entry::Kept { table, table_id });
+            Need::Prepared(xid) => {
+                let holds = self.index.holds_prepared(self.source_id, &xid);
+                if !self.vitals.busy(holds).await? {
+                    self.assembler.miss_prepared(&xid, event);
+                }
+            }
         }
         let pending = self.assembler.pending();
         let full = pending.row_count >= self.batch_size && queue.capacity() > 0;
