@@ -1,6 +1,6 @@
 //! Every character of every character set, against what a server converted it to
-//! (`tests/data/charsets/golden.txt`, written by `scripts/gen-charsets` from MySQL 9.7; with `--check` it finds that
-//! MySQL 5.6 reads the sets that it has the same way).
+//! (`tests/data/charsets/golden.txt`, written by `scripts/gen-charsets` from MySQL 9.7; the live test `live_charsets`
+//! finds that MySQL 5.6 reads the sets that it has the same way).
 
 use std::fmt::Write as _;
 
