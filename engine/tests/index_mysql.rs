@@ -378,7 +378,9 @@ async fn names_what_is_wrong_with_the_server() {
         let kind = async |change: &dyn Fn(&mut MySqlDsn)| {
             let mut dsn = mysql.index();
             change(&mut dsn);
-            let error = Index::open(&IndexDsn::MySql(dsn.into()), true).await.unwrap_err();
+            let error = Index::open(&IndexDsn::MySql(dsn.into()), true)
+                .await
+                .unwrap_err();
             let text = error.to_string();
             assert!(!text.contains('\n') && !text.contains("s3cret"), "{text}");
             error.kind()
@@ -411,7 +413,9 @@ async fn names_what_is_wrong_with_the_server() {
         for mode in [SslMode::Required, SslMode::Disabled] {
             let mut dsn = mysql.index();
             dsn.tls.mode = Some(mode);
-            let index = Index::open(&IndexDsn::MySql(dsn.into()), false).await.unwrap();
+            let index = Index::open(&IndexDsn::MySql(dsn.into()), false)
+                .await
+                .unwrap();
             index.close().await.unwrap();
         }
     })
@@ -515,7 +519,9 @@ async fn a_connection_the_server_believes_in_gives_the_lock_back() {
                 servers.push(to);
             }
         });
-        let index = Index::open(&IndexDsn::MySql(dsn.into()), true).await.unwrap();
+        let index = Index::open(&IndexDsn::MySql(dsn.into()), true)
+            .await
+            .unwrap();
         let one = index.attach(&source("one")).await.unwrap().source_id;
         cut.notify_one();
         let error = index.keep_alive().await.unwrap_err();

@@ -73,8 +73,8 @@ fn an_xa_transaction_is_asked_for_where_its_prepare_was_not_seen() {
     let rollback = statement(b"", "XA ROLLBACK X'61',X'',1");
     let both = [start.clone(), prepare.clone(), commit.clone()];
     assert!(missing(&both).is_empty());
-    assert_eq!(missing(&[commit.clone()]), ["X'61',X'',1"]);
-    assert!(missing(&[rollback.clone()]).is_empty());
+    assert_eq!(missing(std::slice::from_ref(&commit)), ["X'61',X'',1"]);
+    assert!(missing(std::slice::from_ref(&rollback)).is_empty());
     assert_eq!(missing(&[start, prepare, rollback, commit]).len(), 1);
     assert_eq!(assembler.skips.0["xa_prepared_before"].count, 2);
 }
