@@ -4,7 +4,7 @@ use super::change::{self, Change};
 use super::concern::{Concern, Folded};
 use super::lex::{Lexer, Token};
 use super::reader::{Name, Reader};
-use super::way::Statement;
+use super::way::{Statement, drops, same_name};
 
 /// What a statement does to the rows of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,137 +22,183 @@ pub(crate) enum Effect {
 /// What a statement does to the rows of `table`. Whatever cannot be told is [`Effect::Unknown`].
 pub(crate) fn effect(statement: &Statement, table: (&str, &str)) -> Effect {
     let (sql, sql_mode, default) = (&statement.sql, statement.sql_mode, &statement.schema);
-    let mut reader = Reader {
-        tokens: Lexer::new(sql, sql_mode),
-        schema: default,
-    };
-    let asked = Asked {
-        name: table,
-        folded: (Folded::new(table.0), Folded::new(table.1)),
-    };
-    reader.effect(&asked).unwrap_or_else(|| {
-        if !Concern::of_sql(sql, sql_mode, default).names(table.0, table.1) {
-            Effect::None
-        } else if let Some(Change::Alter(_, _, None)) = change::read(sql, sql_mode, default) {
-            Effect::Columns
-        } else {
-            Effect::Unknown
-        }
-    })
-}
-
-struct Asked<'a> {
-    name: (&'a str, &'a str),
-    folded: (Folded, Folded),
-}
-
-impl Asked<'_> {
-    /// Of a statement that empties the table of this name.
-    fn emptied(&self, (schema, table): &Name) -> Effect {
-        if (schema.as_str(), table.as_str()) == self.name {
+    let folded = (Folded::new(table.0), Folded::new(table.1));
+    // Whether two names that differ in case are one table depends on the server.
+    let of_name = |schema: &str, name: &str| {
+        if (schema, name) == table {
             Effect::Empties
-        } else {
-            self.touched(schema, table)
-        }
-    }
-
-    /// Whether two names that differ in case are one table depends on the server.
-    fn touched(&self, schema: &str, table: &str) -> Effect {
-        if self.folded == (Folded::new(schema), Folded::new(table)) {
+        } else if (Folded::new(schema), Folded::new(name)) == folded {
             Effect::Unknown
         } else {
             Effect::None
         }
+    };
+    let own = is_of_session(statement);
+    match Reader::of(statement).emptied() {
+        Some((_, Emptied::Schema(schema))) => return of_name(&schema, table.1),
+        Some((_, Emptied::Tables(names))) if !own || names.is_empty() => {
+            let mut effects = names.iter().map(|(schema, name)| of_name(schema, name));
+            let some = effects.find(|effect| *effect != Effect::None);
+            return some.unwrap_or(Effect::None);
+        }
+        _ => {}
+    }
+    let partitions = Reader::of(statement).partitions(&folded);
+    if !partitions
+        .unwrap_or_else(|| Concern::of_sql(sql, sql_mode, default).names(table.0, table.1))
+    {
+        Effect::None
+    } else if partitions.is_none()
+        && !own
+        && let Some(Change::Alter(_, _, None)) = change::read(sql, sql_mode, default)
+    {
+        Effect::Columns
+    } else {
+        Effect::Unknown
     }
 }
 
-impl Reader<'_> {
-    /// `None` where it cannot be told here.
-    fn effect(&mut self, asked: &Asked<'_>) -> Option<Effect> {
+/// What becomes of the rows of a table behind a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Nothing that is not logged.
+    None,
+    /// There are none any more; the statement's kind.
+    Empties(&'static str),
+    /// The table begins, without rows.
+    Creates,
+    /// A table has this name from here on.
+    Names,
+}
+
+/// What becomes behind a statement of the rows of the table of this name, whatever its case.
+pub(crate) fn fate(statement: &Statement, schema: &str, table: &str) -> Fate {
+    if is_of_session(statement) {
+        return Fate::None;
+    }
+    let name = (schema.to_owned(), table.to_owned());
+    if let Some((what, emptied)) = Reader::of(statement).emptied() {
+        let emptied = match emptied {
+            Emptied::Tables(names) => names.iter().any(|emptied| same_name(emptied, &name)),
+            Emptied::Schema(emptied) => Folded::new(&emptied) == Folded::new(schema),
+        };
+        return match what {
+            _ if !emptied => Fate::None,
+            CREATE => Fate::Creates,
+            what => Fate::Empties(what),
+        };
+    }
+    match change::read(&statement.sql, statement.sql_mode, &statement.schema) {
+        Some(Change::Rename(pairs)) if pairs.iter().any(|(_, to)| same_name(to, &name)) => {
+            Fate::Names
+        }
+        Some(Change::Alter(_, _, Some(to))) if same_name(&to, &name) => Fate::Names,
+        _ => Fate::None,
+    }
+}
+
+/// Is it about a temporary table of its session?
+fn is_of_session(statement: &Statement) -> bool {
+    statement.temporary && !drops(&statement.sql, statement.sql_mode)
+}
+
+/// What has no rows behind a statement.
+enum Emptied {
+    Tables(Vec<Name>),
+    Schema(String),
+}
+
+const CREATE: &str = "CREATE TABLE";
+
+impl<'a> Reader<'a> {
+    fn of(statement: &'a Statement) -> Self {
+        Self {
+            tokens: Lexer::new(&statement.sql, statement.sql_mode),
+            schema: &statement.schema,
+        }
+    }
+
+    /// The statement's first word, in upper case.
+    fn verb(&mut self) -> Option<String> {
         if self.eat("SET") {
             // MariaDB has SET STATEMENT … FOR in front of any statement.
             self.tokens.find(|token| token.is("FOR"))?;
         }
-        match self.word()?.to_ascii_uppercase().as_str() {
+        self.word().map(str::to_ascii_uppercase)
+    }
+
+    /// The statement's kind, and what it empties; `None` for a statement that does not do that.
+    fn emptied(&mut self) -> Option<(&'static str, Emptied)> {
+        // A temporary table hides one of its name from its session, and that one stays.
+        let none = Emptied::Tables(Vec::new());
+        match self.verb()?.as_str() {
             "TRUNCATE" => {
                 self.eat("TABLE");
-                Some(asked.emptied(&self.table()?))
+                Some(("TRUNCATE", Emptied::Tables(vec![self.table()?])))
             }
-            "DROP" => self.dropped(asked),
-            "CREATE" => self.created(asked),
-            "ALTER" => {
-                self.eat("ONLINE");
-                self.eat("IGNORE");
+            "DROP" if self.eat("TEMPORARY") => Some(("DROP TABLE", none)),
+            "DROP" if self.eat_any(&["DATABASE", "SCHEMA"]).is_some() => {
+                self.if_exists();
+                Some(("DROP DATABASE", Emptied::Schema(self.identifier()?)))
+            }
+            "DROP" => {
+                self.eat_any(&["TABLE", "TABLES"])?;
+                self.if_exists();
+                let mut names = vec![self.table()?];
+                while self.eat_symbol(',') {
+                    names.push(self.table()?);
+                }
+                Some(("DROP TABLE", Emptied::Tables(names)))
+            }
+            "CREATE" => {
+                let replaces = self.eat("OR");
+                if replaces && !self.eat("REPLACE") {
+                    return None;
+                }
+                let temporary = self.eat("TEMPORARY");
                 if !self.eat("TABLE") {
                     return None;
                 }
-                self.if_exists();
-                let (schema, table) = self.table()?;
-                if !self.tokens.clone().any(|token| loses_rows(&token)) {
-                    return None;
-                }
-                // Partitions change places with another table, too, that is named behind.
-                let mut names = self.tokens.clone();
-                let named = names.any(|token| match token {
-                    Token::Word(word) => Folded::new(word) == asked.folded.1,
-                    Token::Name(name) => Folded::new(&name) == asked.folded.1,
-                    Token::Unreadable => true,
-                    _ => false,
-                });
-                Some(if named {
-                    Effect::Unknown
+                let what = if replaces {
+                    "CREATE OR REPLACE TABLE"
                 } else {
-                    asked.touched(&schema, &table)
-                })
+                    CREATE
+                };
+                // A table that is there stays as it is; whether it was there nobody knows.
+                let emptied = if temporary || self.if_exists() {
+                    none
+                } else {
+                    Emptied::Tables(vec![self.table()?])
+                };
+                Some((what, emptied))
             }
             _ => None,
         }
     }
 
-    fn dropped(&mut self, asked: &Asked<'_>) -> Option<Effect> {
-        // It hides a table of this name from its session, and that one stays.
-        if self.eat("TEMPORARY") {
-            return Some(Effect::None);
-        }
-        if self.eat_any(&["DATABASE", "SCHEMA"]).is_some() {
-            self.if_exists();
-            let schema = self.identifier()?;
-            return Some(if schema == asked.name.0 {
-                Effect::Empties
-            } else if Folded::new(&schema) == asked.folded.0 {
-                Effect::Unknown
-            } else {
-                Effect::None
-            });
-        }
-        self.eat_any(&["TABLE", "TABLES"])?;
-        self.if_exists();
-        loop {
-            let effect = asked.emptied(&self.table()?);
-            if effect != Effect::None {
-                return Some(effect);
-            }
-            if !self.eat_symbol(',') {
-                return Some(Effect::None);
-            }
-        }
-    }
-
-    fn created(&mut self, asked: &Asked<'_>) -> Option<Effect> {
-        if self.eat("OR") && !self.eat("REPLACE") {
+    /// Does an operation on partitions or tablespaces touch the table? `None` for a statement of another kind.
+    fn partitions(&mut self, table: &(Folded, Folded)) -> Option<bool> {
+        if self.verb()? != "ALTER" {
             return None;
         }
-        if self.eat("TEMPORARY") {
-            return Some(Effect::None);
-        }
+        self.eat("ONLINE");
+        self.eat("IGNORE");
         if !self.eat("TABLE") {
             return None;
         }
-        // A table that is there stays as it is; whether it was there nobody knows.
-        if self.if_exists() {
-            return Some(Effect::None);
+        self.if_exists();
+        let (schema, name) = self.table()?;
+        if !self.tokens.clone().any(|token| loses_rows(&token)) {
+            return None;
         }
-        Some(asked.emptied(&self.table()?))
+        // Partitions change places with another table, too, that is named behind.
+        let named = self.tokens.any(|token| match token {
+            Token::Word(word) => Folded::new(word) == table.1,
+            Token::Name(name) => Folded::new(&name) == table.1,
+            Token::Unreadable => true,
+            _ => false,
+        });
+        Some(named || (Folded::new(&schema), Folded::new(&name)) == *table)
     }
 }
 
@@ -218,5 +264,61 @@ mod tests {
         // What a double quote is, the session's sql_mode says.
         let ansi_quotes = Some(4);
         assert_eq!(of(r#"TRUNCATE "t""#, ansi_quotes), Empties);
+    }
+
+    #[test]
+    fn a_temporary_table_is_none_of_those_that_are_asked_about() {
+        for (sql, expected) in [
+            ("TRUNCATE t", Effect::None),
+            ("CREATE TEMPORARY TABLE t (id INT)", Effect::None),
+            // Which of the two it is about, nobody knows.
+            ("ALTER TABLE t ADD c INT", Effect::Unknown),
+            ("ALTER TABLE u ADD c INT", Effect::None),
+            // MySQL 9.7 marks every DROP TABLE so.
+            ("DROP TABLE `t`", Effect::Empties),
+        ] {
+            let statement = Statement {
+                schema: "shop".to_owned(),
+                sql_mode: None,
+                temporary: true,
+                sql: sql.to_owned(),
+            };
+            assert_eq!(effect(&statement, ("shop", "t")), expected, "{sql}");
+            let empties = fate(&statement, "shop", "t") != Fate::None;
+            assert_eq!(empties, expected == Effect::Empties, "{sql}");
+        }
+    }
+
+    #[test]
+    fn statements_empty_tables() {
+        for (sql, expected) in [
+            ("TRUNCATE t", Fate::Empties("TRUNCATE")),
+            ("truncate table `d`.`t`", Fate::Empties("TRUNCATE")),
+            ("TRUNCATE TABLE e.t", Fate::None),
+            (
+                "DROP TABLE IF EXISTS u, `t` /* generated by server */",
+                Fate::Empties("DROP TABLE"),
+            ),
+            ("DROP TABLE u", Fate::None),
+            ("DROP DATABASE d", Fate::Empties("DROP DATABASE")),
+            (
+                "CREATE OR REPLACE TABLE t (a INT)",
+                Fate::Empties("CREATE OR REPLACE TABLE"),
+            ),
+            ("CREATE TABLE t (a INT)", Fate::Creates),
+            ("CREATE TABLE IF NOT EXISTS t (a INT)", Fate::None),
+            ("RENAME TABLE t TO x, u TO t", Fate::Names),
+            ("ALTER TABLE u RENAME TO t", Fate::Names),
+            ("ALTER TABLE t ADD a INT", Fate::None),
+            ("DROP INDEX i ON t", Fate::None),
+        ] {
+            let statement = Statement {
+                schema: "d".to_owned(),
+                sql_mode: Some(0),
+                temporary: false,
+                sql: sql.to_owned(),
+            };
+            assert_eq!(fate(&statement, "d", "t"), expected, "{sql}");
+        }
     }
 }

@@ -42,10 +42,10 @@ use ahead::Ahead;
 pub(crate) use column::is_text;
 use concern::Folded;
 pub(crate) use concern::{Concern, decode};
-pub(crate) use effect::{Effect, effect};
+pub(crate) use effect::{Effect, Fate, effect, fate};
 use history::History;
 pub(crate) use lex::{Lexer, Token};
-pub(crate) use way::{Fate, State, Statement, Way, fate, same_columns};
+pub(crate) use way::{State, Statement, Way, same_columns};
 
 /// How often it is looked whether the index has answered, when told to stop.
 const LOOK: Duration = Duration::from_millis(10);
