@@ -103,12 +103,13 @@ fn begins_anew(kind: &str) {
             run(&source, &["FLUSH BINARY LOGS"]);
             purge(&source);
         } else {
+            // What is purged while it connects would end it.
             stream.start();
+            let there_and_gone = ["INSERT INTO d.t VALUES (0)", "DELETE FROM d.t WHERE id = 0"];
+            run(&source, &there_and_gone);
+            now_has(&mut stream, &[0, 0]);
             purge_behind(&source);
-            run(
-                &source,
-                &["INSERT INTO d.t VALUES (0)", "DELETE FROM d.t WHERE id = 0"],
-            );
+            run(&source, &there_and_gone);
             now_has(&mut stream, &[0, 0]);
             stream.terminate();
         }
