@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use bintrail_testkit::client::Client;
 use bintrail_testkit::server::Server;
 
-use crate::support::{BINTRAIL, Scratch, Stream, ask, index_server, run, source_of};
+use crate::support::{BINTRAIL, Scratch, Stream, ask, index_server, run, source_of, until};
 
 /// How often something was counted.
 fn counted(stream: &Stream, reason: &str) -> u64 {
@@ -49,7 +49,10 @@ fn statements(kind: &str, cases: &[&[&str]], others: &[&[&str]]) {
             "CREATE FUNCTION d.f(n INT) RETURNS INT DETERMINISTIC BEGIN INSERT INTO d.u VALUES (n, n); RETURN n; END",
         ],
     );
-    let mut stream = Stream::new(kind, &server, None, &scratch, &[]);
+    let mut stream = Stream::new(kind, &server, None, &scratch, &["--start-gtid", ""]);
+    if kind == "mysql56" {
+        stream = stream.with(&[]);
+    }
     stream.start();
     stream.catch_up(&server);
     let mut witness = server.client().unwrap();
@@ -220,6 +223,10 @@ fn xa_transactions_that_were_prepared_before_the_stream_began() {
         ];
         for stream in &mut streams {
             stream.start();
+            until(|| stream.log().contains("streaming from").then_some(()));
+        }
+        run(&server, &["INSERT INTO d.left_out VALUES (0)"]);
+        for stream in &mut streams {
             stream.catch_up(&server);
         }
         let late = prepared(&server, "late", "INSERT INTO d.t VALUES (3)");
