@@ -151,7 +151,7 @@ fn a_password_of_the_index_is_read_again_from_its_file() {
     run(&keeper, &[&renew]);
     end_sessions(&keeper, "keeper");
     run(&source, &[ROW]);
-    stream.says("refuses the user: check user and password", 1);
+    stream.says("does not let the user in: check user and password", 1);
     fs::write(&file, NEW).unwrap();
     stream.catch_up(&source);
     stream.terminate();
