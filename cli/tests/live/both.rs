@@ -1,5 +1,6 @@
 //! The changes of a source in an index of each kind: whatever is asked comes to the same over both.
 
+use std::cell::{Ref, RefCell};
 use std::path::Path;
 
 use bintrail_testkit::server::Server;
@@ -8,7 +9,7 @@ use crate::support::{Scratch, Stream, index_server};
 
 /// A stream into an SQLite file, and one into a MySQL server.
 pub(crate) struct Both {
-    streams: [Stream; 2],
+    streams: RefCell<[Stream; 2]>,
     _keeper: Server,
 }
 
@@ -26,33 +27,38 @@ impl Both {
             stream
         };
         Self {
-            streams: [
+            streams: RefCell::new([
                 stream(name, None, "4100"),
                 stream(&format!("{name}-mysql"), Some(&keeper), "4101"),
-            ],
+            ]),
             _keeper: keeper,
         }
     }
 
     /// The one into a MySQL server.
-    pub(crate) const fn on_mysql(&self) -> &Stream {
-        &self.streams[1]
+    pub(crate) fn on_mysql(&self) -> Ref<'_, Stream> {
+        Ref::map(self.streams.borrow(), |streams| &streams[1])
     }
 
-    pub(crate) fn catch_up(&mut self, source: &Server) {
-        for stream in &mut self.streams {
+    pub(crate) fn catch_up(&self, source: &Server) {
+        for stream in self.streams.borrow_mut().iter_mut() {
             stream.catch_up(source);
         }
     }
 
-    pub(crate) fn terminate(&mut self) {
-        self.streams.iter_mut().for_each(Stream::terminate);
+    pub(crate) fn terminate(&self) {
+        self.streams
+            .borrow_mut()
+            .iter_mut()
+            .for_each(Stream::terminate);
     }
 
-    /// What a command that only reads prints.
-    pub(crate) fn output(&self, arguments: &[&str]) -> String {
+    /// What a command that only reads prints, once both have all of the source.
+    pub(crate) fn output(&self, source: &Server, arguments: &[&str]) -> String {
+        self.catch_up(source);
         let printed = self
             .streams
+            .borrow()
             .each_ref()
             .map(|stream| stream.output(arguments));
         self.same(&printed, arguments);
@@ -60,11 +66,12 @@ impl Both {
     }
 
     /// Has `recover` write its SQL to a file: what it tells of it.
-    pub(crate) fn write(&self, path: &Path, what: &[&str]) -> String {
+    pub(crate) fn write(&self, source: &Server, path: &Path, what: &[&str]) -> String {
+        self.catch_up(source);
         let file = ["--output", path.to_str().unwrap()];
         let arguments = [&["recover"], what, &file].concat();
         let mut written = Vec::new();
-        let told = self.streams.each_ref().map(|stream| {
+        let told = self.streams.borrow().each_ref().map(|stream| {
             std::fs::remove_file(path).ok();
             let told = stream.output(&arguments);
             written.push(std::fs::read_to_string(path).unwrap());

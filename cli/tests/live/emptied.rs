@@ -41,7 +41,7 @@ fn emptied(kind: &'static str) {
             "INSERT INTO shop.old VALUES (1, 1), (2, 2), (3, 3)",
         ],
     );
-    let mut streams = Both::start("emptied", &server, &scratch);
+    let streams = Both::start("emptied", &server, &scratch);
     run(
         &server,
         &[
@@ -83,7 +83,7 @@ fn emptied(kind: &'static str) {
     let undo = |table: &str, more: &[&str]| {
         let path = scratch.0.join(format!("{table}.sql"));
         let range = ["--table", table, "--since", &since, "--until", &until];
-        let told = streams.write(&path, &[&range[..], more].concat());
+        let told = streams.write(&server, &path, &[&range[..], more].concat());
         assert_runs(&server, &path);
         told
     };

@@ -59,8 +59,8 @@ fn target(server: &Server) -> String {
     format!("mysql://root@127.0.0.1:{}/", server.port)
 }
 
-fn written<'p>(streams: &Both, path: &'p Path, what: &[&str]) -> &'p Path {
-    streams.write(path, what);
+fn written<'p>(streams: &Both, server: &Server, path: &'p Path, what: &[&str]) -> &'p Path {
+    streams.write(server, path, what);
     path
 }
 
@@ -68,7 +68,7 @@ fn written<'p>(streams: &Both, path: &'p Path, what: &[&str]) -> &'p Path {
 fn rows_that_went_along_unlogged_come_back() {
     let scratch = Scratch::new();
     let server = source_of("mariadb", &[]);
-    let mut streams = Both::start("keys", &server, &scratch);
+    let streams = Both::start("keys", &server, &scratch);
     run(&server, TABLES);
     let mut client = server.client().unwrap();
     let (before, since) = (tables(&mut client), moment(&server));
@@ -87,7 +87,7 @@ fn rows_that_went_along_unlogged_come_back() {
         "--target-dsn",
         &target,
     ];
-    let told = streams.output(&[&["recover"], &what[..], &["--dry-run"]].concat());
+    let told = streams.output(&server, &[&["recover"], &what[..], &["--dry-run"]].concat());
     for line in [
         "fk.b: 3 rows that the source changed along with those of fk.a (ON DELETE CASCADE, ON UPDATE CASCADE), \
          below its binlog, from the history\n",
@@ -118,20 +118,20 @@ fn rows_that_went_along_unlogged_come_back() {
         (&["--dry-run"][..], true),
         (&["--dry-run", "--redo"], false),
     ] {
-        let summary = streams.output(&[&["recover"], alone, more].concat());
+        let summary = streams.output(&server, &[&["recover"], alone, more].concat());
         assert_eq!(summary.contains(NOT_LOOKED_UP), told, "{summary}");
     }
     let path = scratch.0.join("keys.sql");
     for more in [&[][..], &["--no-foreign-key-checks"]] {
         assert_runs(
             &server,
-            written(&streams, &path, &[&what[..], more].concat()),
+            written(&streams, &server, &path, &[&what[..], more].concat()),
         );
         assert_eq!(tables(&mut client), before, "{more:?}");
         // The rules of the foreign keys do theirs again.
         assert_runs(
             &server,
-            written(&streams, &path, &[&what[..], &["--redo"]].concat()),
+            written(&streams, &server, &path, &[&what[..], &["--redo"]].concat()),
         );
         assert_eq!(tables(&mut client), after);
     }
@@ -243,7 +243,7 @@ fn rows_that_went_along_and_cannot_be_followed_are_told_of() {
 fn rows_that_went_along_logged_come_back() {
     let scratch = Scratch::new();
     let server = source_of("mysql97", &[]);
-    let mut streams = Both::start("keys", &server, &scratch);
+    let streams = Both::start("keys", &server, &scratch);
     run(&server, TABLES);
     let mut client = server.client().unwrap();
     let (before, since) = (tables(&mut client), moment(&server));
@@ -263,6 +263,7 @@ fn rows_that_went_along_logged_come_back() {
     ];
     let path = scratch.0.join("keys.sql");
     let told = streams.output(
+        &server,
         &[
             &["recover"],
             &what[..],
@@ -274,9 +275,9 @@ fn rows_that_went_along_logged_come_back() {
         !told.contains("below its binlog") && told.contains("conflicts: 0\n"),
         "{told}"
     );
-    let told = streams.output(&[&["recover"], &what[..], &["--dry-run"]].concat());
+    let told = streams.output(&server, &[&["recover"], &what[..], &["--dry-run"]].concat());
     assert!(!told.contains(NOT_LOOKED_UP), "{told}");
-    assert_runs(&server, written(&streams, &path, &what));
+    assert_runs(&server, written(&streams, &server, &path, &what));
     assert_eq!(tables(&mut client), before);
     streams.terminate();
 }
@@ -285,7 +286,7 @@ fn rows_that_went_along_logged_come_back() {
 fn referred(kind: &'static str) {
     let scratch = Scratch::new();
     let server = source_of(kind, &[]);
-    let mut streams = Both::start("keys", &server, &scratch);
+    let streams = Both::start("keys", &server, &scratch);
     run(&server, TABLES);
     let since = moment(&server);
     run(
@@ -317,7 +318,7 @@ fn referred(kind: &'static str) {
             "of fk.a: the row is not as it should be or others refer to it",
         ),
     ] {
-        let output = recover::run(&server, written(&streams, &path, what));
+        let output = recover::run(&server, written(&streams, &server, &path, what));
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && error.contains(why), "{error}");
         assert_eq!(tables(&mut client), now);
@@ -333,7 +334,7 @@ fn referred(kind: &'static str) {
     assert_eq!(tables(&mut client), now);
 
     run(&server, &["DELETE FROM fk.b WHERE id = 7"]);
-    assert_runs(&server, written(&streams, &path, &with_target));
+    assert_runs(&server, written(&streams, &server, &path, &with_target));
     let ids = |table: &str, client: &mut Client| {
         let sql = format!("SELECT id FROM fk.{table} WHERE id > 5 ORDER BY id");
         client.strings(&sql).unwrap().concat()

@@ -459,7 +459,7 @@ const WAYS: [&[&str]; 5] = [
 fn whole(kind: &'static str, options: &[&str], seed: u64, changes: u64, ways: usize) -> u64 {
     let scratch = Scratch::new();
     let mut source = Source::new(kind, options, Rng::new(seed));
-    let mut streams = Both::start("undo", &source.server, &scratch);
+    let streams = Both::start("undo", &source.server, &scratch);
     // As many tables as hold every column, and every shape of key three times.
     source.create(40);
     let rows = (changes / 2_000).clamp(4, 40);
@@ -474,7 +474,7 @@ fn whole(kind: &'static str, options: &[&str], seed: u64, changes: u64, ways: us
     let range = ["--schema", "r", "--since", &since, "--until", &until];
     for more in WAYS.iter().take(ways) {
         let path = scratch.0.join("undo.sql");
-        streams.write(&path, &[&range[..], more].concat());
+        streams.write(&source.server, &path, &[&range[..], more].concat());
         assert_runs(&source.server, &path);
         let expected = if more.contains(&"--redo") {
             &later
