@@ -68,6 +68,24 @@ export async function send(method, path, body) {
   return answer;
 }
 
+/** A button for what cannot be taken back: it asks first. */
+export function sure(text, question, then, label = null) {
+  const node = el('button', { type: 'button', class: 'quiet', 'aria-label': label });
+  node.textContent = text;
+  node.addEventListener('click', () => {
+    if (node.dataset.sure) { then(node); return; }
+    node.dataset.sure = 'yes';
+    node.textContent = question;
+    node.removeAttribute('aria-label');
+    setTimeout(() => {
+      delete node.dataset.sure;
+      node.textContent = text;
+      if (label) node.setAttribute('aria-label', label);
+    }, 8000);
+  });
+  return node;
+}
+
 const csrf = document.querySelector('meta[name=csrf]')?.content;
 const logout = document.getElementById('logout');
 if (logout && csrf) {

@@ -1,14 +1,14 @@
-import { ask, el, send, time } from './common.js';
+import { ask, el, send, sure, time } from './common.js';
 
 const $ = (id) => document.getElementById(id);
 const EVERY = 3000;
-const LOOKS = { ok: 'ok', running: 'ok', degraded: 'degraded', gap: 'gap', behind: 'behind', starting: 'behind', restarting: 'behind', stopping: 'behind' };
+const LOOKS = { ok: 'ok', running: 'ok', idle: 'ok', degraded: 'degraded', skipping: 'degraded', unnamed: 'degraded', gap: 'gap', behind: 'behind', starting: 'behind', restarting: 'behind', stopping: 'behind' };
 const STEPS = { registered: 'Registered', checked: 'Checked by doctor', started: 'Stream started', connected: 'Connected to the source', indexed: 'First checkpoint saved' };
 const SIGNS = { done: '✓', running: '…', failed: '✗', pending: '·' };
 const WORDS = { ok: '✓', info: 'i', warning: '!', error: '✗' };
 const cards = new Map();
 
-const badge = (word) => el('span', { class: `badge ${LOOKS[word] ?? 'stopped'}` }, word.replaceAll('_', '-'));
+const badge = (word) => el('span', { class: `badge ${LOOKS[word] ?? 'stopped'}` }, word.replaceAll('_', ' '));
 
 /** Replaces the children only where they differ: what is read out or selected stays. */
 function replace(node, ...children) {
@@ -40,14 +40,10 @@ function made(server) {
   const card = { head: el('header', {}), said: el('div', { 'aria-live': 'polite' }), steps: el('ol', { class: 'steps', 'aria-label': 'Onboarding' }), more: el('div', {}) };
   card.start = button('Start', (node) => act(node, 'POST', `${path}/stream/start`), false);
   card.stop = button('Stop', (node) => act(node, 'POST', `${path}/stream/stop`));
-  card.gone = button('Decommission', (node) => {
-    if (node.dataset.sure) { act(node, 'DELETE', path); return; }
-    node.dataset.sure = 'yes';
-    node.textContent = 'Really? Its stream ends for good';
-    setTimeout(() => { delete node.dataset.sure; node.textContent = 'Decommission'; }, 8000);
-  });
+  card.edit = button('Edit', () => edit(card.server));
+  card.gone = sure('Decommission', 'Really? Its stream ends for good', (node) => act(node, 'DELETE', path));
   card.node = el('article', { 'aria-labelledby': id }, card.head, card.said, card.steps,
-    el('div', { class: 'buttons' }, card.start, card.stop, card.gone),
+    el('div', { class: 'buttons' }, card.start, card.stop, card.edit, card.gone),
     el('details', {}, el('summary', {}, 'What it is started with'), card.more));
   card.id = id;
   cards.set(server.server_id, card);
@@ -60,7 +56,8 @@ const fact = (name, value) => [el('dt', {}, name), el('dd', { class: 'code' }, S
 function draw(server, status, onboarding) {
   const card = cards.get(server.server_id) ?? made(server);
   const { stream } = server;
-  const verdict = status?.verdict ?? stream.state;
+  card.server = server;
+  const verdict = status?.state ?? stream.state;
   card.node.className = `card ${LOOKS[verdict] === 'ok' ? 'ok' : LOOKS[verdict] ?? 'stopped'}`;
   replace(card.head, el('h2', { id: card.id }, server.name), badge(verdict),
     el('span', { class: 'note' }, `${server.user}@${server.host}:${server.port} · ${server.server_id} · ${stream.supervisor}${stream.pid ? ` ${stream.pid}` : ''}`),
@@ -78,7 +75,7 @@ function draw(server, status, onboarding) {
   card.stop.hidden = !stream.wanted;
   const { parameters } = server;
   replace(card.more, el('dl', { class: 'facts' },
-    Object.entries(parameters).filter(([, value]) => value !== null).map(([name, value]) => fact(name, Array.isArray(value) ? value.join(', ') || 'all' : value)),
+    Object.entries(parameters).filter(([, value]) => value !== null).flatMap(([name, value]) => fact(name, Array.isArray(value) ? value.join(', ') || 'all' : value)),
     fact('password', server.password_reference ?? server.password_kind), fact('registered', time(server.created_at))));
 }
 
@@ -114,6 +111,7 @@ async function once() {
   }
 }
 
+/** What the form says, as a registration has it. */
 function filled() {
   const value = (name) => $(name).value.trim();
   const list = (name) => value(name).split(',').map((part) => part.trim()).filter(Boolean);
@@ -126,6 +124,46 @@ function filled() {
   return body;
 }
 
+/** Of a server that is changed, what the form said at first; `null` for a new one. */
+let changed = null;
+
+/** What was changed in the form, as a merge patch has it: what was emptied is back to its default. */
+function patch() {
+  const differs = (now, was) => Object.fromEntries(Object.keys({ ...was, ...now })
+    .filter((name) => name !== 'parameters' && JSON.stringify(now[name]) !== JSON.stringify(was[name])).map((name) => [name, now[name] ?? null]));
+  const now = filled();
+  return { ...differs(now, changed.was), parameters: differs(now.parameters, changed.was.parameters) };
+}
+
+function wording(title, submit, password) {
+  $('register-title').textContent = title;
+  $('submit').textContent = submit;
+  $('password').placeholder = password;
+  $('cancel').hidden = !changed;
+  $('test').hidden = Boolean(changed);
+}
+
+function edit(server) {
+  $('register').reset();
+  for (const name of ['name', 'host', 'port', 'user']) $(name).value = server[name];
+  for (const [name, value] of Object.entries(server.parameters)) if ($(name)) $(name).value = Array.isArray(value) ? value.join(', ') : value ?? '';
+  changed = { id: server.server_id, was: filled() };
+  wording(`Change ${server.name}`, 'Save', 'stays as it is');
+  refused('');
+  $('trial').replaceChildren();
+  $('name').focus();
+}
+
+/** The form is for a new server again. */
+function done(id) {
+  changed = null;
+  $('register').reset();
+  wording('Register a server', 'Register', '');
+  refused('');
+  $('trial').replaceChildren();
+  return cards.get(id);
+}
+
 function refused(line) {
   $('refused').hidden = !line;
   $('refused').textContent = line;
@@ -135,15 +173,16 @@ $('register').addEventListener('submit', async (event) => {
   event.preventDefault();
   refused('');
   try {
-    const server = await send('POST', '/api/v1/servers', filled());
-    $('register').reset();
-    $('trial').replaceChildren();
+    const server = await (changed ? send('PATCH', `/api/v1/servers/${changed.id}`, patch()) : send('POST', '/api/v1/servers', filled()));
+    const next = changed ? 'edit' : 'start';
     await look();
-    cards.get(server.server_id)?.start.focus();
+    done(server.server_id)?.[next].focus();
   } catch (error) {
     refused(error.message);
   }
 });
+
+$('cancel').addEventListener('click', () => done(changed.id)?.edit.focus());
 
 $('test').addEventListener('click', async () => {
   if (!$('register').reportValidity()) return;

@@ -1,7 +1,7 @@
 import { bytes, el, length, number, since, time } from './common.js';
 import { line, svg } from './plot.js';
 
-const SIGNS = { ok: '✓', degraded: '◐', gap: '◇', behind: '▽', stalled: '‖', stopped: '■' };
+const SIGNS = { ok: '✓', degraded: '◐', gap: '◇', behind: '▽', stalled: '‖', crash_looping: '↻', stopped: '■' };
 const KEPT = 720;
 
 const $ = (id) => document.getElementById(id);
@@ -9,7 +9,10 @@ let history = new Map();
 let report = null;
 const cards = new Map();
 
-const badge = (verdict) => el('span', { class: `badge ${verdict}` }, el('span', { 'aria-hidden': 'true' }, SIGNS[verdict] ?? '?'), ` ${verdict}`);
+/** What it looks like. */
+const look = (verdict) => (verdict === 'crash_looping' ? 'stopped' : verdict);
+const words = (name) => name.replaceAll('_', ' ');
+const badge = ({ verdict, state }) => el('span', { class: `badge ${look(verdict)}` }, el('span', { 'aria-hidden': 'true' }, SIGNS[verdict] ?? '?'), ` ${words(state)}`);
 
 /** Replaces the children only where they differ: what is read out or selected stays. */
 function replace(node, ...children) {
@@ -20,16 +23,16 @@ function replace(node, ...children) {
 function headline() {
   const { verdict, detail, next_step: step } = report.verdict;
   const node = $('headline');
-  node.className = `headline ${verdict}`;
+  node.className = `headline ${look(verdict)}`;
   const count = report.sources.length;
   const well = report.sources.filter((source) => source.verdict === 'ok').length;
   replace(node,
     el('span', { class: 'sign', 'aria-hidden': 'true' }, SIGNS[verdict] ?? '?'),
     el('div', {},
-      el('p', { class: 'verdict' }, el('strong', {}, verdict), count ? ` · ${well} of ${count} ${count === 1 ? 'source' : 'sources'} well` : ''),
+      el('p', { class: 'verdict' }, el('strong', {}, words(verdict)), count ? ` · ${well} of ${count} ${count === 1 ? 'source' : 'sources'} well` : ''),
       el('p', {}, detail),
       step && el('p', { class: 'step' }, el('b', {}, 'Next: '), step)));
-  document.title = `${SIGNS[verdict] ?? ''} ${verdict} · bintrail`;
+  document.title = `${SIGNS[verdict] ?? ''} ${words(verdict)} · bintrail`;
 }
 
 const tile = (name, value, note) => el('div', { class: 'tile' }, el('span', { class: 'name' }, name), el('span', { class: 'value' }, value), note && el('span', { class: 'note' }, note));
@@ -135,12 +138,12 @@ function card(source) {
   }
   const { host, port, flavor, version } = source.source;
   const { stream } = source;
-  parts.node.className = `card ${source.verdict}`;
-  replace(parts.head, el('h2', { id: parts.id }, `${host}:${port}`), badge(source.verdict),
+  parts.node.className = `card ${look(source.verdict)}`;
+  replace(parts.head, el('h2', { id: parts.id }, `${host}:${port}`), badge(source),
     el('span', { class: 'note' }, `source ${source.source_id} · ${flavor === 'mariadb' ? 'MariaDB' : 'MySQL'} ${version.split('-')[0]}`),
     el('a', { href: `/changes?source_id=${source.source_id}` }, 'Changes'));
   const findings = source.findings.filter((finding) => finding.verdict !== 'ok' || source.findings.length > 1);
-  replace(parts.findings, findings.map((finding) => el('li', { class: finding.verdict }, badge(finding.verdict), ' ', finding.detail,
+  replace(parts.findings, findings.map((finding) => el('li', { class: look(finding.verdict) }, badge(finding), ' ', finding.detail,
     finding.next_step && el('span', { class: 'step' }, el('b', {}, ' Next: '), finding.next_step))),
   stream.last_error && !findings.some((finding) => finding.detail.includes(stream.last_error)) && el('li', { class: 'stalled' }, el('b', {}, 'Last error: '), stream.last_error));
   parts.findings.hidden = !parts.findings.children.length;

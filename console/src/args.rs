@@ -56,6 +56,9 @@ pub(crate) struct Args {
         value_delimiter = ','
     )]
     pub(crate) allow_host: Vec<String>,
+    /// Let everybody who reaches the console read /metrics; without it that takes a token with the scope read
+    #[arg(long, env = "BINTRAIL_CONSOLE_OPEN_METRICS")]
+    pub(crate) open_metrics: bool,
     #[command(flatten)]
     pub(crate) control: ControlArgs,
     #[command(flatten)]

@@ -24,7 +24,7 @@ macro_rules! asset {
     };
 }
 
-const ASSETS: [Asset; 9] = [
+const ASSETS: [Asset; 10] = [
     asset!("console.css", "text/css; charset=utf-8"),
     asset!("theme.js", "text/javascript; charset=utf-8"),
     asset!("common.js", "text/javascript; charset=utf-8"),
@@ -33,6 +33,7 @@ const ASSETS: [Asset; 9] = [
     asset!("changes.js", "text/javascript; charset=utf-8"),
     asset!("schema.js", "text/javascript; charset=utf-8"),
     asset!("servers.js", "text/javascript; charset=utf-8"),
+    asset!("tokens.js", "text/javascript; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),
 ];
 

@@ -24,6 +24,15 @@ pub(crate) fn check(listen: SocketAddr, tls: bool, credentials: bool) -> Result<
     Ok(())
 }
 
+/// How the console is entered.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    pub(crate) names: Names,
+    pub(crate) tls: bool,
+    /// `/metrics` wants no token.
+    pub(crate) open_metrics: bool,
+}
+
 /// The names that the console answers to. A page of another site can make its own name lead here, and then read
 /// everything as its own (DNS rebinding): but it calls by that name.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ mod control;
 mod doors;
 mod guard;
 mod live;
+mod metrics;
 mod pages;
 mod random;
 mod refusal;
@@ -63,19 +64,15 @@ async fn run(args: args::Args) -> Result<(), Error> {
         )?)),
         false => None,
     };
-    let names = doors::Names::new(address, &args.allow_host);
+    let doors = doors::Doors {
+        names: doors::Names::new(address, &args.allow_host),
+        tls: tls.is_some(),
+        open_metrics: args.open_metrics,
+    };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let live = live::Live::new(index.clone());
     let poller = tokio::spawn(live.clone().poll());
-    let state = routes::State::new(
-        index,
-        live,
-        credentials,
-        store,
-        control,
-        names,
-        tls.is_some(),
-    )?;
+    let state = routes::State::new(index, live, credentials, store, control, doors)?;
     match state.auth.setup_link() {
         // Not to the log, which may be kept where others read it.
         Some(path) => eprintln!(

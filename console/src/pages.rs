@@ -19,6 +19,7 @@ const STREAMS: &str = include_str!("../assets/streams.html");
 const CHANGES: &str = include_str!("../assets/changes.html");
 const SCHEMA: &str = include_str!("../assets/schema.html");
 const SERVERS: &str = include_str!("../assets/servers.html");
+const TOKENS: &str = include_str!("../assets/tokens.html");
 
 /// The places of `template` that are named, filled in once.
 fn fill<'t>(template: &'t str, values: &[(&str, &str)]) -> String {
@@ -74,6 +75,7 @@ fn framed(app: &routes::State, who: &Who, script: &str, title: &str, body: &str)
             ("changes", current("changes")),
             ("schema", current("schema")),
             ("control", &control),
+            ("tokens", current("tokens")),
             ("version", env!("CARGO_PKG_VERSION")),
         ],
     ))
@@ -98,6 +100,13 @@ pub(crate) async fn schema(
     Extension(who): Extension<Who>,
 ) -> Html<String> {
     framed(&app, &who, "schema", "Schema changes", SCHEMA)
+}
+
+pub(crate) async fn tokens(
+    State(app): State<Arc<routes::State>>,
+    Extension(who): Extension<Who>,
+) -> Html<String> {
+    framed(&app, &who, "tokens", "Tokens", TOKENS)
 }
 
 pub(crate) async fn servers(
@@ -172,6 +181,7 @@ mod tests {
             CHANGES,
             SCHEMA,
             SERVERS,
+            TOKENS,
         ] {
             for within in [
                 "<style",

@@ -13,12 +13,12 @@ use tokio::sync::Semaphore;
 
 use crate::auth::{Auth, Credentials, handlers};
 use crate::control::Control;
-use crate::doors::Names;
+use crate::doors::{Doors, Names};
 use crate::guard::{self, MOST_BODY};
 use crate::live::Live;
 use crate::refusal::Refusal;
 use crate::store::Store;
-use crate::{api, assets, pages, random};
+use crate::{api, assets, metrics, pages, random};
 
 /// Searches at a time, exports, and servers that are tried.
 const SEARCHES: usize = 4;
@@ -36,6 +36,7 @@ pub(crate) struct State {
     pub(crate) control: Option<Arc<Control>>,
     pub(crate) names: Names,
     pub(crate) tls: bool,
+    pub(crate) open_metrics: bool,
     pub(crate) trials: Arc<Semaphore>,
     pub(crate) searches: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
@@ -48,8 +49,7 @@ impl State {
         credentials: Credentials,
         store: Arc<Store>,
         control: Option<Arc<Control>>,
-        names: Names,
-        tls: bool,
+        doors: Doors,
     ) -> Result<Arc<Self>, Error> {
         let setup = if credentials.is_set() {
             None
@@ -62,8 +62,9 @@ impl State {
             auth: Auth::new(credentials, setup),
             store,
             control,
-            names,
-            tls,
+            names: doors.names,
+            tls: doors.tls,
+            open_metrics: doors.open_metrics,
             trials: Arc::new(Semaphore::new(TRIALS)),
             searches: Arc::new(Semaphore::new(SEARCHES)),
             exports: Arc::new(Semaphore::new(EXPORTS)),
@@ -77,6 +78,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/changes", get(pages::changes))
         .route("/schema", get(pages::schema))
         .route("/servers", get(pages::servers))
+        .route("/tokens", get(pages::tokens))
         .route("/logout", post(handlers::logout))
         .route("/api/v1/status", get(api::status::status))
         .route("/api/v1/live", get(api::status::live))
@@ -122,14 +124,20 @@ pub(crate) fn router(state: Arc<State>) -> Router {
             "/api/v1/servers/{server_id}/status",
             get(api::stream::status),
         )
-        .route("/view/changes", get(api::view::changes))
-        .route_layer(from_fn_with_state(Arc::clone(&state), guard::entered));
+        .route("/view/changes", get(api::view::changes));
+    let numbers = Router::new().route("/metrics", get(metrics::metrics));
+    let (entered, numbers) = match state.open_metrics {
+        true => (entered, numbers),
+        false => (entered.merge(numbers), Router::new()),
+    };
+    let entered = entered.route_layer(from_fn_with_state(Arc::clone(&state), guard::entered));
     let open = Router::new()
         .route("/login", get(handlers::login_page).post(handlers::login))
         .route("/setup", get(handlers::setup_page).post(handlers::setup))
         .route("/healthz", get(pages::health))
         .route("/assets/{name}", get(assets::serve));
     entered
+        .merge(numbers)
         .merge(open)
         .method_not_allowed_fallback(|| async {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "not by this method")

@@ -242,6 +242,31 @@ fn streams_outlive_a_console_that_is_killed() {
     );
 }
 
+/// A console that is killed between the start of a stream and writing that down.
+#[test]
+fn a_stream_that_was_not_written_down_is_found() {
+    let place = Place::new();
+    let index = place.index();
+    let program = place.program("bin/bintrail", "while :; do sleep 0.1; done");
+    let first = console(&place, &index, &program);
+    ok(&first, "POST", "/servers", SHOP);
+    let started = ok(&first, "POST", "/servers/shop/stream/start", "");
+    first.kill();
+    let store = rusqlite::Connection::open(place.path("console.db")).unwrap();
+    let forgot = "UPDATE attempts SET process = NULL";
+    assert_eq!(store.execute(forgot, []).unwrap(), 1);
+    drop(store);
+    let next = console(&place, &index, &program);
+    let seen = ok(&next, "GET", "/servers/shop/stream", "");
+    assert_eq!(
+        (&seen["state"], &seen["pid"]),
+        (&"running".into(), &started["pid"])
+    );
+    let stopped = ok(&next, "POST", "/servers/shop/stream/stop", "");
+    assert_eq!(stopped["state"], "stopped");
+    assert!(!Path::new(&format!("/proc/{}/cwd", started["pid"])).exists());
+}
+
 #[test]
 fn a_crash_loop_and_a_lasting_fault_are_told_apart() {
     let place = Place::new();

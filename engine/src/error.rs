@@ -378,9 +378,9 @@ impl Error {
         )
     }
 
-    /// Is it a state of the index that stays until somebody mends it?
-    pub(crate) fn is_to_be_mended(&self) -> bool {
-        matches!(self, Self::Index(error) if error.may_pass() && !error.is_retriable())
+    /// Can the index note it? Not one that is away, nor of a source that is another stream's.
+    pub(crate) fn can_be_noted(&self) -> bool {
+        !matches!(self, Self::Index(error) if error.is_retriable() || error.kind() == ErrorKind::Locked)
     }
 
     /// Does the source refuse the user, as long as nobody mends that?

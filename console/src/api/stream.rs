@@ -39,7 +39,7 @@ pub(crate) struct StreamView {
     #[schema(format = DateTime)]
     pub(crate) since: Option<String>,
     /// How often it was started again by itself.
-    restarts: i64,
+    pub(crate) restarts: i64,
     /// How its last process ended.
     pub(crate) last_exit: Option<String>,
     /// What that one said last.
@@ -49,12 +49,14 @@ pub(crate) struct StreamView {
 /// What is to be said of a server, by its stream and by the index.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StatusView {
-    server_id: String,
+    pub(crate) server_id: String,
     /// A verdict of `bintrail status`, or `starting`, `stopped`, `crash_looping` or `failed` of its supervisor.
     pub(crate) verdict: String,
+    /// The state that `bintrail status` has, or the same as `verdict` where that is the supervisor's.
+    pub(crate) state: String,
     detail: String,
     next_step: Option<String>,
-    stream: StreamView,
+    pub(crate) stream: StreamView,
     /// What `bintrail status --format json` has of the source, once it is in the index.
     #[schema(value_type = Option<Object>)]
     pub(crate) source: Option<Value>,
@@ -75,29 +77,37 @@ pub(crate) fn stream_view(control: &Control, server: &Server) -> Result<StreamVi
     })
 }
 
-/// What the index has of a server: the source that was read from its host and port.
+/// What the index says; the line of why it cannot be read.
+pub(crate) async fn report(app: &routes::State) -> Result<Value, String> {
+    let (json, read) = match app.live.fresh().await {
+        Seen::Report(json) => (json, true),
+        Seen::Trouble(json) => (json, false),
+    };
+    let said: Value = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+    if read {
+        return Ok(said);
+    }
+    let line = said.get("error").and_then(Value::as_str);
+    Err(line.unwrap_or("the index cannot be read").to_owned())
+}
+
+/// What it has of a server: the source that was read from its host and port.
+fn source_in(report: &Value, server: &Server) -> Option<Value> {
+    let mut sources = report.get("sources").and_then(Value::as_array)?.iter();
+    let (host, port) = (&*server.definition.host, server.definition.port);
+    let found = sources.find(|source| {
+        source.pointer("/source/host").and_then(Value::as_str) == Some(host)
+            && source.pointer("/source/port").and_then(Value::as_u64) == Some(port.into())
+    });
+    found.cloned()
+}
+
+/// What the index has of a server.
 pub(crate) async fn source_of(
     app: &routes::State,
     server: &Server,
 ) -> Result<Option<Value>, String> {
-    let json = match app.live.fresh().await {
-        Seen::Report(json) => json,
-        Seen::Trouble(json) => {
-            let trouble: Value = serde_json::from_str(&json).unwrap_or_default();
-            let line = trouble.get("error").and_then(Value::as_str);
-            return Err(line.unwrap_or("the index cannot be read").to_owned());
-        }
-    };
-    let mut report: Value = serde_json::from_str(&json).map_err(|error| error.to_string())?;
-    let sources = report.get_mut("sources").and_then(Value::as_array_mut);
-    let found = sources.and_then(|sources| {
-        sources.iter_mut().find(|source| {
-            source.pointer("/source/host").and_then(Value::as_str) == Some(&server.definition.host)
-                && source.pointer("/source/port").and_then(Value::as_u64)
-                    == Some(server.definition.port.into())
-        })
-    });
-    Ok(found.map(Value::take))
+    Ok(source_in(&report(app).await?, server))
 }
 
 /// What is to be said.
@@ -114,6 +124,7 @@ pub(crate) fn judge(
         .clone()
         .or_else(|| stream.last_exit.clone());
     let last = last.unwrap_or_default();
+    let mut known = None;
     let (verdict, detail, next_step) = match (stream.state, &source) {
         _ if server.decommissioned_at.is_some() => say(
             "decommissioned",
@@ -152,11 +163,14 @@ pub(crate) fn judge(
                     format!("the stream is started, and has not begun yet: {last}"),
                     None,
                 ),
-                (verdict, _) => (
-                    verdict.unwrap_or_default(),
-                    text("detail").unwrap_or_default(),
-                    text("next_step"),
-                ),
+                (verdict, _) => {
+                    known = text("state");
+                    (
+                        verdict.unwrap_or_default(),
+                        text("detail").unwrap_or_default(),
+                        text("next_step"),
+                    )
+                }
             }
         }
         (_, Ok(None)) => say(
@@ -169,6 +183,7 @@ pub(crate) fn judge(
     };
     StatusView {
         server_id: server.server_id.clone(),
+        state: known.unwrap_or_else(|| verdict.clone()),
         verdict,
         detail,
         next_step,
@@ -296,6 +311,25 @@ pub(crate) async fn status(
     let (server, stream) = both(&app, id(path)?).await?;
     let source = source_of(&app, &server).await;
     Ok(Json(judge(&server, stream, source)))
+}
+
+/// How each server is that was not decommissioned, by what the index says.
+pub(crate) async fn statuses(
+    app: &routes::State,
+    report: Result<Value, String>,
+) -> Result<Vec<StatusView>, Refusal> {
+    let control = Arc::clone(control(app)?);
+    blocking(move || {
+        let servers = control.streams.store.servers(false);
+        let views = servers.map_err(Refusal::store)?.into_iter().map(|server| {
+            let stream = stream_view(&control, &server)?;
+            let report = report.as_ref().map_err(Clone::clone);
+            let source = report.map(|report| source_in(report, &server));
+            Ok(judge(&server, stream, source))
+        });
+        views.collect()
+    })
+    .await
 }
 
 /// A server, and how its stream is.

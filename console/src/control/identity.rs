@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::path::Path;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -23,6 +24,23 @@ impl Identity {
             pid,
             started: started(pid)?,
             boot: boot()?,
+        })
+    }
+
+    /// The process that works in `directory` as `program stream`.
+    pub(crate) fn of_stream_in(directory: &Path, program: &Path) -> Option<Self> {
+        let name = program.file_name()?.as_encoded_bytes();
+        let directory = fs::canonicalize(directory).ok()?;
+        let is_stream = |process: &Path| {
+            let arguments = fs::read(process.join("cmdline")).ok()?;
+            let rest = arguments.strip_suffix(b"\0stream\0")?.strip_suffix(name)?;
+            let works_there = fs::read_link(process.join("cwd")).ok()? == directory;
+            Some(works_there && rest.last().is_none_or(|before| matches!(before, b'/' | 0)))
+        };
+        let mut processes = fs::read_dir("/proc").ok()?.flatten();
+        processes.find_map(|process| {
+            let pid = process.file_name().to_str()?.parse().ok()?;
+            is_stream(&process.path())?.then(|| Self::of(pid))?
         })
     }
 

@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 
 use bintrail_engine::Error;
 use bintrail_engine::clock::now;
+use bintrail_engine::status::CRASHES;
 use rustix::process::Signal;
 
 use super::identity::Identity;
-use super::supervisor::{CRASHES, LASTING, Sight, StreamState, Supervisor, make_dir};
+use super::supervisor::{LASTING, Sight, StreamState, Supervisor, make_dir};
 use super::{OWN_VARIABLE, Streams};
 use crate::store::{Attempts, Server};
 
@@ -121,10 +122,15 @@ impl Shared {
         server_id: &str,
     ) -> Result<&'k mut Kept, Error> {
         if !all.contains_key(server_id) {
-            let attempts = self.streams.store.attempts(server_id)?;
+            let mut attempts = self.streams.store.attempts(server_id)?;
             let process = attempts.process.as_deref().and_then(Identity::parse);
-            let adopted = process.filter(Identity::lives);
+            // A console that was killed before it wrote down what it had started has left it in the stream's directory.
+            let adopted = process.filter(Identity::lives).or_else(|| {
+                let place = self.streams.place(server_id);
+                Identity::of_stream_in(&place, &self.streams.program)
+            });
             if let Some(process) = &adopted {
+                attempts.process = Some(process.to_string());
                 tracing::info!(server_id, pid = process.pid, "a stream of before goes on");
             }
             let kept = Kept {
@@ -288,7 +294,7 @@ impl Kept {
     fn failed(&mut self, id: &str, how: String, code: Option<i32>) {
         let steady = self.began.is_none_or(|began| began.elapsed() >= STEADY);
         self.attempts.fails = if steady {
-            1
+            0
         } else {
             self.attempts.fails.saturating_add(1)
         };
@@ -323,7 +329,9 @@ impl Kept {
             (_, true) if crashes => StreamState::CrashLooping,
             (Some(_), true) => StreamState::Running,
             (None, true) if self.attempts.given_up => StreamState::Failed,
-            (None, true) if self.attempts.fails > 0 => StreamState::Restarting,
+            (None, true) if self.pause.is_some() || self.attempts.fails > 0 => {
+                StreamState::Restarting
+            }
             (None, true) => StreamState::Starting,
         };
         Sight {

@@ -12,9 +12,6 @@ use utoipa::ToSchema;
 
 use crate::store::Server;
 
-/// Ends in a row, each soon after its start, that make a crash loop.
-pub(crate) const CRASHES: u32 = 3;
-
 /// Exit codes of `bintrail stream` that a restart does not mend, as `RestartPreventExitStatus` of the units has them.
 pub(crate) const LASTING: [i32; 11] = [2, 11, 12, 13, 14, 15, 16, 21, 23, 28, 31];
 

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use bintrail_engine::Error;
 use bintrail_engine::clock::now;
+use bintrail_engine::status::CRASHES;
 
 use super::Streams;
-use super::supervisor::{CRASHES, Sight, StreamState, Supervisor, make_dir};
+use super::supervisor::{Sight, StreamState, Supervisor, make_dir};
 use crate::store::Server;
 
 /// The unit for one of several streams, which all of it but what is this stream's own comes from.

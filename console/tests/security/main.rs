@@ -18,8 +18,10 @@ use std::time::Duration;
 use support::{Answer, Console, PASSWORD, Place, TOKEN, command, command_at, csrf_of, mode_of};
 
 /// Every route that wants a session or a token, and how it is asked.
-const CLOSED: [(&str, &str); 11] = [
+const CLOSED: [(&str, &str); 13] = [
     ("GET", "/"),
+    ("GET", "/metrics"),
+    ("GET", "/tokens"),
     ("GET", "/changes"),
     ("GET", "/schema"),
     ("POST", "/logout"),
@@ -101,6 +103,23 @@ fn every_route_is_tried() {
         list.dedup();
     }
     assert_eq!(routes, tried);
+}
+
+#[test]
+fn metrics_are_open_only_where_that_is_said() {
+    let place = Place::new();
+    let file = place.path("token");
+    std::fs::write(&file, TOKEN).unwrap();
+    let mut command = command(&place, &place.index());
+    command.arg("--token-file").arg(&file).arg("--open-metrics");
+    let console = Console::start(&mut command);
+    let answer = console.get("/metrics", &[]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(
+        answer.body.contains("\nbintrail_console_index_up 1\n"),
+        "{answer:?}"
+    );
+    assert_eq!(console.get("/api/v1/status", &[]).status, 401);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::MAX_SOURCES;
 use super::error::{ErrorKind, IndexError, Result};
-use super::record::{CaptureSkips, Column, EventType, Flavor, KnownBy, Mode, XaState};
+use super::record::{CaptureSkips, Column, EventType, Flavor, KnownBy, Micros, Mode, XaState};
 
 /// A word in a column and what it stands for.
 type Words<T> = &'static [(&'static str, T)];
@@ -85,6 +85,14 @@ pub(super) fn skips_json(skips: &CaptureSkips) -> Result<String> {
 }
 
 pub(super) fn parse_skips(text: &str) -> Result<CaptureSkips> {
+    serde_json::from_str(text).map_err(damaged)
+}
+
+pub(super) fn starts_json(starts: &[Micros]) -> Result<String> {
+    serde_json::to_string(starts).map_err(damaged)
+}
+
+pub(super) fn parse_starts(text: &str) -> Result<Vec<Micros>> {
     serde_json::from_str(text).map_err(damaged)
 }
 

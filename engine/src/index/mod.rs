@@ -35,7 +35,7 @@ use record::{
 use remove::Removed;
 
 /// The version of the tables that this bintrail makes and understands.
-pub(crate) const SCHEMA_VERSION: u32 = 2;
+pub(crate) const SCHEMA_VERSION: u32 = 3;
 
 /// What is wrong with an index of another version.
 fn other_version(found: u32, index: &str) -> Option<IndexError> {
@@ -214,6 +214,15 @@ impl Index {
     /// When the index cannot be written.
     pub async fn save_error(&self, source_id: u32, error: Option<&str>) -> Result<()> {
         each!(self, index => index.save_error(source_id, error).await)
+    }
+
+    /// Replaces the starts of an attached source's stream.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be written.
+    pub(crate) async fn save_starts(&self, source_id: u32, starts: &[Micros]) -> Result<()> {
+        each!(self, index => index.save_starts(source_id, starts).await)
     }
 
     /// Records that the stream of an attached source reads from it since `since`: the last error is over. From

@@ -126,6 +126,8 @@ pub struct StreamState {
     pub checkpoint_seconds: Option<u32>,
     /// What was committed before this time may have been removed.
     pub removed_before: Option<Micros>,
+    /// When it was started of late, each time soon after the end of the one before, which nobody had asked for.
+    pub starts: Vec<Micros>,
 }
 
 /// How the names and keys of a [`TableVersion`] are known.

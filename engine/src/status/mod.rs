@@ -9,6 +9,8 @@ mod facts;
 pub(crate) mod gaps;
 mod lag;
 mod rate;
+pub(crate) mod starts;
+mod state;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -23,6 +25,9 @@ pub use facts::{BinlogFile, Files, Partition, Schema};
 pub use gaps::acknowledge;
 pub use lag::length;
 pub(crate) use lag::{STALL_GRACE, at_reading};
+pub use starts::CRASHES;
+pub use state::State;
+pub(crate) use state::{Signs, is_recent};
 pub use verdict::{Finding, Verdict};
 
 /// The version of the document that a [`Report`] serialises to. docs/status.md describes it.
@@ -66,6 +71,8 @@ pub struct SourceReport {
     pub source_id: u32,
     /// The most urgent of `findings`.
     pub verdict: Verdict,
+    /// That one's.
+    pub state: State,
     /// All that is to be said, most urgent first; one `ok` when all is well.
     pub findings: Vec<Finding>,
     /// Who it is.
@@ -171,6 +178,9 @@ pub struct StreamReport {
     pub checkpoint_seconds: Option<u32>,
     /// What last stopped or disturbed it; `null` while it streams.
     pub last_error: Option<String>,
+    /// When it was started of late, each time soon after it had ended unasked.
+    #[serde(serialize_with = "times")]
+    pub starts: Vec<Micros>,
 }
 
 /// What the index holds of a source.
@@ -343,6 +353,7 @@ impl Read {
             checkpoint_age_seconds: checkpoint_age.map(milliseconds),
             checkpoint_seconds: state.checkpoint_seconds,
             last_error: state.last_error.clone(),
+            starts: state.starts.clone(),
         };
         let capture_skips = checkpoint.map_or_else(BTreeMap::new, |checkpoint| {
             let skips = checkpoint.capture_skips.0.iter();
@@ -365,9 +376,11 @@ impl Read {
         };
         let findings = verdict::judge(&stream, &coverage, &capture_skips, limits, self.read_at);
         let source = self.status.source;
+        let first = findings.first();
         SourceReport {
             source_id: self.status.source_id,
-            verdict: findings.first().map_or(Verdict::Ok, |first| first.verdict),
+            verdict: first.map_or(Verdict::Ok, |first| first.verdict),
+            state: first.map_or(State::Running, |first| first.state),
             findings,
             source: SourceFacts {
                 server_uuid: source.server_uuid,
@@ -437,4 +450,8 @@ fn some_time<S: Serializer>(
     serializer: S,
 ) -> std::result::Result<S::Ok, S::Error> {
     time.map(rfc3339).serialize(serializer)
+}
+
+fn times<S: Serializer>(times: &[Micros], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(times.iter().copied().map(rfc3339))
 }

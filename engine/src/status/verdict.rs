@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::starts::crash_looping;
+use super::state::{Signs, State, is_recent};
 use super::{Coverage, Limits, SkipFacts, StreamReport, StreamState, length};
+use crate::clock::seconds_between;
 use crate::index::record::Micros;
-
-/// Skips and errors older than this are told of, and are no reason to act any more.
-const RECENT: Micros = 24 * 3_600 * 1_000_000;
 
 /// How a source's stream is, the least urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// All is well, also when the source is idle.
     Ok,
@@ -24,6 +24,8 @@ pub enum Verdict {
     Behind,
     /// It runs, and does not move.
     Stalled,
+    /// It ends soon after its start, again and again.
+    CrashLooping,
     /// It does not run.
     Stopped,
 }
@@ -38,6 +40,7 @@ impl Verdict {
             Self::Gap => "gap",
             Self::Behind => "behind",
             Self::Stalled => "stalled",
+            Self::CrashLooping => "crash_looping",
             Self::Stopped => "stopped",
         }
     }
@@ -48,6 +51,8 @@ impl Verdict {
 pub struct Finding {
     /// How urgent it is.
     pub verdict: Verdict,
+    /// What is so, in one word.
+    pub state: State,
     /// What is so.
     pub detail: String,
     /// What to do; `null` where there is nothing to do.
@@ -55,9 +60,10 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(verdict: Verdict, detail: impl Into<String>, next_step: impl Into<String>) -> Self {
+    fn new(state: State, detail: impl Into<String>, next_step: impl Into<String>) -> Self {
         Self {
-            verdict,
+            verdict: state.verdict(),
+            state,
             detail: detail.into(),
             next_step: Some(next_step.into()),
         }
@@ -66,11 +72,20 @@ impl Finding {
     /// Of an index without a source.
     pub(super) fn empty() -> Self {
         Self::new(
-            Verdict::Stopped,
+            State::Stopped,
             "the index is empty: no stream has written to it",
             "start `bintrail stream`",
         )
     }
+}
+
+/// What is read of a source.
+struct Facts<'a> {
+    stream: &'a StreamReport,
+    coverage: &'a Coverage,
+    /// What was not captured of late.
+    skips: Vec<String>,
+    now: Micros,
 }
 
 /// What is to be said, most urgent first: at least one.
@@ -81,106 +96,171 @@ pub(super) fn judge(
     limits: Limits,
     now: Micros,
 ) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    findings.extend(of_stream(stream, limits));
-    if let Some(gap) = &coverage.gap
-        && gap.acknowledged.is_none()
-    {
-        findings.push(Finding::new(
-            Verdict::Gap,
-            format!("changes were lost: {}", gap.detail),
-            "no stream can bring them back: look for them in the source's backups of its binary logs, and keep those \
-             logs longer than the stream may be down; once that is done, `bintrail status --acknowledge-gaps`",
-        ));
-    }
-    let recent: Vec<_> = skips
-        .iter()
-        .filter(|(_, skip)| {
-            skip.last_at
-                .is_none_or(|at| at > now.saturating_sub(RECENT))
-        })
-        .map(|(reason, skip)| format!("{} × {reason}", skip.count))
-        .collect();
-    if !recent.is_empty() {
-        findings.push(Finding::new(
-            Verdict::Degraded,
-            format!("not captured: {}", recent.join(", ")),
-            "docs/index.md tells of each reason, and `bintrail doctor` of the settings behind most",
-        ));
-    }
-    let unnamed = coverage.schema.unnamed_tables_now;
-    if unnamed > 0 {
-        findings.push(Finding::new(
-            Verdict::Degraded,
-            format!(
-                "the columns of {unnamed} tables are named @1, @2, …: their names are not certain"
-            ),
-            "SET PERSIST binlog_row_metadata = FULL on the source",
-        ));
-    }
-    if findings.is_empty() {
-        findings.push(Finding {
-            verdict: Verdict::Ok,
-            detail: match stream.rows_per_second {
-                rate if rate > 0.0 => "the stream follows its source".to_owned(),
-                _ => {
-                    "the stream follows its source, which has had no row changes in the last minute"
-                        .to_owned()
-                }
-            },
-            next_step: None,
-        });
-    }
-    findings
+    let facts = Facts {
+        stream,
+        coverage,
+        skips: skips
+            .iter()
+            .filter(|(_, skip)| skip.last_at.is_none_or(|at| is_recent(at, now)))
+            .map(|(reason, skip)| format!("{} × {reason}", skip.count))
+            .collect(),
+        now,
+    };
+    let states = facts.signs().states(limits);
+    states
+        .into_iter()
+        .map(|state| facts.finding(state))
+        .collect()
 }
 
-fn of_stream(stream: &StreamReport, limits: Limits) -> Option<Finding> {
-    let error = stream.last_error.as_deref();
-    let age = stream.checkpoint_age_seconds;
-    let long = age.map_or_else(
-        || "before its first checkpoint".to_owned(),
-        |age| format!("for {}", length(age)),
-    );
-    match stream.state {
-        StreamState::Stopped => {
-            let (detail, next_step) = match (error, stream.mode) {
-                (Some(error), _) => (
-                    format!("no stream runs; the last one: {error}"),
-                    "do as the error says, and start `bintrail stream`: it goes on from its checkpoint",
-                ),
-                (None, Some(_)) => (
-                    format!("no stream has run {long}"),
-                    "start `bintrail stream`: it goes on from its checkpoint. Should it have ended by itself, its log \
-                     says why",
-                ),
-                (None, None) => (
-                    "no stream runs, and none has saved a checkpoint yet".to_owned(),
-                    "start `bintrail stream`; its log says why the last one ended",
-                ),
-            };
-            Some(Finding::new(Verdict::Stopped, detail, next_step))
+impl Facts<'_> {
+    fn signs(&self) -> Signs {
+        let Self {
+            stream, coverage, ..
+        } = self;
+        let gap = coverage.gap.as_ref();
+        Signs {
+            kept: self.kept(),
+            lag_seconds: stream.lag_seconds,
+            gap: gap.is_some_and(|gap| gap.acknowledged.is_none()),
+            skipping: !self.skips.is_empty(),
+            unnamed: coverage.schema.unnamed_tables_now > 0,
+            moving: stream.rows_per_second > 0.0,
         }
-        StreamState::Waiting => Some(Finding::new(
-            Verdict::Stalled,
-            format!(
-                "the stream waits for its source: {}",
-                error.unwrap_or_default()
+    }
+
+    fn kept(&self) -> Option<State> {
+        let stream = self.stream;
+        let runs = stream.state != StreamState::Stopped;
+        if crash_looping(&stream.starts, runs, self.now) {
+            return Some(State::CrashLooping);
+        }
+        match stream.state {
+            StreamState::Streaming => None,
+            StreamState::Waiting if self.error().starts_with("index: ") => Some(State::IndexDown),
+            StreamState::Waiting => Some(State::SourceDown),
+            StreamState::Stalled => Some(State::Stalled),
+            StreamState::Stopped => Some(State::Stopped),
+        }
+    }
+
+    fn error(&self) -> &str {
+        self.stream.last_error.as_deref().unwrap_or_default()
+    }
+
+    fn finding(&self, state: State) -> Finding {
+        let stream = self.stream;
+        match state {
+            State::Starting | State::Running => Finding {
+                verdict: state.verdict(),
+                state,
+                detail: "the stream follows its source".to_owned(),
+                next_step: None,
+            },
+            State::Idle => Finding {
+                verdict: state.verdict(),
+                state,
+                detail:
+                    "the stream follows its source, which has had no row changes in the last minute"
+                        .to_owned(),
+                next_step: None,
+            },
+            State::Unnamed => Finding::new(
+                state,
+                format!(
+                    "the columns of {} tables are named @1, @2, …: their names are not certain",
+                    self.coverage.schema.unnamed_tables_now
+                ),
+                "SET PERSIST binlog_row_metadata = FULL on the source",
             ),
-            "see to the source: the stream tries again by itself, and goes on from its checkpoint",
-        )),
-        StreamState::Stalled => Some(Finding::new(
-            Verdict::Stalled,
-            format!("the stream runs, and has not moved {long}"),
-            "look into its log and at the load of the index; restart it when neither tells why",
-        )),
-        StreamState::Streaming => {
-            let lag = stream.lag_seconds.filter(|lag| *lag > limits.lag_seconds)?;
-            Some(Finding::new(
-                Verdict::Behind,
-                format!("the index is {} behind the source", length(lag)),
+            State::Skipping => Finding::new(
+                state,
+                format!("not captured: {}", self.skips.join(", ")),
+                "docs/index.md tells of each reason, and `bintrail doctor` of the settings behind most",
+            ),
+            State::Gap => Finding::new(
+                state,
+                format!(
+                    "changes were lost: {}",
+                    self.coverage
+                        .gap
+                        .as_ref()
+                        .map_or("", |gap| gap.detail.as_str())
+                ),
+                "no stream can bring them back: look for them in the source's backups of its binary logs, and keep those \
+                 logs longer than the stream may be down; once that is done, `bintrail status --acknowledge-gaps`",
+            ),
+            State::Behind => Finding::new(
+                state,
+                format!(
+                    "the index is {} behind the source",
+                    length(stream.lag_seconds.unwrap_or_default())
+                ),
                 "it catches up when the index takes more than the source commits: watch the lag with `bintrail status \
                  --watch`, and look at the load of the index when it does not fall",
-            ))
+            ),
+            State::SourceDown => Finding::new(
+                state,
+                format!("the stream waits for its source: {}", self.error()),
+                "see to the source: the stream tries again by itself, and goes on from its checkpoint",
+            ),
+            State::IndexDown => Finding::new(
+                state,
+                format!("the stream waits for its {}", self.error()),
+                "see to the index: the stream tries again by itself, and goes on from its checkpoint",
+            ),
+            State::Stalled => Finding::new(
+                state,
+                format!("the stream runs, and has not moved {}", self.long()),
+                "look into its log and at the load of the index; restart it when neither tells why",
+            ),
+            State::CrashLooping => self.crash_looping(),
+            State::Stopped => self.stopped(),
         }
+    }
+
+    /// How long nothing was saved.
+    fn long(&self) -> String {
+        self.stream.checkpoint_age_seconds.map_or_else(
+            || "before its first checkpoint".to_owned(),
+            |age| format!("for {}", length(age)),
+        )
+    }
+
+    fn crash_looping(&self) -> Finding {
+        let starts = &self.stream.starts;
+        let first = starts.first().copied().unwrap_or(self.now);
+        let last = match self.error() {
+            "" => "its log says why".to_owned(),
+            error => error.to_owned(),
+        };
+        Finding::new(
+            State::CrashLooping,
+            format!(
+                "the stream has ended soon after each of its {} starts within {}: {last}",
+                starts.len(),
+                length(seconds_between(first, self.now)),
+            ),
+            "mend what it ends with: its log says what, and each start goes on from the checkpoint",
+        )
+    }
+
+    fn stopped(&self) -> Finding {
+        let (detail, next_step) = match (self.error(), self.stream.mode) {
+            ("", Some(_)) => (
+                format!("no stream has run {}", self.long()),
+                "start `bintrail stream`: it goes on from its checkpoint. Should it have ended by itself, its log \
+                 says why",
+            ),
+            ("", None) => (
+                "no stream runs, and none has saved a checkpoint yet".to_owned(),
+                "start `bintrail stream`; its log says why the last one ended",
+            ),
+            (error, _) => (
+                format!("no stream runs; the last one: {error}"),
+                "do as the error says, and start `bintrail stream`: it goes on from its checkpoint",
+            ),
+        };
+        Finding::new(State::Stopped, detail, next_step)
     }
 }

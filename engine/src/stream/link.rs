@@ -129,7 +129,12 @@ pub(super) async fn keep_streaming(
     let session = async |link: &mut Link<'_>, host: &_, stop: &mut _, began: &mut _| {
         link.session(host, stop, began).await
     };
-    go_on(&mut link, stop, session).await
+    go_on(&mut link, stop, session).await?;
+    if let Some(source_id) = link.attached {
+        // It was told to end: that is no crash. It may fail.
+        let _ = timeout(NOTE, index.save_starts(source_id, &[])).await;
+    }
+    Ok(())
 }
 
 /// Has `session` run again and again.
@@ -179,10 +184,8 @@ async fn go_on<'a>(
             link.patience.rewarded();
             at = hosts.next().unwrap_or(0);
         }
-        // An index that is full or lets nothing be inserted may still take this; one that is away does not.
-        let noted = of_source || error.is_to_be_mended();
         if let Some(source_id) = link.attached
-            && noted
+            && error.can_be_noted()
         {
             let error = error.to_string();
             tokio::select! {

@@ -39,6 +39,7 @@ use crate::source::logs::base;
 use crate::source::seam::Seam;
 use crate::source::server::{self, Server, log_order};
 use crate::status::gaps::acknowledged_at;
+use crate::status::starts;
 use crate::telemetry::Vitals;
 
 /// Batches between the reader and the index: enough for encoding and writing to overlap.
@@ -120,7 +121,11 @@ impl<'a> Session<'a> {
             .patience
             .bound(link.index.attach(&server.identity()))
             .await?;
-        link.attached = Some(source_id);
+        if link.attached.replace(source_id).is_none() {
+            let starts = starts::with_one_at(clock::now(), &state);
+            let noted = link.index.save_starts(source_id, &starts);
+            link.patience.bound(noted).await?;
+        }
         let mut filter = link.options.filter.clone();
         for schema in own_schema.into_iter().chain(server.indexes().await?) {
             filter.leave_out_index(&schema);

@@ -16,9 +16,11 @@ use super::vitals::{availability, rows, skips};
 use crate::clock;
 use crate::error::Error;
 use crate::index::record::{Batch, Checkpoint, Micros};
+use crate::status::State;
 
 type Seconds = Gauge<f64, AtomicU64>;
 type By = Family<[(&'static str, String); 1], Counter>;
+type ByState = Family<[(&'static str, &'static str); 1], Gauge>;
 
 pub(super) struct Numbers {
     registry: Registry,
@@ -35,6 +37,7 @@ pub(super) struct Numbers {
     checkpoint_saves: Counter,
     errors: By,
     skips: By,
+    states: ByState,
     last_event: Seconds,
     last_flush: Seconds,
     last_checkpoint: Seconds,
@@ -67,6 +70,7 @@ impl Numbers {
             checkpoint_saves: Counter::default(),
             errors: By::default(),
             skips: By::default(),
+            states: ByState::default(),
             last_event: Seconds::default(),
             last_flush: Seconds::default(),
             last_checkpoint: Seconds::default(),
@@ -106,6 +110,7 @@ impl Numbers {
             "bintrail_stream_availability_lag_seconds", "From the last commit on the source until the index showed it", self.availability_lag;
             "bintrail_stream_index_commit_latency_seconds", "Time that the index took for a batch", self.commit_latency;
             "bintrail_stream_batch_size", "Row changes in a batch", self.batch_size;
+            "bintrail_stream_state", "1 for what it does, 0 for all else", self.states;
             "bintrail_stream_connected", "1 while it reads from the source", self.connected;
             "bintrail_stream_queue_batches", "Batches on their way to the index", self.queue_batches;
             "bintrail_stream_queue_bytes", "Bytes of memory that they take, about", self.queue_bytes;
@@ -176,6 +181,13 @@ impl Numbers {
                 .skips
                 .get_or_create_owned(&[("reason", reason.to_owned())]);
             counter.inc_by(count.saturating_sub(counter.get()));
+        }
+    }
+
+    pub(super) fn state(&self, is: State) {
+        for state in State::ALL {
+            let gauge = self.states.get_or_create(&[("state", state.name())]);
+            gauge.set(i64::from(state == is));
         }
     }
 

@@ -11,7 +11,10 @@ use super::numbers::{Numbers, seconds};
 use crate::clock;
 use crate::error::Error;
 use crate::index::record::{Batch, Checkpoint, Micros};
-use crate::status::{STALL_GRACE, at_reading};
+use crate::status::{Limits, STALL_GRACE, Signs, State, at_reading, is_recent};
+
+/// Row changes of this time are of now.
+const MINUTE: Micros = 60_000_000;
 
 /// How often work without a batch is a sign of life.
 const BEAT: Duration = Duration::from_secs(1);
@@ -55,10 +58,14 @@ struct Moments {
     session: bool,
     /// There was one before.
     began: bool,
-    /// Why the last one broke off, or was not to be had.
-    trouble: Option<String>,
+    /// Why the last one broke off, or was not to be had, and what it waits for.
+    trouble: Option<(String, State)>,
     /// The lag that the last checkpoint tells of, and when it was saved.
     saved: Option<(Option<f64>, Instant)>,
+    /// When the source wrote what was last not captured.
+    skipped: Option<Micros>,
+    /// The last commit with row changes.
+    rows: Option<Micros>,
     /// When it last got something done, or found out that it cannot.
     beat: Instant,
 }
@@ -77,6 +84,8 @@ impl Vitals {
                 began: false,
                 trouble: None,
                 saved: None,
+                skipped: None,
+                rows: None,
                 beat: now,
             }),
         }
@@ -98,6 +107,7 @@ impl Vitals {
         moments.session = true;
         moments.trouble = None;
         moments.saved = Some((checkpoint.lag_seconds, now));
+        moments.skipped = last_skip(checkpoint);
         moments.beat = now;
     }
 
@@ -106,7 +116,11 @@ impl Vitals {
         self.numbers.error(error);
         let mut moments = self.moments();
         moments.session = false;
-        moments.trouble = Some(error.to_string());
+        let waits_for = match error {
+            Error::Index(_) => State::IndexDown,
+            _ => State::SourceDown,
+        };
+        moments.trouble = Some((error.to_string(), waits_for));
         moments.beat = Instant::now();
     }
 
@@ -139,8 +153,12 @@ impl Vitals {
         let now = Instant::now();
         let mut moments = self.moments();
         moments.beat = now;
+        if let Some(newest) = batch.transactions.last() {
+            moments.rows = Some(newest.committed_at);
+        }
         if let Some(checkpoint) = &batch.checkpoint {
             moments.saved = Some((checkpoint.lag_seconds, now));
+            moments.skipped = last_skip(checkpoint);
         }
     }
 
@@ -172,7 +190,7 @@ impl Vitals {
     #[must_use]
     pub fn condition(&self) -> Condition {
         let moments = self.moments();
-        if let Some(trouble) = &moments.trouble {
+        if let Some((trouble, _)) = &moments.trouble {
             return Condition::Waiting(trouble.clone());
         }
         let due = Duration::from_secs(self.checkpoint_seconds.into()) + STALL_GRACE;
@@ -183,6 +201,32 @@ impl Vitals {
             Some(_) if moments.session => Condition::Streaming,
             _ => Condition::Starting,
         }
+    }
+
+    /// What it does in one word, as `bintrail status` has it.
+    fn state(&self) -> State {
+        let condition = self.condition();
+        let lag_seconds = self.lag_seconds();
+        let now = clock::now();
+        let moments = self.moments();
+        let signs = Signs {
+            kept: match condition {
+                Condition::Starting => Some(State::Starting),
+                Condition::Waiting(_) => moments.trouble.as_ref().map(|(_, state)| *state),
+                Condition::Stalled => Some(State::Stalled),
+                Condition::Streaming => None,
+            },
+            lag_seconds,
+            gap: self.numbers.gap.get() > 0.0,
+            skipping: moments.skipped.is_some_and(|at| is_recent(at, now)),
+            // Only the index knows.
+            unnamed: false,
+            moving: moments
+                .rows
+                .is_some_and(|at| now.saturating_sub(at) < MINUTE),
+        };
+        let states = signs.states(Limits::default());
+        states.first().copied().unwrap_or(State::Starting)
     }
 
     /// Seconds that the index may be behind the source now; `None` when that is not known.
@@ -211,6 +255,7 @@ impl Vitals {
         let lag = self.lag_seconds();
         numbers.replication_lag.set(lag.unwrap_or(f64::NAN));
         numbers.connected.set(i64::from(self.moments().session));
+        numbers.state(self.state());
         numbers.render()
     }
 }
@@ -229,6 +274,18 @@ pub(super) fn availability(batch: &Batch) -> Option<f64> {
 pub(super) fn rows(batch: &Batch) -> u64 {
     let rows = batch.transactions.iter().map(|whole| whole.row_count);
     rows.fold(0, u64::saturating_add)
+}
+
+/// When the source wrote the last of what was not captured; the end of time where one of it has none.
+fn last_skip(checkpoint: &Checkpoint) -> Option<Micros> {
+    let skips = checkpoint.capture_skips.0.values();
+    skips
+        .map(|skip| {
+            Some(skip.last_at)
+                .filter(|at| *at > 0)
+                .unwrap_or(Micros::MAX)
+        })
+        .max()
 }
 
 /// What is kept of a checkpoint's numbers.
@@ -286,6 +343,7 @@ mod tests {
         vitals.queued(7);
         vitals.committed(&work, Duration::from_millis(2), 7);
         assert_eq!(vitals.condition(), Condition::Streaming);
+        assert_eq!(vitals.state(), State::Skipping);
         tokio::time::advance(Duration::from_secs(10)).await;
         assert_eq!(lag(), 0.0);
         tokio::time::advance(Duration::from_secs(10)).await;
@@ -299,6 +357,7 @@ mod tests {
         };
         vitals.broke_off(&error);
         assert!(matches!(vitals.condition(), Condition::Waiting(_)));
+        assert_eq!(vitals.state(), State::SourceDown);
         assert_eq!(lag(), 26.0);
         assert!(vitals.moved_within(Duration::from_secs(1)));
         assert_eq!(number(&vitals, "bintrail_stream_connected"), 0.0);

@@ -68,6 +68,7 @@ fn a_source(report: &SourceReport, headline: &Finding, lines: &mut Lines) {
             report.source_id, source.version, source.host, source.port, source.server_uuid
         ),
     );
+    lines.line("State", report.state.name());
     for finding in report
         .findings
         .iter()

@@ -177,6 +177,12 @@ impl MySqlIndex {
         self.done(state, session, result)
     }
 
+    pub(super) async fn save_starts(&self, source_id: u32, starts: &[Micros]) -> Result<()> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.save_starts(source_id, starts)).await;
+        self.done(state, session, result)
+    }
+
     pub(super) async fn streaming(
         &self,
         source_id: u32,

@@ -33,7 +33,8 @@ CREATE TABLE IF NOT EXISTS stream_state (
   clock_back BIGINT NOT NULL DEFAULT 0,
   streaming_since DATETIME(6),
   checkpoint_seconds INT UNSIGNED,
-  removed_before DATETIME(6)
+  removed_before DATETIME(6),
+  starts VARCHAR(1024) NOT NULL DEFAULT '[]'
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INT UNSIGNED NOT NULL,

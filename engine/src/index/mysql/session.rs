@@ -452,6 +452,17 @@ impl Session {
         .await
     }
 
+    pub(super) async fn save_starts(
+        &mut self,
+        source_id: u32,
+        starts: &[Micros],
+    ) -> Result<(), Fault> {
+        // The affected rows of what is as it was already are none.
+        let sql = "UPDATE stream_state SET starts = ? WHERE source_id = ?";
+        let starts = convert::starts_json(starts)?;
+        Ok(self.conn.exec_drop(sql, (starts, source_id)).await?)
+    }
+
     pub(super) async fn streaming(
         &mut self,
         source_id: u32,

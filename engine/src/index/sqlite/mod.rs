@@ -156,6 +156,12 @@ impl SqliteIndex {
             .await
     }
 
+    pub(super) async fn save_starts(&self, source_id: u32, starts: &[Micros]) -> Result<()> {
+        let starts = starts.to_vec();
+        self.call(move |store| store.save_starts(source_id, &starts))
+            .await
+    }
+
     pub(super) async fn streaming(
         &self,
         source_id: u32,

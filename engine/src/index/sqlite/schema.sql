@@ -33,7 +33,8 @@ CREATE TABLE IF NOT EXISTS stream_state (
   clock_back INTEGER NOT NULL DEFAULT 0,
   streaming_since INTEGER,
   checkpoint_seconds INTEGER,
-  removed_before INTEGER
+  removed_before INTEGER,
+  starts TEXT NOT NULL DEFAULT '[]'
 );
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INTEGER NOT NULL,

@@ -432,6 +432,13 @@ impl Store {
         )
     }
 
+    pub(super) fn save_starts(&self, source_id: u32, starts: &[Micros]) -> Result<(), Fault> {
+        self.update(
+            "UPDATE stream_state SET starts = ?2 WHERE source_id = ?1",
+            params![source_id, convert::starts_json(starts)?],
+        )
+    }
+
     pub(super) fn streaming(
         &self,
         source_id: u32,
