@@ -231,7 +231,7 @@ fn xa_transactions_that_were_prepared_before_the_stream_began() {
         }
         let late = prepared(&server, "late", "INSERT INTO d.t VALUES (3)");
         let other = prepared(&server, "other", "INSERT INTO d.left_out VALUES (4)");
-        let empty = prepared(&server, "empty", "DELETE FROM d.t WHERE id = 99");
+        let empty = prepared(&server, "empty", "DELETE FROM d.left_out WHERE id = 99");
         let over = prepared(&server, "over", "INSERT INTO d.t VALUES (5)");
         let plain = prepared(&server, "plain", "INSERT INTO d.plain VALUES (7)");
         decide(plain, "COMMIT", "plain");
