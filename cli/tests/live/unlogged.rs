@@ -50,9 +50,6 @@ fn statements(kind: &str, cases: &[&[&str]], others: &[&[&str]]) {
         ],
     );
     let mut stream = Stream::new(kind, &server, None, &scratch, &["--start-gtid", ""]);
-    if kind == "mysql56" {
-        stream = stream.with(&[]);
-    }
     stream.start();
     stream.catch_up(&server);
     let mut witness = server.client().unwrap();
