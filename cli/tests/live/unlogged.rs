@@ -136,8 +136,11 @@ fn statements_that_mysql_logs() {
 
 #[test]
 fn statements_that_old_mysql_logs() {
-    let own: [&[&str]; 1] = [&["USE mysql", "INSERT INTO own VALUES (2)"]];
-    statements("mysql56", &[&COMMON[..], &own].concat(), &[]);
+    // With GTIDs it refuses a CREATE TABLE with a SELECT.
+    let refused = |case: &&[&str]| case.iter().any(|sql| sql.contains(" SELECT "));
+    let mut cases: Vec<&[&str]> = COMMON.into_iter().filter(|case| !refused(case)).collect();
+    cases.push(&["USE mysql", "INSERT INTO own VALUES (2)"]);
+    statements("mysql56", &cases, &[]);
 }
 
 #[test]
