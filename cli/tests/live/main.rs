@@ -1,4 +1,4 @@
-//! Tests against real servers, which `scripts/test` runs: `cargo test --release -p bintrail
+//! Tests against real servers, which `scripts/test` runs: `cargo test -p bintrail
 //! --features live-tests --test live`.
 
 // clippy.toml frees #[test] functions from these, but not the functions they share.
