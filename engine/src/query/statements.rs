@@ -382,8 +382,10 @@ impl Statements {
             values.extend([Value::Number(segment.from), Value::Number(segment.to)]);
             if self == Self::MySql {
                 self.time(&mut sql, &mut values, plan.span);
-                // So that neither is read to its end.
-                sql = format!("({sql} ORDER BY change_id {order} LIMIT {most})");
+                if !hashes.is_empty() {
+                    // So that neither is read to its end.
+                    sql = format!("({sql} ORDER BY change_id {order} LIMIT {most})");
+                }
             }
             sql
         };
