@@ -5,6 +5,7 @@
 //! in pages by `change_id`, each a statement of its own, so that no transaction stays open on the index
 //! and memory does not depend on how long the answer is.
 
+mod candidates;
 mod definitions;
 mod find;
 mod image;
@@ -30,6 +31,7 @@ use crate::index::places::BLOCK_BITS;
 use crate::index::read::{Cells, Rows, Select};
 use crate::index::record::{EventType, Micros, TableVersion};
 use crate::index::{ErrorKind, Index, IndexError, Result};
+use candidates::Candidate;
 use plan::{Path, Plan};
 use statements::Statements;
 
@@ -111,7 +113,7 @@ pub struct Answer<'a> {
     /// The transaction of the last row, as it was first seen.
     last: Option<Arc<Facts>>,
     /// What is to be read of the segments under way.
-    candidates: VecDeque<statements::Candidate>,
+    candidates: VecDeque<Candidate>,
     blocks: VecDeque<Segment>,
     found: VecDeque<Segment>,
     given: u64,
@@ -518,7 +520,7 @@ impl Answer<'_> {
                     newest_first,
                     FIRST_CANDIDATES,
                 ));
-                let candidate = statements::Candidate::example(segment.from);
+                let candidate = Candidate::example(segment.from);
                 selects.push(self.statements.rows_of(&[candidate], newest_first));
             }
             Path::Blocks => {

@@ -1,8 +1,10 @@
 //! WRITE_ROWS, UPDATE_ROWS and DELETE_ROWS events, v1 (23–25) and v2 (30–32), and PARTIAL_UPDATE_ROWS_EVENT (39).
 
+mod image;
 mod old_fractions;
 mod partial;
 
+pub use image::{Field, Image, Row};
 pub use partial::DocumentChange;
 
 use crate::error::{Error, Fault, Kind, Parsed, read, read_prefix};
@@ -11,9 +13,7 @@ use crate::primitive::{bytes, int_lenenc, int2, int6, length, rest};
 use super::column::Width;
 use super::extra_row_info::{self, Partition};
 use super::header::EventType;
-use super::json_diff::JsonDiffs;
-use super::table_map::{Column, MAX_COLUMNS, TableMap, bit};
-use super::value::Value;
+use super::table_map::{MAX_COLUMNS, TableMap, bit};
 use partial::Partial;
 
 /// What a rows event does to its rows.
@@ -46,7 +46,7 @@ pub enum RowsKind {
 /// if 1:       string<n> is it this one? 1 bit for each JSON column of the table
 /// ```
 ///
-/// and such a document's value is [`JsonDiffs`].
+/// and such a document's value is [`JsonDiffs`](super::json_diff::JsonDiffs).
 ///
 /// Source: MySQL source documentation, `mysql::binlog::event::Rows_event`; WL#5917 for v2, WL#2955 for
 /// partial updates.
@@ -514,118 +514,5 @@ impl<'b> Rows<'b> {
                 Err(error)
             }
         }
-    }
-}
-
-/// One changed row.
-#[derive(Debug, Clone, Copy)]
-pub struct Row<'r> {
-    /// The row as it was: of an UPDATE or DELETE.
-    pub before: Option<Image<'r>>,
-    /// The row as it is now: of an INSERT or UPDATE.
-    pub after: Option<Image<'r>>,
-}
-
-/// The values of a row at one moment.
-#[derive(Debug, Clone, Copy)]
-pub struct Image<'r> {
-    table: &'r TableMap,
-    data: &'r [u8],
-    spans: &'r [Span],
-    /// Of an after image in PARTIAL_UPDATE_ROWS_EVENT.
-    partial: Option<&'r Partial>,
-}
-
-/// A column in an [`Image`], its value's bytes still as the event has them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field<'r> {
-    /// The image leaves the column out (`binlog_row_image` MINIMAL or NOBLOB).
-    Absent,
-    /// NULL.
-    Null,
-    /// The value's bytes, without their length.
-    Bytes(&'r [u8]),
-}
-
-impl<'r> Image<'r> {
-    /// The table that the image belongs to.
-    #[must_use]
-    pub const fn table(&self) -> &'r TableMap {
-        self.table
-    }
-
-    /// Column `number`, from 0; absent behind the last one.
-    #[must_use]
-    #[inline]
-    pub fn field(&self, number: usize) -> Field<'r> {
-        self.spans
-            .get(number)
-            .map_or(Field::Absent, |span| self.resolve(*span))
-    }
-
-    /// All columns of the table, in order.
-    #[inline]
-    pub fn fields(&self) -> impl Iterator<Item = (&'r Column, Field<'r>)> + use<'r> {
-        let image = *self;
-        self.table
-            .columns
-            .iter()
-            .zip(self.spans)
-            .map(move |(column, span)| (column, image.resolve(*span)))
-    }
-
-    #[inline]
-    fn resolve(&self, span: Span) -> Field<'r> {
-        match span {
-            Span::NULL => Field::Null,
-            Span::ABSENT => Field::Absent,
-            Span { start, len } => {
-                let (start, len) = (start as usize, len as usize);
-                // Carved from the same data, so it is always there, unless it was made by a partial update.
-                let bytes = self.data.get(start..start.wrapping_add(len));
-                Field::Bytes(bytes.unwrap_or_else(|| self.patched(start, len)))
-            }
-        }
-    }
-
-    #[cold]
-    fn patched(&self, start: usize, len: usize) -> &'r [u8] {
-        let patched = self.partial.map_or(&[][..], |partial| &partial.patched);
-        let start = start.wrapping_sub(self.data.len());
-        patched
-            .get(start..start.wrapping_add(len))
-            .unwrap_or_default()
-    }
-
-    /// The documents that PARTIAL_UPDATE_ROWS_EVENT logs by their changes, in column order. In the image they are
-    /// whole, but for those whose changes could not be applied: they are absent.
-    pub fn changes(&self) -> impl Iterator<Item = DocumentChange<'r>> + use<'r> {
-        let data = self.data;
-        let changes = self.partial.map_or(&[][..], |partial| &partial.changes);
-        changes.iter().map(move |change| {
-            let Span { start, len } = change.diffs;
-            let (start, len) = (start as usize, len as usize);
-            let bytes = data.get(start..start.wrapping_add(len));
-            DocumentChange {
-                column: change.column.into(),
-                diffs: JsonDiffs::new(bytes.unwrap_or_default()),
-                applied: change.applied,
-            }
-        })
-    }
-}
-
-impl<'r> Field<'r> {
-    /// The value that the bytes are in `column`; `None` when absent.
-    ///
-    /// # Errors
-    /// Bytes that no value of the column's type has.
-    #[inline]
-    pub fn value(self, column: &Column) -> Result<Option<Value<'r>>, Error> {
-        Ok(match self {
-            Self::Absent => None,
-            Self::Null => Some(Value::Null),
-            Self::Bytes(bytes) => Some(Value::decode(column, bytes)?),
-        })
     }
 }
