@@ -207,7 +207,8 @@ impl Column {
             unsigned: u.arbitrary()?,
             collation,
             name: match full {
-                true => format!("{}{number}", text(u, 12)?),
+                // No two alike.
+                true => format!("{}_{number}", text(u, 12)?),
                 false => String::new(),
             },
             members: (0..members)
