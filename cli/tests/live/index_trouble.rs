@@ -167,6 +167,62 @@ fn an_index_that_takes_no_writes_for_a_while_is_waited_for() {
     assert_eq!(stream.equals(&source), rows + 2);
 }
 
+/// Another session of the index server is in the stream's way: what the server ends for it is written again.
+#[test]
+fn locks_of_others_in_the_index_are_outlasted() {
+    let source = source(&[]);
+    let keeper = index_server(&[]);
+    let scratch = Scratch::new();
+    run(&source, &TABLE);
+    // Nothing but rows has it write.
+    let start = ["--start-file", "mysql-bin.000001", "--checkpoint", "3600"];
+    let mut stream = Stream::new("kept", &source, Some(&keeper), &scratch, &start);
+    stream.start();
+    run(&source, &[ROW]);
+    stream.catch_up(&source);
+
+    let mut other = keeper.client().unwrap();
+    let hold = "SELECT * FROM kept.stream_state FOR UPDATE";
+    other.run("START TRANSACTION").unwrap();
+    other.query(hold).unwrap();
+    run(&source, &[ROW]);
+    stream.says("Lock wait timeout exceeded", 1);
+    other.run("ROLLBACK").unwrap();
+    stream.catch_up(&source);
+
+    // Of two that wait for each other, the server ends the one that has changed less.
+    for sql in [
+        "CREATE DATABASE elsewhere",
+        "CREATE TABLE elsewhere.much WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 900) SELECT n FROM s",
+    ] {
+        other.run(sql).unwrap();
+    }
+    let mut watch = keeper.client().unwrap();
+    for deadlocks in 1..=2 {
+        run(&source, &[ROW]);
+        stream.catch_up(&source);
+        other.run("START TRANSACTION").unwrap();
+        other.run("UPDATE elsewhere.much SET n = n + 1").unwrap();
+        other.query(hold).unwrap();
+        run(&source, &[ROW]);
+        crate::support::until(|| {
+            let waits =
+                "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'
+                         AND trx_rows_modified > 0";
+            (watch.string(waits).unwrap() == "1").then_some(())
+        });
+        other
+            .query("SELECT * FROM kept.row_changes FOR UPDATE")
+            .unwrap();
+        stream.says("Deadlock found", deadlocks);
+        other.run("ROLLBACK").unwrap();
+        stream.catch_up(&source);
+    }
+    assert_eq!(last_error(&stream), "none");
+    stream.terminate();
+    assert_eq!(stream.equals(&source), 6);
+}
+
 #[test]
 fn an_index_without_room_is_waited_for() {
     in_a_namespace("index_trouble::a_full_disk_under_an_sqlite_index");
