@@ -325,10 +325,11 @@ fn systemd_is_driven_through_systemctl() {
     let index = place.index();
     let calls = place.path("calls");
     let systemctl = format!(
-        "echo \"$@\" >> {0}/calls; case \"$*\" in *show*) cat {0}/shown;; esac",
+        "echo \"$@\" >> {0}/calls; case \"$*\" in *show*) cat {0}/shown;; *reset-failed*) exit 1;; esac",
         place.path("").display()
     );
     let systemctl = place.program("bin/systemctl", &systemctl);
+    place.program("bin/journalctl", "echo bintrail: the index is full");
     let units = place.path("units");
     std::fs::create_dir(&units).unwrap();
     let shown = |text: &str| std::fs::write(place.path("shown"), text).unwrap();
@@ -433,6 +434,7 @@ fn systemd_is_driven_through_systemctl() {
     let looping = ok(&console, "GET", "/servers/shop/status", "");
     assert_eq!(looping["verdict"], "crash_looping");
     assert_eq!(looping["stream"]["last_exit"], "it ended with 25");
+    assert_eq!(looping["stream"]["last_error"], "the index is full");
     // The next console leaves alone what is as it should be.
     drop(console);
     let console = Console::start(&mut command);
@@ -442,13 +444,20 @@ fn systemd_is_driven_through_systemctl() {
     );
     shown("ActiveState=inactive\nSubState=dead\nMainPID=0\nNRestarts=0\n");
     ok(&console, "POST", "/servers/shop/stream/stop", "");
-    assert_eq!(taken(), [format!("disable --now --no-block {unit}")]);
+    assert_eq!(
+        taken(),
+        [
+            format!("disable --now --no-block {unit}"),
+            format!("reset-failed {unit}")
+        ]
+    );
     assert_eq!(ask(&console, "DELETE", "/servers/shop", "").0, 204);
     assert_eq!(
         taken(),
         [
             format!("disable --now --no-block {unit}"),
-            "daemon-reload".to_owned()
+            "daemon-reload".to_owned(),
+            format!("reset-failed {unit}")
         ]
     );
     assert!(!units.join(unit).exists() && !environment.exists());

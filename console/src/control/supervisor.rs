@@ -75,6 +75,16 @@ pub(crate) trait Supervisor: Debug + Send + Sync {
     fn look(&self, server: &Server) -> Result<Sight, Error>;
 }
 
+/// The longest that an error is shown.
+const LONGEST: usize = 1_000;
+
+/// Of a log, what `bintrail` ended with, where it did: `bintrail: …`.
+pub(crate) fn last_words(log: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(log);
+    let line = text.lines().next_back()?.strip_prefix("bintrail: ")?;
+    Some(line.chars().take(LONGEST).collect())
+}
+
 /// A directory that is its owner's alone.
 pub(crate) fn make_dir(path: &Path) -> Result<(), Error> {
     match DirBuilder::new().mode(0o700).create(path) {
