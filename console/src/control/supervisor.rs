@@ -101,6 +101,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_consoles_unit_lets_its_streams_be() {
+        let unit = include_str!("../../../deploy/bintrail-console.service");
+        let has = |wanted: &str| unit.lines().any(|line| line.starts_with(wanted));
+        assert!(has("KillMode=process"));
+        // Each of these ends with the console, or keeps the next one from seeing what the last has started.
+        for gone in [
+            "PrivateUsers=",
+            "PrivateTmp=",
+            "PrivatePIDs=",
+            "DynamicUser=",
+        ] {
+            assert!(!has(gone), "{gone}");
+        }
+    }
+
+    #[test]
     fn what_no_restart_mends_is_what_the_units_have() {
         let unit = include_str!("../../../deploy/bintrail-stream@.service");
         let line = unit
