@@ -223,6 +223,11 @@ fn streams_outlive_a_console_that_is_killed() {
         .output()
         .unwrap();
     assert_eq!(second.status.code(), Some(2), "{second:?}");
+    // An address that is taken may be free again, which is for a service manager to try.
+    let second = support::command_at(&first.address.to_string(), &place, &index)
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(33), "{second:?}");
     first.kill();
     let next = console(&place, &index, &program);
     let seen = ok(&next, "GET", "/servers/shop/stream", "");
