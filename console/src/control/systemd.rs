@@ -110,10 +110,6 @@ impl Systemd {
                     let program = escape(&self.streams.program.display().to_string());
                     out.push_str(&format!("ExecStart=\"{program}\" stream"));
                 }
-                "WorkingDirectory" => {
-                    out.push_str(&format!("WorkingDirectory=/var/lib/bintrail/{id}"))
-                }
-                "StateDirectory" => out.push_str(&format!("StateDirectory=bintrail bintrail/{id}")),
                 _ => out.push_str(&line.replace("%i", id)),
             }
             out.push('\n');
