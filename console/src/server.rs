@@ -47,7 +47,11 @@ pub(crate) fn tls(cert: Option<&Path>, key: Option<&Path>) -> Result<Option<TlsA
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address)
         .await
-        .map_err(|error| cannot_listen(address, &error))
+        .map_err(|error| Error::Listen {
+            address,
+            flag: "--listen",
+            error,
+        })
 }
 
 /// Where that is; of port 0, the one that was free.
@@ -55,12 +59,6 @@ pub(crate) fn address(listener: &TcpListener) -> Result<SocketAddr, Error> {
     listener
         .local_addr()
         .map_err(|error| Error::Internal(error.to_string()))
-}
-
-fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Error {
-    Error::Usage(format!(
-        "cannot listen on {address} (--listen): {error}; is another console there?"
-    ))
 }
 
 /// Answers until it is to stop.

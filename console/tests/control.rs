@@ -223,6 +223,11 @@ fn streams_outlive_a_console_that_is_killed() {
         .output()
         .unwrap();
     assert_eq!(second.status.code(), Some(2), "{second:?}");
+    // An address that is taken may be free again, which is for a service manager to try.
+    let second = support::command_at(&first.address.to_string(), &place, &index)
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(33), "{second:?}");
     first.kill();
     let next = console(&place, &index, &program);
     let seen = ok(&next, "GET", "/servers/shop/stream", "");
@@ -325,10 +330,11 @@ fn systemd_is_driven_through_systemctl() {
     let index = place.index();
     let calls = place.path("calls");
     let systemctl = format!(
-        "echo \"$@\" >> {0}/calls; case \"$*\" in *show*) cat {0}/shown;; esac",
+        "echo \"$@\" >> {0}/calls; case \"$*\" in *show*) cat {0}/shown;; *reset-failed*) exit 1;; esac",
         place.path("").display()
     );
     let systemctl = place.program("bin/systemctl", &systemctl);
+    place.program("bin/journalctl", "echo bintrail: the index is full");
     let units = place.path("units");
     std::fs::create_dir(&units).unwrap();
     let shown = |text: &str| std::fs::write(place.path("shown"), text).unwrap();
@@ -433,6 +439,7 @@ fn systemd_is_driven_through_systemctl() {
     let looping = ok(&console, "GET", "/servers/shop/status", "");
     assert_eq!(looping["verdict"], "crash_looping");
     assert_eq!(looping["stream"]["last_exit"], "it ended with 25");
+    assert_eq!(looping["stream"]["last_error"], "the index is full");
     // The next console leaves alone what is as it should be.
     drop(console);
     let console = Console::start(&mut command);
@@ -442,13 +449,20 @@ fn systemd_is_driven_through_systemctl() {
     );
     shown("ActiveState=inactive\nSubState=dead\nMainPID=0\nNRestarts=0\n");
     ok(&console, "POST", "/servers/shop/stream/stop", "");
-    assert_eq!(taken(), [format!("disable --now --no-block {unit}")]);
+    assert_eq!(
+        taken(),
+        [
+            format!("disable --now --no-block {unit}"),
+            format!("reset-failed {unit}")
+        ]
+    );
     assert_eq!(ask(&console, "DELETE", "/servers/shop", "").0, 204);
     assert_eq!(
         taken(),
         [
             format!("disable --now --no-block {unit}"),
-            "daemon-reload".to_owned()
+            "daemon-reload".to_owned(),
+            format!("reset-failed {unit}")
         ]
     );
     assert!(!units.join(unit).exists() && !environment.exists());

@@ -181,13 +181,15 @@ pub enum Error {
     /// A fault of bintrail itself.
     #[error("internal error: {0}; please report it")]
     Internal(String),
-    /// Metrics cannot be offered where they were asked for.
+    /// What is to be offered on the network cannot be where that was asked for.
     #[error(
-        "cannot listen on {address} (--metrics-addr): {error}; is another stream there? Give each an address of its own"
+        "cannot listen on {address} ({flag}): {error}; is another there? Give each an address of its own"
     )]
     Listen {
         /// Where.
         address: SocketAddr,
+        /// Who says so.
+        flag: &'static str,
         /// The system's error.
         error: io::Error,
     },

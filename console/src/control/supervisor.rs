@@ -75,6 +75,16 @@ pub(crate) trait Supervisor: Debug + Send + Sync {
     fn look(&self, server: &Server) -> Result<Sight, Error>;
 }
 
+/// The longest that an error is shown.
+const LONGEST: usize = 1_000;
+
+/// Of a log, what `bintrail` ended with, where it did: `bintrail: …`.
+pub(crate) fn last_words(log: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(log);
+    let line = text.lines().next_back()?.strip_prefix("bintrail: ")?;
+    Some(line.chars().take(LONGEST).collect())
+}
+
 /// A directory that is its owner's alone.
 pub(crate) fn make_dir(path: &Path) -> Result<(), Error> {
     match DirBuilder::new().mode(0o700).create(path) {
@@ -89,6 +99,22 @@ pub(crate) fn make_dir(path: &Path) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_consoles_unit_lets_its_streams_be() {
+        let unit = include_str!("../../../deploy/bintrail-console.service");
+        let has = |wanted: &str| unit.lines().any(|line| line.starts_with(wanted));
+        assert!(has("KillMode=process"));
+        // Each of these ends with the console, or keeps the next one from seeing what the last has started.
+        for gone in [
+            "PrivateUsers=",
+            "PrivateTmp=",
+            "PrivatePIDs=",
+            "DynamicUser=",
+        ] {
+            assert!(!has(gone), "{gone}");
+        }
+    }
 
     #[test]
     fn what_no_restart_mends_is_what_the_units_have() {

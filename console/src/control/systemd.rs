@@ -13,7 +13,7 @@ use bintrail_engine::clock::now;
 use bintrail_engine::status::CRASHES;
 
 use super::Streams;
-use super::supervisor::{Sight, StreamState, Supervisor, make_dir};
+use super::supervisor::{Sight, StreamState, Supervisor, last_words, make_dir};
 use crate::store::Server;
 
 /// The unit for one of several streams, which all of it but what is this stream's own comes from.
@@ -21,6 +21,9 @@ const TEMPLATE: &str = include_str!("../../../deploy/bintrail-stream@.service");
 
 /// Where systemd's directory of its own is while it runs.
 const RUNS: &str = "/run/systemd/system";
+
+/// One that ran for so many microseconds is no crash loop.
+const STEADY: i64 = 60_000_000;
 
 /// The supervisor.
 #[derive(Debug)]
@@ -53,10 +56,12 @@ impl Systemd {
             if path.exists() {
                 systemctl(&["disable", "--now", "--no-block", &unit])?;
                 if server.decommissioned_at.is_some() {
-                    remove(&path)?;
+                    // The unit last: while it is there, who ends in between has the rest done by the next console.
                     remove(&self.environment_file(&server.server_id))?;
+                    remove(&path)?;
                     systemctl(&["daemon-reload"])?;
                 }
+                forget(&unit);
             }
             return Ok(());
         }
@@ -76,7 +81,7 @@ impl Systemd {
         match anew || written || changed {
             // What it is started with is new, or it is to be tried again: systemd may have given up.
             true => {
-                systemctl(&["reset-failed", &unit])?;
+                forget(&unit);
                 systemctl(&["restart", "--no-block", &unit])
             }
             false => systemctl(&["start", "--no-block", &unit]),
@@ -105,10 +110,6 @@ impl Systemd {
                     let program = escape(&self.streams.program.display().to_string());
                     out.push_str(&format!("ExecStart=\"{program}\" stream"));
                 }
-                "WorkingDirectory" => {
-                    out.push_str(&format!("WorkingDirectory=/var/lib/bintrail/{id}"))
-                }
-                "StateDirectory" => out.push_str(&format!("StateDirectory=bintrail bintrail/{id}")),
                 _ => out.push_str(&line.replace("%i", id)),
             }
             out.push('\n');
@@ -139,10 +140,16 @@ impl Supervisor for Systemd {
         let shown = output(&[
             "show",
             "--property=ActiveState,SubState,MainPID,NRestarts,Result,ExecMainCode,ExecMainStatus,\
-             ActiveEnterTimestampMonotonic",
+             ActiveEnterTimestampMonotonic,ActiveExitTimestampMonotonic,InactiveExitTimestampMonotonic",
             &unit,
         ])?;
-        Ok(read(&shown, &unit, server.wanted))
+        let mut sight = read(&shown, &unit, server.wanted);
+        if sight.last_error.is_some()
+            && let Some(said) = last_error(&server.server_id)
+        {
+            sight.last_error = Some(said);
+        }
+        Ok(sight)
     }
 }
 
@@ -155,8 +162,13 @@ fn read(shown: &str, unit: &str, wanted: bool) -> Sight {
             .find_map(|(key, value)| (key == name).then_some(value))
             .unwrap_or_default()
     };
-    let restarts: i64 = value("NRestarts").parse().unwrap_or(0);
-    let crashes = restarts >= i64::from(CRASHES);
+    let number = |name: &str| value(name).parse::<i64>().unwrap_or(0);
+    let restarts = number("NRestarts");
+    // They are counted for months: the end of one that ran well is no crash loop, whatever was before.
+    let ended = number("ActiveExitTimestampMonotonic");
+    let ran_well = ended - number("ActiveEnterTimestampMonotonic") >= STEADY
+        && number("InactiveExitTimestampMonotonic") - ended < STEADY;
+    let crashes = restarts >= i64::from(CRASHES) && !ran_well;
     let state = match (value("ActiveState"), value("SubState")) {
         ("active" | "reloading", _) => StreamState::Running,
         ("activating", "auto-restart" | "auto-restart-queued") if crashes => {
@@ -227,6 +239,23 @@ fn escape(path: &str) -> String {
         .replace('"', "\\\"")
         .replace('%', "%%")
         .replace('$', "$$")
+}
+
+/// Has systemd forget a failure: it would list the unit as failed for ever, also without its file. That it has not loaded the
+/// unit, and so has nothing to forget, is an error to it.
+fn forget(unit: &str) {
+    let _ = systemctl(&["reset-failed", unit]);
+}
+
+/// What `bintrail` said last when it ended: its line in the journal.
+fn last_error(server_id: &str) -> Option<String> {
+    let said = Command::new("journalctl")
+        .args(["--no-pager", "--quiet", "--output=cat", "--lines=1"])
+        .args(["--unit", &unit(server_id)])
+        .args(["--identifier", &format!("bintrail-{server_id}")])
+        .output()
+        .ok()?;
+    last_words(&said.stdout)
 }
 
 fn systemctl(arguments: &[&str]) -> Result<(), Error> {
@@ -328,6 +357,20 @@ mod tests {
             ),
             (
                 "ActiveState=activating\nSubState=auto-restart\nNRestarts=3",
+                true,
+                StreamState::CrashLooping,
+            ),
+            // It ran for an hour after the last of them, and ended 5 s ago.
+            (
+                "ActiveState=activating\nSubState=auto-restart\nNRestarts=3\nActiveEnterTimestampMonotonic=1000000\n\
+                 ActiveExitTimestampMonotonic=3601000000\nInactiveExitTimestampMonotonic=3601000000",
+                true,
+                StreamState::Restarting,
+            ),
+            // That was long ago.
+            (
+                "ActiveState=activating\nSubState=start\nNRestarts=3\nActiveEnterTimestampMonotonic=1000000\n\
+                 ActiveExitTimestampMonotonic=3601000000\nInactiveExitTimestampMonotonic=3661000000",
                 true,
                 StreamState::CrashLooping,
             ),

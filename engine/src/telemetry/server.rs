@@ -41,7 +41,11 @@ impl Listener {
     /// # Errors
     /// [`Error::Listen`] when it is taken, or not one of this machine.
     pub async fn bind(address: SocketAddr) -> Result<Self, Error> {
-        let listen = |error| Error::Listen { address, error };
+        let listen = |error| Error::Listen {
+            address,
+            flag: "--metrics-addr",
+            error,
+        };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         tracing::info!(%address, "metrics are at /metrics");

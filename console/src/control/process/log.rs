@@ -7,6 +7,8 @@ use std::path::Path;
 
 use bintrail_engine::Error;
 
+use crate::control::supervisor::last_words;
+
 const NAME: &str = "stream.log";
 const BEFORE: &str = "stream.log.1";
 
@@ -15,9 +17,6 @@ const MOST: u64 = 8 << 20;
 
 /// Of a log, what the last error is looked for in.
 const TAIL: u64 = 16 * 1024;
-
-/// The longest that an error is shown.
-const LONGEST: usize = 1_000;
 
 /// Opens it to write behind what is there.
 pub(super) fn open(place: &Path) -> Result<File, Error> {
@@ -46,7 +45,7 @@ pub(super) fn cut(place: &Path) {
     }
 }
 
-/// What `bintrail` said last when it ended: `bintrail: …`.
+/// What `bintrail` said last when it ended.
 pub(super) fn last_error(place: &Path) -> Option<String> {
     let mut file = File::open(place.join(NAME)).ok()?;
     let length = file.metadata().ok()?.len();
@@ -54,9 +53,7 @@ pub(super) fn last_error(place: &Path) -> Option<String> {
         .ok()?;
     let mut bytes = Vec::new();
     file.take(TAIL).read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    let line = text.lines().next_back()?.strip_prefix("bintrail: ")?;
-    Some(line.chars().take(LONGEST).collect())
+    last_words(&bytes)
 }
 
 #[cfg(test)]
