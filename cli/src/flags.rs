@@ -10,7 +10,7 @@ use bintrail_engine::secret::Secret;
 use bintrail_engine::tls::{SslMode, TlsOptions};
 use clap::{Args, CommandFactory, FromArgMatches, ValueEnum};
 
-use crate::{argv, env_file};
+use crate::{argv, env_file, environment};
 
 /// Flags of the log.
 #[derive(Debug, Args)]
@@ -158,10 +158,12 @@ pub fn complete(
     Ok(())
 }
 
-/// Reads the command line: a flag beats its environment variable, and that the line in `.bintrail.env`, whose names
-/// have to be `known`. Ends the process with what is wrong.
-pub fn read<C: CommandFactory + FromArgMatches>(known: impl Fn(&str) -> bool) -> C {
+/// Reads the command line: a flag beats its environment variable, and that the line in `.bintrail.env`. Names there and in
+/// the environment have to be those of flags, or `others`' that are not to be looked at. Ends the process with what is wrong.
+pub fn read<C: CommandFactory + FromArgMatches>(others: impl Fn(&str) -> bool) -> C {
     let command = C::command();
+    let flags = variables(&command);
+    let known = |name: &str| flags.contains(name) || others(name);
     let program = command.get_name().to_owned();
     let refuse = |problem: String| -> ! {
         eprintln!("{program}: {problem}");
@@ -177,7 +179,10 @@ pub fn read<C: CommandFactory + FromArgMatches>(known: impl Fn(&str) -> bool) ->
     }
     // Help is what tells the names.
     if !cli.as_ref().is_err_and(|error| error.exit_code() == 0) {
-        if let Err(problem) = env_file::check(&file, known) {
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        if let Err(problem) =
+            env_file::check(&file, known).and_then(|()| environment::check(names, &flags, known))
+        {
             refuse(problem);
         }
         if let Some(concern) = env_file::concern(&file) {

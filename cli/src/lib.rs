@@ -3,6 +3,7 @@
 mod argv;
 pub mod doctor_report;
 pub mod env_file;
+mod environment;
 pub mod flags;
 pub mod logging;
 pub mod stop;

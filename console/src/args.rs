@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bintrail_cli::flags::{self, IndexArgs, LogArgs, variables};
-use clap::{Args as Flags, CommandFactory, Parser, ValueEnum};
+use bintrail_cli::flags::{self, IndexArgs, LogArgs};
+use clap::{Args as Flags, Parser, ValueEnum};
 
 /// Shows every stream into an index, and searches its row changes, in a browser.
 #[derive(Debug, Parser)]
@@ -124,13 +124,14 @@ pub(crate) enum SupervisorKind {
 
 /// Reads the command line.
 pub(crate) fn read() -> Args {
-    let own = variables(&Args::command());
     // The other commands' are theirs to check.
-    flags::read(|name| own.contains(name) || !name.starts_with("BINTRAIL_CONSOLE_"))
+    flags::read(|name| !name.starts_with("BINTRAIL_CONSOLE_"))
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]

@@ -1,24 +1,26 @@
 //! From what was given to what is meant: flags, the environment, and `.bintrail.env`.
 
-use bintrail_cli::flags::{read, variables};
-use clap::CommandFactory;
+use bintrail_cli::flags::read;
 
 use super::Cli;
 
 impl Cli {
     /// Reads the command line.
     pub(crate) fn read() -> Self {
-        let own = variables(&Self::command());
         // The console's are the console's affair.
-        read(|name| own.contains(name) || name.starts_with("BINTRAIL_CONSOLE_"))
+        read(|name| {
+            ["BINTRAIL_CONSOLE_", "BINTRAIL_PASSWORD_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use bintrail_cli::env_file;
-    use bintrail_cli::flags::with_defaults;
-    use clap::{FromArgMatches, Parser};
+    use bintrail_cli::flags::{variables, with_defaults};
+    use clap::{CommandFactory, FromArgMatches, Parser};
 
     use super::super::Command;
     use super::*;
