@@ -156,8 +156,14 @@ pub(crate) fn judge(
                 let found = found.pointer(&format!("/findings/0/{name}"));
                 found.and_then(Value::as_str).map(str::to_owned)
             };
-            // The stream has its process, but no lock yet.
             match (text("verdict"), stream.state) {
+                // The index may not have noticed yet.
+                (_, StreamState::Restarting) => say(
+                    "starting",
+                    format!("the stream has ended, and is started again: {last}"),
+                    None,
+                ),
+                // The stream has its process, but no lock yet.
                 (Some(verdict), _) if verdict == "stopped" => say(
                     "starting",
                     format!("the stream is started, and has not begun yet: {last}"),
