@@ -14,6 +14,7 @@ use bintrail_testkit::server::Server;
 use bintrail_testkit::value::Charsets;
 use bintrail_testkit::workload::{Plan, Rng, Workload, schemas};
 
+use crate::failover::{replica, wait_for};
 use crate::other_servers::{KINDS, Kind, Work, check as check_other, printed};
 use crate::stream::seed;
 use crate::support::{Scratch, Stream, ask, index_server, run, setting, source, source_of};
@@ -443,6 +444,26 @@ fn files_that_do_not_fit_are_refused_and_a_file_that_is_cut_off_is_gone_on_with(
         &["--files", name(files.last().unwrap())],
     ));
     assert_eq!(rows(&later), "2");
+}
+
+/// Its positions are those of no binary log.
+#[test]
+fn a_relay_log_is_refused() {
+    let scratch = Scratch::new();
+    let source = source(&["--binlog-row-metadata=FULL"]);
+    let replica = replica(&source);
+    run(&source, &["CREATE DATABASE d"]);
+    wait_for(&replica, &source);
+    let files = fs::read_dir(&replica.datadir).unwrap();
+    let files = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let relay = files
+        .filter(|file| file.contains("-relay-bin.0"))
+        .max()
+        .unwrap();
+    let stream = Stream::new("relay", &source, None, &scratch, &[]);
+    let (code, said) = outcome(index(&stream, &replica.datadir, &["--files", &relay]));
+    assert_eq!(code, Some(34), "{said}");
+    assert!(said.contains(&format!("{relay} is a relay log")), "{said}");
 }
 
 /// Without GTIDs, and without the server's data directory, nothing in the files names their server.

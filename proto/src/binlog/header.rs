@@ -38,6 +38,8 @@ impl EventHeader {
     pub const FLAG_IN_USE: u16 = 0x01;
     /// The event is a replica's or dump thread's own, not from the log file.
     pub const FLAG_ARTIFICIAL: u16 = 0x20;
+    /// The event is a replica's own, in its relay log.
+    pub const FLAG_RELAY_LOG: u16 = 0x40;
     /// A server that does not know the event's type may skip it.
     pub const FLAG_IGNORABLE: u16 = 0x80;
 

@@ -80,6 +80,13 @@ impl Survey {
             })?;
             match &event.data {
                 EventData::FormatDescription(format) => {
+                    if event.header.flags & EventHeader::FLAG_RELAY_LOG != 0 {
+                        return Err(Error::Files(format!(
+                            "{} is a relay log, whose positions no binary log has: take the files of the source's binary \
+                             log, or of the replica's own",
+                            path.display()
+                        )));
+                    }
                     survey.created = event.header.timestamp;
                     survey.server_id = event.header.server_id;
                     survey.in_use = event.header.flags & EventHeader::FLAG_IN_USE != 0;
