@@ -87,6 +87,10 @@ impl IndexDsn {
         if let Some(path) = text.strip_prefix("sqlite:") {
             return match path.strip_prefix("//").unwrap_or(path) {
                 "" => Err(fault("sqlite: needs the path of a file")),
+                ":memory:" => Err(fault("an index in memory is gone at the end: name a file")),
+                path if path.starts_with("file:") => {
+                    Err(fault("an SQLite file is given by its path, not as a URI"))
+                }
                 path => Ok(Self::Sqlite(path.into())),
             };
         }
@@ -432,7 +436,9 @@ mod tests {
             IndexDsn::parse("sqlite:///a/b.db"),
             Ok(IndexDsn::Sqlite("/a/b.db".into()))
         );
-        assert!(IndexDsn::parse("sqlite:").is_err());
+        for no_file in ["sqlite:", "sqlite::memory:", "sqlite:file:x.db?mode=memory"] {
+            assert!(IndexDsn::parse(no_file).is_err(), "{no_file}");
+        }
         assert!(IndexDsn::parse("u:p@tcp(h)/").is_err());
         assert!(matches!(
             IndexDsn::parse("u:p@tcp(h)/d"),
