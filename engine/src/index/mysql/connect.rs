@@ -25,6 +25,7 @@ const IDLE_SECONDS: u64 = 5 * super::super::KEEP_ALIVE_SECONDS;
 const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
   time_zone = '+00:00', transaction_isolation = 'REPEATABLE-READ', autocommit = 1, completion_type = 'NO_CHAIN',
   unique_checks = 1, foreign_key_checks = 1, sql_safe_updates = 0, sql_select_limit = 18446744073709551615,
+  sql_big_selects = 1, max_execution_time = 0, transaction_read_only = 0,
   innodb_lock_wait_timeout = 30, lock_wait_timeout = 10,
   net_read_timeout = 120, net_write_timeout = 120, wait_timeout = ";
 

@@ -92,7 +92,10 @@ impl Fault {
                     );
                 }
                 // The driver says it once for each of its layers.
-                None => error.to_string().replace("Input/output error: ", ""),
+                None => match error.to_string().replace("Input/output error: ", "") {
+                    text if text.contains("close_notify") => "it closed the connection".to_owned(),
+                    text => text,
+                },
             },
         };
         if connected {

@@ -61,10 +61,14 @@ impl Partitions {
                 self.paused = None;
                 Ok(())
             }
+            // ER_SAME_NAME_PARTITION: another source's writer has made them in between.
+            Err(fault) if fault.code() == Some(1517) => self.read(conn).await,
             Err(fault) if fault.code().is_some() => {
+                let opts = conn.opts();
+                let place = format!("{}:{}", opts.ip_or_hostname(), opts.tcp_port());
                 tracing::warn!(
                     "cannot add partitions to row_changes, the last one takes the rows: {}",
-                    fault.at("index", true)
+                    fault.at(&place, true)
                 );
                 self.paused = Some(Instant::now());
                 Ok(())

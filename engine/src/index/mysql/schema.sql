@@ -1,7 +1,7 @@
 -- The change index on MySQL. Times are UTC. Statements end with a semicolon at a line's end.
 CREATE TABLE IF NOT EXISTS index_version (
   version INT UNSIGNED NOT NULL PRIMARY KEY
-) ENGINE=InnoDB;
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC;
 CREATE TABLE IF NOT EXISTS sources (
   source_id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
   server_uuid VARCHAR(64) NOT NULL UNIQUE,
@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS sources (
   port SMALLINT UNSIGNED NOT NULL,
   first_seen DATETIME(6) NOT NULL,
   last_seen DATETIME(6) NOT NULL
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS stream_state (
   source_id INT UNSIGNED NOT NULL PRIMARY KEY,
   mode VARCHAR(16),
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS stream_state (
   checkpoint_seconds INT UNSIGNED,
   removed_before DATETIME(6),
   starts VARCHAR(1024) NOT NULL DEFAULT '[]'
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INT UNSIGNED NOT NULL,
   first_change_id BIGINT UNSIGNED NOT NULL,
@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS source_servers (
   port SMALLINT UNSIGNED NOT NULL,
   since DATETIME(6) NOT NULL,
   PRIMARY KEY (source_id, since)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS table_versions (
   table_id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
   source_id INT UNSIGNED NOT NULL,
@@ -57,7 +57,7 @@ CREATE TABLE IF NOT EXISTS table_versions (
   valid_until_file VARCHAR(512),
   valid_until_position BIGINT UNSIGNED,
   KEY table_versions_name (schema_name, table_name, source_id)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS transactions (
   transaction_id BIGINT UNSIGNED NOT NULL PRIMARY KEY,
   source_id INT UNSIGNED GENERATED ALWAYS AS ((transaction_id >> 48) + 1) VIRTUAL,
@@ -74,7 +74,7 @@ CREATE TABLE IF NOT EXISTS transactions (
   statement LONGTEXT,
   KEY transactions_time (committed_at),
   KEY transactions_xa (xid)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS row_changes (
   change_id BIGINT UNSIGNED NOT NULL,
   committed_at DATETIME(6) NOT NULL,
@@ -88,7 +88,7 @@ CREATE TABLE IF NOT EXISTS row_changes (
   row_after LONGTEXT,
   PRIMARY KEY (change_id, committed_at),
   KEY row_changes_key (table_id, pk_hash)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
 PARTITION BY RANGE COLUMNS (committed_at) (PARTITION later VALUES LESS THAN (MAXVALUE));
 -- Updates that gave a row another key, under that one: row_changes has them under the one before.
 CREATE TABLE IF NOT EXISTS key_changes (
@@ -98,14 +98,14 @@ CREATE TABLE IF NOT EXISTS key_changes (
   pk_hash BINARY(8) NOT NULL,
   pk_values LONGTEXT NOT NULL,
   KEY key_changes_key (table_id, pk_hash, change_id, committed_at)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 -- The blocks of ids that have rows of a table (kind 1) or transactions of a session (kind 2).
 CREATE TABLE IF NOT EXISTS places (
   kind TINYINT UNSIGNED NOT NULL,
   number INT UNSIGNED NOT NULL,
   block BIGINT UNSIGNED NOT NULL,
   PRIMARY KEY (kind, number, block)
-) ENGINE=InnoDB;
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC;
 CREATE TABLE IF NOT EXISTS schema_changes (
   schema_change_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
   source_id INT UNSIGNED NOT NULL,
@@ -120,7 +120,7 @@ CREATE TABLE IF NOT EXISTS schema_changes (
   temporary TINYINT NOT NULL,
   change_type VARCHAR(255) NOT NULL,
   statement LONGTEXT NOT NULL
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 -- What was lost before it was read: it lay before the change with this id.
 CREATE TABLE IF NOT EXISTS gaps (
   source_id INT UNSIGNED NOT NULL,
@@ -128,7 +128,7 @@ CREATE TABLE IF NOT EXISTS gaps (
   found_at DATETIME(6) NOT NULL,
   detail LONGTEXT NOT NULL,
   PRIMARY KEY (source_id, next_change_id, found_at)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS index_state (
   source_id INT UNSIGNED NOT NULL,
   binlog_file VARCHAR(512) NOT NULL,
@@ -139,7 +139,7 @@ CREATE TABLE IF NOT EXISTS index_state (
   status VARCHAR(32) NOT NULL,
   error LONGTEXT,
   PRIMARY KEY (source_id, binlog_file)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 -- Written so that the server reads row_changes first, in the order of its ids, unless the tables
 -- asked for lead to fewer rows: a condition on their names makes the outer join an inner one. For
 -- the same reason a function refuses rows without a transaction: that keeps their join outer.
