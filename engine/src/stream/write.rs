@@ -11,7 +11,7 @@ use super::memory::Budget;
 use super::patience::Patience;
 use crate::error::Error;
 use crate::index::Index;
-use crate::index::record::Batch;
+use crate::index::record::{Batch, Micros};
 use crate::pipeline::assemble::Work;
 use crate::pipeline::encode::Encoder;
 use crate::telemetry::Vitals;
@@ -29,6 +29,14 @@ pub(super) struct Encoded {
     unpatched: u64,
 }
 
+/// What was skipped since the session began.
+struct Skipped {
+    reason: &'static str,
+    count: u64,
+    /// The place and time of the checkpoint behind the last of it, once there is one.
+    last: Option<(String, Micros)>,
+}
+
 /// Writes the batches in the order in which they were handed on.
 pub(super) async fn write_all(
     index: &Index,
@@ -39,7 +47,11 @@ pub(super) async fn write_all(
     patience: &Patience,
     vitals: &Vitals,
 ) -> Result<(), Error> {
-    let mut skipped = [("undecodable_value", 0_u64), ("partial_json_update", 0)];
+    let mut skipped = ["undecodable_value", "partial_json_update"].map(|reason| Skipped {
+        reason,
+        count: 0,
+        last: None,
+    });
     while let Some(job) = jobs.recv().await {
         // Every event was read through once before, so neither can happen.
         let Encoded {
@@ -51,14 +63,23 @@ pub(super) async fn write_all(
             .await
             .map_err(|panic| Error::Internal(panic.to_string()))?
             .map_err(|error| Error::Internal(error.to_string()))?;
-        for ((_, count), more) in skipped.iter_mut().zip([undecodable, unpatched]) {
-            *count = count.saturating_add(more);
+        for (skipped, more) in skipped.iter_mut().zip([undecodable, unpatched]) {
+            if more > 0 {
+                skipped.count = skipped.count.saturating_add(more);
+                skipped.last = None;
+            }
         }
         if let Some(checkpoint) = &mut batch.checkpoint {
-            for (reason, count) in skipped.iter().filter(|(_, count)| *count > 0) {
+            for skipped in skipped.iter_mut().filter(|skipped| skipped.count > 0) {
+                let (file, position) = (&checkpoint.binlog_file, checkpoint.binlog_position);
+                let last = skipped.last.get_or_insert_with(|| {
+                    let time = checkpoint.last_event_time.unwrap_or_default();
+                    (format!("before {file}:{position}"), time)
+                });
                 let skips = &mut checkpoint.capture_skips.0;
-                let skip = skips.entry((*reason).to_owned()).or_default();
-                skip.count = skip.count.saturating_add(*count);
+                let skip = skips.entry(skipped.reason.to_owned()).or_default();
+                skip.count = skip.count.saturating_add(skipped.count);
+                (skip.last, skip.last_at) = last.clone();
             }
         }
         let batch = Arc::new(batch);
