@@ -4,7 +4,7 @@
 const BESIDE: u64 = 32 << 20;
 
 /// Batches under way at the most when all are as large as they may be.
-const BATCHES: u64 = 4;
+const BATCHES: u64 = 2;
 
 /// Bytes, as [`Work::weight`](crate::pipeline::assemble::Work) counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +38,8 @@ mod tests {
             let budget = Budget::of(megabytes);
             (budget.in_flight, budget.batch)
         };
-        assert_eq!(of(64), (12 << 20, 3 << 20));
-        assert_eq!(of(1), (1 << 20, 1 << 18));
+        assert_eq!(of(64), (12 << 20, 6 << 20));
+        assert_eq!(of(1), (1 << 20, 1 << 19));
         assert_eq!(of(u32::MAX).0, u32::MAX);
     }
 }

@@ -11,7 +11,7 @@ use super::memory::Budget;
 use super::patience::Patience;
 use crate::error::Error;
 use crate::index::Index;
-use crate::index::record::{Batch, Micros};
+use crate::index::record::{Batch, Micros, RowChange};
 use crate::pipeline::assemble::Work;
 use crate::pipeline::encode::Encoder;
 use crate::telemetry::Vitals;
@@ -163,6 +163,11 @@ impl Pool {
             rows: spare.rows,
             ..work.batch
         };
+        // Once and for all: buffers that grow by doubling take twice the memory for a moment.
+        let weight = usize::try_from(work.weight).unwrap_or(usize::MAX);
+        batch.text.reserve(weight.min(self.largest));
+        let count = usize::try_from(work.row_count).unwrap_or(usize::MAX);
+        batch.rows.reserve(count.min(self.largest / size_of::<RowChange>()));
         for rows in &work.rows {
             encoder.encode(rows, &mut batch)?;
         }
