@@ -12,18 +12,13 @@ use crate::gtids::Gtids;
 use crate::index::own;
 use crate::index::record::{Flavor, Place, Source};
 use crate::source::connection::{ConnectOptions, Connection};
+use crate::source::pinned::PINNED;
 use crate::source::variables::Variables;
 use crate::stream::Start;
 use crate::table::SchemaColumn;
 
-/// What its answers depend on, so that no setting of the server changes them.
-const SESSION: [&str; 3] = [
-    "SET NAMES utf8mb4",
-    // For `settled`; a year else.
-    "SET SESSION lock_wait_timeout = 30",
-    "SET SESSION sql_mode = '', sql_select_limit = 18446744073709551615, sql_big_selects = 1 \
-     /*!80030 , show_gipk_in_create_table_and_information_schema = 1 */",
-];
+/// How long `settled` waits; a year else.
+const PATIENCE: &str = "SET SESSION lock_wait_timeout = 30";
 
 /// A connection for questions to the source.
 #[derive(Debug)]
@@ -48,7 +43,7 @@ impl Server {
     pub(crate) async fn connect(options: &ConnectOptions) -> Result<Self, Error> {
         let wrap = |error| source_error(options, error);
         let mut connection = Connection::connect(options).await.map_err(wrap)?;
-        for statement in SESSION {
+        for statement in PINNED.into_iter().chain([PATIENCE]) {
             connection.execute(statement).await.map_err(wrap)?;
         }
         let settings = Settings::read(&mut connection).await.map_err(wrap)?;
@@ -270,19 +265,16 @@ impl Server {
             .query(&format!("SHOW CREATE TABLE `{schema}`.`{table}`"))
             .await
         {
-            // ER_LOCK_WAIT_TIMEOUT
+            // There is none, or none to be seen: ER_BAD_DB_ERROR, ER_NO_SUCH_TABLE.
+            Err(Error::Source {
+                error: super::Error::PrivilegeMissing(_) | super::Error::AccessDenied(_),
+                ..
+            }) => Ok(true),
+            // ER_LOCK_WAIT_TIMEOUT, or whatever else ended the wait.
             Err(Error::Source {
                 error: super::Error::Server(error),
                 ..
-            }) if error.code == 1205 => Ok(false),
-            // There is none, or none to be seen.
-            Err(Error::Source {
-                error:
-                    super::Error::Server(_)
-                    | super::Error::PrivilegeMissing(_)
-                    | super::Error::AccessDenied(_),
-                ..
-            }) => Ok(true),
+            }) => Ok([1049, 1146].contains(&error.code)),
             answer => answer.map(|_| true),
         }
     }
