@@ -15,7 +15,7 @@ use bintrail_testkit::workload::Rng;
 
 use cases::{CASES, Case, MYSQL, UNLOGGED};
 
-use crate::support::{Scratch, Stream, ask, run, setting, source, source_of};
+use crate::support::{Scratch, Stream, setting, source, source_of};
 
 /// A number that stands for a column's name.
 fn code(name: &str) -> u32 {
@@ -322,61 +322,6 @@ fn changes_behind_compressed_transactions() {
 fn a_change_kept_out_of_the_binlog() {
     let scratch = Scratch::new();
     restarted(&source(&[]), &[&UNLOGGED], &scratch, &[]);
-}
-
-/// Whatever the sessions of the source begin with.
-#[test]
-fn sessions_that_begin_otherwise() {
-    for (kind, file, more) in [
-        ("mysql97", "mysql-bin.000001", "max_execution_time = 1"),
-        ("mysql56", "mysql-bin.000001", "max_join_size = 1"),
-        ("mariadb", "maria-bin.000001", "max_statement_time = 60"),
-    ] {
-        let source = source_of(kind, &[]);
-        let init = format!(
-            "SET autocommit = 0, completion_type = 1, sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES', sql_select_limit = 0, \
-             max_sort_length = 8, time_zone = '+05:00', {more}; \
-             SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED, READ ONLY; \
-             START TRANSACTION WITH CONSISTENT SNAPSHOT"
-        );
-        run(
-            &source,
-            &[
-                &format!("SET GLOBAL init_connect = \"{init}\""),
-                "CREATE DATABASE d",
-                "CREATE TABLE d.t (id INT PRIMARY KEY, a INT, b INT, UNIQUE KEY u (a))",
-            ],
-        );
-        let scratch = Scratch::new();
-        let mut stream = Stream::new(
-            "otherwise",
-            &source,
-            None,
-            &scratch,
-            &["--start-file", file],
-        );
-        stream.start();
-        stream.catch_up(&source);
-        run(&source, &["INSERT INTO d.t VALUES (1, 10, 20)"]);
-        stream.catch_up(&source);
-        // A constraint's name may be the primary key's: what this makes is not read from its words.
-        let swap = "ALTER TABLE d.t CHANGE a b INT, CHANGE b a INT, ";
-        let swap = match kind {
-            "mysql56" => format!("{swap} ADD x INT, DROP KEY u"),
-            _ => format!("{swap} ADD x INT, DROP CONSTRAINT u"),
-        };
-        run(&source, &[&swap, "INSERT INTO d.t VALUES (2, 20, 10, 1)"]);
-        stream.catch_up(&source);
-        stream.terminate();
-        let rows = "SELECT row_after FROM binlog_events WHERE table_name = 't' ORDER BY change_id";
-        let expected = [
-            r#"{"id": 1, "a": 10, "b": 20}"#,
-            r#"{"id": 2, "b": 20, "a": 10, "x": 1}"#,
-        ];
-        let compact = |text: &str| text.replace(' ', "");
-        let found: Vec<String> = ask(&stream, rows).iter().map(|row| compact(row)).collect();
-        assert_eq!(found, expected.map(compact), "{kind}");
-    }
 }
 
 /// What the server says of a table, a line for each column: name, type, NULL, place in the key, EXTRA.

@@ -109,7 +109,10 @@ impl Target {
             generated: column.generated,
             invisible: column.invisible,
         };
-        Ok(columns_of(&rows).into_iter().map(column).collect())
+        Ok(columns_of(&rows, schema, table)
+            .into_iter()
+            .map(column)
+            .collect())
     }
 
     /// Those of these tables that have no transactions.
