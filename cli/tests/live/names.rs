@@ -1,6 +1,8 @@
 //! Names and keys without `binlog_row_metadata=FULL`, whatever the source's settings are, its tables are called, and is
 //! done to it in the ways of every day.
 
+use std::process::Stdio;
+
 use crate::support::{Scratch, Stream, ask, run, source_of};
 
 /// The rows that a stream has of a schema: table, image and key.
@@ -132,5 +134,72 @@ fn tables_of_nearly_the_same_name() {
             expected.push(r#"named {"a":2,"b":1} -"#);
         }
         assert_eq!(rows(&stream, "d"), expected, "{kind}");
+    }
+}
+
+/// What `mysqldump` has around its rows changes neither columns nor keys.
+#[test]
+fn a_dump_that_is_restored() {
+    for kind in ["mysql97", "mariadb11"] {
+        let source = source_of(kind, &[]);
+        run(
+            &source,
+            &[
+                "CREATE DATABASE d",
+                "CREATE TABLE d.t (id INT PRIMARY KEY, a VARCHAR(20), KEY k (a))",
+                "CREATE TABLE d.u (x INT, id INT PRIMARY KEY) ENGINE=MyISAM",
+                "CREATE VIEW d.v AS SELECT * FROM d.t",
+                "CREATE TRIGGER d.r BEFORE INSERT ON d.t FOR EACH ROW SET @x = 1",
+                "INSERT INTO d.t VALUES (1, 'one'), (2, 'two')",
+                "INSERT INTO d.u VALUES (10, 7)",
+            ],
+        );
+        let mut dump = source.mysqldump().unwrap();
+        if kind == "mysql97" {
+            dump.arg("--set-gtid-purged=OFF");
+        }
+        let dump = dump.args(["--databases", "d"]).output().unwrap();
+        assert!(dump.status.success(), "{dump:?}");
+        let sql = String::from_utf8_lossy(&dump.stdout);
+        assert!(
+            sql.contains("/*!40000 ALTER TABLE `t` DISABLE KEYS */"),
+            "{sql}"
+        );
+        let path = Scratch::new();
+        let file = path.0.join("dump.sql");
+        std::fs::write(&file, sql.as_bytes()).unwrap();
+
+        let scratch = Scratch::new();
+        let start = ["--start-file", first_file(kind)];
+        let mut stream = Stream::new("restored", &source, None, &scratch, &start);
+        stream.start();
+        stream.catch_up(&source);
+        stream.terminate();
+        let restored = source
+            .mysql()
+            .stdin(std::fs::File::open(&file).unwrap())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(restored.success());
+        run(
+            &source,
+            &[
+                "ALTER TABLE d.t ENGINE=InnoDB, COMMENT 'x', AUTO_INCREMENT=9, ADD INDEX i (a, id)",
+                "DROP INDEX i ON d.t",
+                "OPTIMIZE TABLE d.t",
+                "ANALYZE TABLE d.t",
+                "CREATE DATABASE IF NOT EXISTS d",
+            ],
+        );
+        stream.start();
+        stream.catch_up(&source);
+        stream.terminate();
+        let expected = [
+            r#"t {"id":1,"a":"one"} 1"#,
+            r#"t {"id":2,"a":"two"} 2"#,
+            r#"u {"x":10,"id":7} 7"#,
+        ];
+        assert_eq!(rows(&stream, "d"), expected.repeat(2), "{kind}");
     }
 }
