@@ -86,6 +86,32 @@ pub(super) enum Edit {
     Convert,
 }
 
+impl Change {
+    /// As a server keeps it whose `lower_case_table_names` is not 0; `None` where it cannot be told how that folds a name.
+    pub(super) fn in_lower_case(self) -> Option<Self> {
+        let name = |(schema, table): Name| Some((lower(&schema)?, lower(&table)?));
+        Some(match self {
+            Self::Create(of, columns) => Self::Create(name(of)?, columns),
+            Self::Like(of, like) => Self::Like(name(of)?, name(like)?),
+            Self::Alter(of, edits, None) => Self::Alter(name(of)?, edits, None),
+            Self::Alter(of, edits, Some(to)) => Self::Alter(name(of)?, edits, Some(name(to)?)),
+            Self::Rename(pairs) => Self::Rename(
+                pairs
+                    .into_iter()
+                    .map(|(from, to)| Some((name(from)?, name(to)?)))
+                    .collect::<Option<_>>()?,
+            ),
+        })
+    }
+}
+
+/// A name whose letters beyond ASCII are in lower case already.
+fn lower(name: &str) -> Option<String> {
+    name.chars()
+        .all(|c| c.is_ascii() || c.to_lowercase().eq([c]))
+        .then(|| name.to_ascii_lowercase())
+}
+
 /// Reads a statement; `None` where it is none of these, or not all of it is understood.
 pub(super) fn read(sql: &str, sql_mode: Option<u64>, schema: &str) -> Option<Change> {
     let mut reader = Reader {

@@ -160,6 +160,29 @@ fn new_tables() {
 }
 
 #[test]
+fn names_in_lower_case() {
+    let lower = |sql: &str| read(sql, Some(0), "D")?.in_lower_case();
+    let name = |schema: &str, table: &str| (schema.to_owned(), table.to_owned());
+    assert_eq!(
+        lower("RENAME TABLE T TO E.ü, d.`U` TO t"),
+        Some(Change::Rename(vec![
+            (name("d", "t"), name("e", "ü")),
+            (name("d", "u"), name("d", "t")),
+        ]))
+    );
+    assert_eq!(
+        lower("ALTER TABLE T DROP A, RENAME TO U"),
+        Some(Change::Alter(
+            name("d", "t"),
+            vec![Edit::Drop("A".to_owned())],
+            Some(name("d", "u"))
+        ))
+    );
+    // How a server folds this one depends on its version.
+    assert_eq!(lower("CREATE TABLE \u{212A} LIKE t"), None);
+}
+
+#[test]
 fn other_names() {
     let name = |schema: &str, table: &str| (schema.to_owned(), table.to_owned());
     assert_eq!(
