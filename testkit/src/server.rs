@@ -21,6 +21,7 @@ pub struct Server {
     pub datadir: PathBuf,
     /// A DSN for root, who has no password, without a database.
     pub dsn: String,
+    kind: String,
     mysql: PathBuf,
     mysqlbinlog: PathBuf,
 }
@@ -64,6 +65,7 @@ impl Server {
             port: fact("port")?.parse()?,
             datadir: fact("datadir")?.into(),
             dsn: fact("dsn")?,
+            kind: kind.to_owned(),
             mysql: fact("mysql")?.into(),
             mysqlbinlog: fact("mysqlbinlog")?.into(),
             name,
@@ -129,7 +131,21 @@ impl Server {
     /// The server's own `mysql` client, as root.
     #[must_use]
     pub fn mysql(&self) -> Command {
-        let mut command = Command::new(&self.mysql);
+        self.as_root(&self.mysql)
+    }
+
+    /// The `mysqldump` that comes with it, as root.
+    ///
+    /// # Errors
+    ///
+    /// What `scripts/servers` says.
+    pub fn mysqldump(&self) -> Result<Command> {
+        let path = servers(&["tool", &self.kind, "mysqldump"])?;
+        Ok(self.as_root(Path::new(path.trim())))
+    }
+
+    fn as_root(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         command.args(["--no-defaults", "-uroot", "-h127.0.0.1"]);
         command.arg(format!("-P{}", self.port));
         command

@@ -34,6 +34,7 @@ mod index_failover;
 mod index_trouble;
 mod link;
 mod memory;
+mod names;
 mod old_fractions;
 mod operation;
 mod other_servers;

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::index::record::Column;
 use crate::source::Error as LinkError;
 use crate::source::connection::{ConnectOptions, Connection, Rows};
+use crate::source::pinned::PINNED;
 use crate::source::server::{columns_of, columns_question, quote, text};
 use crate::table::certain_members;
 
@@ -50,9 +51,10 @@ impl Target {
             connection,
             longest: usize::MAX,
         };
-        for statement in session(foreign_key_checks) {
+        let own = session(foreign_key_checks);
+        for statement in PINNED.into_iter().chain([&*own]) {
             target
-                .change(&statement)
+                .change(statement)
                 .await
                 .map_err(|error| target.error(error))?;
         }
@@ -107,7 +109,10 @@ impl Target {
             generated: column.generated,
             invisible: column.invisible,
         };
-        Ok(columns_of(&rows).into_iter().map(column).collect())
+        Ok(columns_of(&rows, schema, table)
+            .into_iter()
+            .map(column)
+            .collect())
     }
 
     /// Those of these tables that have no transactions.
@@ -135,16 +140,10 @@ impl Target {
     }
 }
 
-/// What the statements depend on.
-fn session(foreign_key_checks: bool) -> [String; 5] {
-    [
-        "SET NAMES utf8mb4".to_owned(),
-        "SET SESSION time_zone = '+00:00'".to_owned(),
-        format!("SET SESSION sql_mode = '{SQL_MODE}'"),
-        format!(
-            "SET SESSION foreign_key_checks = {}, unique_checks = 1",
-            u8::from(foreign_key_checks)
-        ),
-        "SET SESSION sql_safe_updates = 0, sql_select_limit = 18446744073709551615, sql_big_selects = 1".to_owned(),
-    ]
+/// What the statements depend on besides.
+fn session(foreign_key_checks: bool) -> String {
+    format!(
+        "SET SESSION sql_mode = '{SQL_MODE}', foreign_key_checks = {}, unique_checks = 1, sql_safe_updates = 0",
+        u8::from(foreign_key_checks)
+    )
 }

@@ -24,6 +24,51 @@ pub(super) enum Change {
     Rename(Vec<(Name, Name)>),
 }
 
+/// Clauses of ALTER TABLE, by their first word, that leave columns and keys as they are.
+const OPTIONS: [&str; 41] = [
+    "ALGORITHM",
+    "AUTOEXTEND_SIZE",
+    "AUTO_INCREMENT",
+    "AVG_ROW_LENGTH",
+    "CHARACTER",
+    "CHARSET",
+    "CHECKSUM",
+    "COLLATE",
+    "COMMENT",
+    "COMPRESSION",
+    "CONNECTION",
+    "DEFAULT",
+    "DELAY_KEY_WRITE",
+    "DISABLE",
+    "ENABLE",
+    "ENCRYPTED",
+    "ENCRYPTION",
+    "ENCRYPTION_KEY_ID",
+    "ENGINE",
+    "ENGINE_ATTRIBUTE",
+    "FORCE",
+    "INSERT_METHOD",
+    "KEY_BLOCK_SIZE",
+    "LOCK",
+    "MAX_ROWS",
+    "MIN_ROWS",
+    "PACK_KEYS",
+    "PAGE_CHECKSUM",
+    "PAGE_COMPRESSED",
+    "PAGE_COMPRESSION_LEVEL",
+    "ROW_FORMAT",
+    "SECONDARY_ENGINE",
+    "SECONDARY_ENGINE_ATTRIBUTE",
+    "SECONDARY_LOAD",
+    "SECONDARY_UNLOAD",
+    "STATS_AUTO_RECALC",
+    "STATS_PERSISTENT",
+    "STATS_SAMPLE_PAGES",
+    "TABLESPACE",
+    "TABLE_CHECKSUM",
+    "TRANSACTIONAL",
+];
+
 /// A clause of ALTER TABLE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Edit {
@@ -41,6 +86,32 @@ pub(super) enum Edit {
     Convert,
 }
 
+impl Change {
+    /// As a server keeps it whose `lower_case_table_names` is not 0; `None` where it cannot be told how that folds a name.
+    pub(super) fn in_lower_case(self) -> Option<Self> {
+        let name = |(schema, table): Name| Some((lower(&schema)?, lower(&table)?));
+        Some(match self {
+            Self::Create(of, columns) => Self::Create(name(of)?, columns),
+            Self::Like(of, like) => Self::Like(name(of)?, name(like)?),
+            Self::Alter(of, edits, None) => Self::Alter(name(of)?, edits, None),
+            Self::Alter(of, edits, Some(to)) => Self::Alter(name(of)?, edits, Some(name(to)?)),
+            Self::Rename(pairs) => Self::Rename(
+                pairs
+                    .into_iter()
+                    .map(|(from, to)| Some((name(from)?, name(to)?)))
+                    .collect::<Option<_>>()?,
+            ),
+        })
+    }
+}
+
+/// A name whose letters beyond ASCII are in lower case already.
+fn lower(name: &str) -> Option<String> {
+    name.chars()
+        .all(|c| c.is_ascii() || c.to_lowercase().eq([c]))
+        .then(|| name.to_ascii_lowercase())
+}
+
 /// Reads a statement; `None` where it is none of these, or not all of it is understood.
 pub(super) fn read(sql: &str, sql_mode: Option<u64>, schema: &str) -> Option<Change> {
     let mut reader = Reader {
@@ -48,7 +119,7 @@ pub(super) fn read(sql: &str, sql_mode: Option<u64>, schema: &str) -> Option<Cha
         schema,
     };
     let change = reader.change()?;
-    // Whether the text of `/*! … */` counts depends on the server.
+    // Then it may have said more, or less.
     let mut all = Lexer::new(sql, sql_mode);
     while all.next().is_some() {}
     (reader.at_end() && !all.was_conditional()).then_some(change)
@@ -57,7 +128,11 @@ pub(super) fn read(sql: &str, sql_mode: Option<u64>, schema: &str) -> Option<Cha
 impl Reader<'_> {
     fn change(&mut self) -> Option<Change> {
         match self.word()?.to_ascii_uppercase().as_str() {
-            "ALTER" if self.eat("TABLE") => {
+            "ALTER" => {
+                // MariaDB. IGNORE makes rows go.
+                self.eat("ONLINE");
+                self.eat("TABLE").then_some(())?;
+                self.if_exists();
                 let table = self.table()?;
                 self.edits(table)
             }
@@ -197,16 +272,14 @@ impl Reader<'_> {
                     self.skip_clause()?;
                     edits.push(Edit::Convert);
                 }
-                "ENGINE" | "COMMENT" | "AUTO_INCREMENT" | "ROW_FORMAT" | "ALGORITHM" | "LOCK"
-                | "FORCE" | "DEFAULT" | "CHARACTER" | "CHARSET" | "COLLATE" | "ENABLE"
-                | "DISABLE" | "KEY_BLOCK_SIZE" | "STATS_PERSISTENT" | "STATS_AUTO_RECALC"
-                | "STATS_SAMPLE_PAGES" | "COMPRESSION" | "ENCRYPTION" | "CHECKSUM"
-                | "PACK_KEYS" | "MAX_ROWS" | "MIN_ROWS" | "AVG_ROW_LENGTH" | "WITH" | "WITHOUT" => {
-                    self.skip_clause()?;
-                }
+                option if OPTIONS.contains(&option) => self.skip_clause()?,
+                "WITH" | "WITHOUT" if self.eat("VALIDATION") => {}
                 // These come alone or last, and keep the columns.
                 "PARTITION" | "REMOVE" | "COALESCE" | "REORGANIZE" | "EXCHANGE" | "TRUNCATE"
-                | "ANALYZE" | "CHECK" | "OPTIMIZE" | "REBUILD" | "REPAIR" => self.skip_all()?,
+                | "ANALYZE" | "CHECK" | "OPTIMIZE" | "REBUILD" | "REPAIR" | "IMPORT"
+                | "DISCARD" => {
+                    self.skip_all()?;
+                }
                 _ => return None,
             }
             if !self.eat_symbol(',') {

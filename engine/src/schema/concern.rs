@@ -250,9 +250,10 @@ impl<'a> Reader<'a> {
     }
 
     fn create(&mut self) -> Option<Concern> {
+        let replaces = self.eat("OR");
         loop {
             match self.word()?.to_ascii_uppercase().as_str() {
-                "OR" | "REPLACE" | "EXTERNAL" => {}
+                "REPLACE" | "EXTERNAL" => {}
                 // It hides a table of this name from its session, and its own rows are not logged.
                 "TEMPORARY" => return Some(Concern::Nothing),
                 "TABLE" | "SEQUENCE" => {
@@ -261,7 +262,13 @@ impl<'a> Reader<'a> {
                 }
                 "DATABASE" | "SCHEMA" => {
                     self.if_exists();
-                    return Some(Concern::Schema(Folded::new(&self.identifier()?)));
+                    let name = Folded::new(&self.identifier()?);
+                    // A new one has no tables, and one that is there stays as it is.
+                    return Some(if replaces {
+                        Concern::Schema(name)
+                    } else {
+                        Concern::Nothing
+                    });
                 }
                 // The columns stay as they are: a primary key is not made so.
                 "INDEX" => return Some(Concern::Nothing),
@@ -279,8 +286,11 @@ impl<'a> Reader<'a> {
                 self.if_exists();
                 Some(Concern::Schema(Folded::new(&self.identifier()?)))
             }
-            // It may be the primary key.
             "INDEX" => {
+                self.if_exists();
+                if !self.identifier()?.eq_ignore_ascii_case("PRIMARY") {
+                    return Some(Concern::Nothing);
+                }
                 self.tokens.find(|token| token.is("ON"))?;
                 Some(concern(vec![self.table()?]))
             }
@@ -414,6 +424,8 @@ mod tests {
                 "ALTER TABLE t COMMENT 'RENAME TO u', ADD a INT",
                 &[("d", "t")],
             ),
+            ("ALTER IGNORE TABLE t ADD UNIQUE KEY (a)", &[("d", "t")]),
+            ("ALTER TABLE t /*M!100100 COMMENT */", &[("d", "t")]),
             ("CREATE TABLE IF NOT EXISTS t LIKE u", &[("d", "t")]),
             ("CREATE OR REPLACE TABLE `a``b` (c INT)", &[("d", "a`b")]),
             ("CREATE TABLE t (a INT) START TRANSACTION", &[("d", "t")]),
@@ -498,6 +510,13 @@ mod tests {
             "CREATE TEMPORARY TABLE t (a INT)",
             "DROP /*!40005 TEMPORARY */ TABLE IF EXISTS `t`",
             "ALTER DATABASE d CHARACTER SET latin1",
+            "CREATE DATABASE /*!32312 IF NOT EXISTS*/ `e` /*!40100 DEFAULT CHARACTER SET utf8mb4 */",
+            "DROP INDEX i ON t",
+            "/*!40000 ALTER TABLE `t` DISABLE KEYS */",
+            "/*!40000 ALTER TABLE `t` ENABLE KEYS */ /* xid=413 */",
+            "ALTER ONLINE TABLE IF EXISTS t FORCE, LOCK=NONE",
+            "ALTER TABLE t ENGINE=InnoDB /* 99999 ADD x INT */ COMMENT 'x' AUTO_INCREMENT=7",
+            "ALTER TABLE t IMPORT TABLESPACE",
             "ALTER USER a IDENTIFIED BY 'b'",
             "GRANT ALL ON *.* TO a",
             "SET @a = 1",

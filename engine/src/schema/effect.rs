@@ -239,7 +239,7 @@ mod tests {
             ("DROP TEMPORARY TABLE t", None),
             ("DROP DATABASE shop", Empties),
             ("DROP SCHEMA IF EXISTS `other`", None),
-            ("DROP INDEX i ON t", Unknown),
+            ("DROP INDEX i ON t", None),
             ("CREATE TABLE t (id INT PRIMARY KEY)", Empties),
             ("CREATE OR REPLACE TABLE t (id INT)", Empties),
             ("CREATE TABLE IF NOT EXISTS t (id INT)", None),

@@ -33,7 +33,7 @@ pub(crate) struct Lexer<'a> {
     /// What a `"` begins; `None` where nobody knows.
     ansi_quotes: Option<bool>,
     backslash_escapes: bool,
-    /// A comment whose text some servers execute and others do not was passed.
+    /// A comment was passed of which it cannot be told whether its text was executed.
     conditional: bool,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Did what was read up to now depend on the server's version?
+    /// Can it not be told what of the text up to now the server executed?
     pub(super) const fn was_conditional(&self) -> bool {
         self.conditional
     }
@@ -58,13 +58,21 @@ impl<'a> Lexer<'a> {
             let sql = self
                 .rest
                 .trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\x0B' || c == '\0');
-            self.rest = if let Some(executed) =
-                sql.strip_prefix("/*!").or_else(|| sql.strip_prefix("/*M!"))
-            {
+            self.rest = if let Some(text) = sql.strip_prefix("/*!") {
+                // A server that does not execute it takes the `!` away before it logs the statement.
+                let executed = text.trim_start_matches(|c: char| c.is_ascii_digit());
+                let digits = text.len().saturating_sub(executed.len());
+                self.conditional |= ![0, 5, 6].contains(&digits);
+                executed
+            } else if let Some(text) = sql.strip_prefix("/*M!") {
+                // To MySQL it is a comment.
                 self.conditional = true;
-                executed.trim_start_matches(|c: char| c.is_ascii_digit())
+                text.trim_start_matches(|c: char| c.is_ascii_digit())
             } else if let Some(comment) = sql.strip_prefix("/*") {
-                comment.split_once("*/").map_or("", |(_, behind)| behind)
+                let (comment, behind) = comment.split_once("*/").unwrap_or((comment, ""));
+                // If the server did not execute it, it ends where this one would within it.
+                self.conditional |= comment.contains("/*");
+                behind
             } else if let Some(end) = sql.strip_prefix("*/") {
                 end
             } else if sql.starts_with('#') || is_dash_comment(sql) {
@@ -193,14 +201,14 @@ mod tests {
     fn comments_are_gone() {
         let sql = "/* `a` */ a -- 'b'\n#c\n/*!50000 d /* ' */ e */ --f\n/*M!100500 g*/ --";
         let mut lexer = Lexer::new(sql, Some(0));
-        assert_eq!(lexer.next(), Some(Token::Word("a")));
+        for word in ["a", "d", "e"] {
+            assert_eq!(lexer.next(), Some(Token::Word(word)));
+        }
         assert!(!lexer.was_conditional());
         let rest: Vec<_> = lexer.by_ref().collect();
         assert_eq!(
             rest,
             [
-                Token::Word("d"),
-                Token::Word("e"),
                 Token::Symbol('-'),
                 Token::Symbol('-'),
                 Token::Word("f"),
@@ -208,6 +216,11 @@ mod tests {
             ]
         );
         assert!(lexer.was_conditional());
+        for sql in ["/* 99999 a /* b */ c", "/*!500 a */", "/*!5000000 a */"] {
+            let mut lexer = Lexer::new(sql, Some(0));
+            lexer.by_ref().for_each(drop);
+            assert!(lexer.was_conditional(), "{sql}");
+        }
     }
 
     #[test]

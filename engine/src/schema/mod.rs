@@ -58,6 +58,8 @@ pub(crate) struct Names<'a> {
     filter: Filter,
     /// Are statements read for the definitions they make?
     reads_changes: bool,
+    /// Does the source keep names of tables in lower case, whatever a statement says?
+    folds: bool,
     /// Definitions of the index that the source was asked about.
     checked: HashSet<u32>,
     /// What is said of each table was said in sessions before.
@@ -88,6 +90,7 @@ impl Names<'static> {
             ahead: Ahead::new(server_id),
             filter: Filter::default(),
             reads_changes: false,
+            folds: false,
             checked: HashSet::new(),
             quiet: false,
         }
@@ -103,7 +106,12 @@ impl<'a> Names<'a> {
         goes_on: bool,
         filter: Filter,
         (server_id, flavor): (u32, Flavor),
+        server: Option<&Server>,
     ) -> Result<Self, Error> {
+        let folds = server.is_some_and(|server| {
+            let variables = &server.settings.variables;
+            variables.text("lower_case_table_names") != "0"
+        });
         Ok(Self {
             history: Some(History::load(index, source_id, place, goes_on).await?),
             ahead: Ahead::new(server_id),
@@ -111,6 +119,7 @@ impl<'a> Names<'a> {
             // MariaDB can log an ALTER TABLE when it begins (binlog_alter_two_phase), with rows under the old
             // definition behind it.
             reads_changes: flavor == Flavor::MySql,
+            folds,
             checked: HashSet::new(),
             quiet: false,
         })
@@ -139,6 +148,11 @@ impl<'a> Names<'a> {
             && !temporary
             && query.error_code == 0
             && let Some(change) = concern::read_change(query)
+            && let Some(change) = if self.folds {
+                change.in_lower_case()
+            } else {
+                Some(change)
+            }
         {
             made = history.made(change, &at, &behind).await?;
         }

@@ -84,7 +84,8 @@ impl Server {
                 .to_owned(),
             format!("SET @replica_uuid = '{uuid}', @slave_uuid = '{uuid}'"),
             // A slow index holds the source back through TCP; the source must not give up on it.
-            "SET SESSION net_write_timeout = 3600".to_owned(),
+            "SET SESSION net_write_timeout = 3600, sql_select_limit = 18446744073709551615"
+                .to_owned(),
         ] {
             connection.execute(&sql).await?;
         }

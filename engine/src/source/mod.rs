@@ -5,6 +5,7 @@ pub(crate) mod dump;
 mod error;
 pub(crate) mod logs;
 mod packets;
+pub(crate) mod pinned;
 pub mod replication;
 mod rsa;
 pub(crate) mod seam;

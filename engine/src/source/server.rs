@@ -12,18 +12,13 @@ use crate::gtids::Gtids;
 use crate::index::own;
 use crate::index::record::{Flavor, Place, Source};
 use crate::source::connection::{ConnectOptions, Connection};
+use crate::source::pinned::PINNED;
 use crate::source::variables::Variables;
 use crate::stream::Start;
 use crate::table::SchemaColumn;
 
-/// What its answers depend on, so that no setting of the server changes them.
-const SESSION: [&str; 3] = [
-    "SET NAMES utf8mb4",
-    // For `settled`; a year else.
-    "SET SESSION lock_wait_timeout = 30",
-    "SET SESSION sql_mode = '', sql_select_limit = 18446744073709551615, sql_big_selects = 1 \
-     /*!80030 , show_gipk_in_create_table_and_information_schema = 1 */",
-];
+/// How long `settled` waits; a year else.
+const PATIENCE: &str = "SET SESSION lock_wait_timeout = 30";
 
 /// A connection for questions to the source.
 #[derive(Debug)]
@@ -48,7 +43,7 @@ impl Server {
     pub(crate) async fn connect(options: &ConnectOptions) -> Result<Self, Error> {
         let wrap = |error| source_error(options, error);
         let mut connection = Connection::connect(options).await.map_err(wrap)?;
-        for statement in SESSION {
+        for statement in PINNED.into_iter().chain([PATIENCE]) {
             connection.execute(statement).await.map_err(wrap)?;
         }
         let settings = Settings::read(&mut connection).await.map_err(wrap)?;
@@ -248,7 +243,7 @@ impl Server {
         table: &str,
     ) -> Result<Vec<SchemaColumn>, Error> {
         let rows = self.query(&columns_question(schema, table)).await?;
-        Ok(columns_of(&rows))
+        Ok(columns_of(&rows, schema, table))
     }
 
     /// The schemas that hold an index of bintrail, as far as the user may see them.
@@ -270,19 +265,16 @@ impl Server {
             .query(&format!("SHOW CREATE TABLE `{schema}`.`{table}`"))
             .await
         {
-            // ER_LOCK_WAIT_TIMEOUT
+            // There is none, or none to be seen: ER_BAD_DB_ERROR, ER_NO_SUCH_TABLE.
+            Err(Error::Source {
+                error: super::Error::PrivilegeMissing(_) | super::Error::AccessDenied(_),
+                ..
+            }) => Ok(true),
+            // ER_LOCK_WAIT_TIMEOUT, or whatever else ended the wait.
             Err(Error::Source {
                 error: super::Error::Server(error),
                 ..
-            }) if error.code == 1205 => Ok(false),
-            // There is none, or none to be seen.
-            Err(Error::Source {
-                error:
-                    super::Error::Server(_)
-                    | super::Error::PrivilegeMissing(_)
-                    | super::Error::AccessDenied(_),
-                ..
-            }) => Ok(true),
+            }) => Ok([1049, 1146].contains(&error.code)),
             answer => answer.map(|_| true),
         }
     }
@@ -420,33 +412,62 @@ pub(crate) fn text(row: &[Option<bytes::Bytes>], column: usize) -> Option<String
     Some(String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// What a server is asked for a table's columns.
+/// What a server is asked for a table's columns and its primary key: in one statement, which is one snapshot, and without
+/// a join, for which older servers open every table that they have.
 pub(crate) fn columns_question(schema: &str, table: &str) -> String {
     let (schema, table) = (quote(schema), quote(table));
+    let of = format!("TABLE_SCHEMA = {schema} AND TABLE_NAME = {table}");
     format!(
-        "SELECT c.COLUMN_NAME, c.COLUMN_TYPE, c.CHARACTER_SET_NAME, c.IS_NULLABLE, c.EXTRA, k.ORDINAL_POSITION \
-         FROM information_schema.COLUMNS c LEFT JOIN information_schema.KEY_COLUMN_USAGE k \
-         ON k.TABLE_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME \
-         AND k.COLUMN_NAME = c.COLUMN_NAME AND k.CONSTRAINT_NAME = 'PRIMARY' \
-         WHERE c.TABLE_SCHEMA = {schema} AND c.TABLE_NAME = {table} ORDER BY c.ORDINAL_POSITION"
+        "SELECT TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE, \
+         EXTRA, @@lower_case_table_names FROM information_schema.COLUMNS WHERE {of} \
+         UNION ALL SELECT TABLE_SCHEMA, TABLE_NAME, SEQ_IN_INDEX, COLUMN_NAME, NULL, NULL, NULL, NULL, NULL \
+         FROM information_schema.STATISTICS WHERE {of} AND INDEX_NAME = 'PRIMARY'"
     )
 }
 
-/// What it answers.
-pub(crate) fn columns_of(answer: &ResultSet) -> Vec<SchemaColumn> {
-    let column = |row: &Vec<Option<bytes::Bytes>>| {
-        let extra = text(row, 4).unwrap_or_default();
+/// What it answers of this table: the views may compare names less strictly than the server tells tables apart.
+pub(crate) fn columns_of(answer: &ResultSet, schema: &str, table: &str) -> Vec<SchemaColumn> {
+    let folds = answer
+        .rows
+        .iter()
+        .any(|row| text(row, 8).is_some_and(|how| how != "0"));
+    let is = |name: Option<String>, asked: &str| {
+        name.is_some_and(|name| {
+            name == asked || folds && name.to_lowercase() == asked.to_lowercase()
+        })
+    };
+    let mut rows: Vec<(u16, &Vec<_>)> = answer
+        .rows
+        .iter()
+        .filter(|row| is(text(row, 0), schema) && is(text(row, 1), table))
+        .filter_map(|row| Some((text(row, 2)?.parse().ok()?, row)))
+        .collect();
+    rows.sort_by_key(|(place, _)| *place);
+    let (columns, key): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .partition(|(_, row)| text(row, 4).is_some());
+    let column = |(_, row): (u16, &Vec<_>)| {
+        let extra = text(row, 7).unwrap_or_default();
         SchemaColumn {
-            name: text(row, 0).unwrap_or_default(),
-            column_type: text(row, 1).unwrap_or_default(),
-            charset: text(row, 2),
-            nullable: text(row, 3).as_deref() == Some("YES"),
+            name: text(row, 3).unwrap_or_default(),
+            column_type: text(row, 4).unwrap_or_default(),
+            charset: text(row, 5),
+            nullable: text(row, 6).as_deref() == Some("YES"),
             generated: Some(extra.contains(" GENERATED")),
             invisible: extra.contains("INVISIBLE"),
-            pk: text(row, 5).and_then(|place| place.parse().ok()),
+            pk: None,
         }
     };
-    answer.rows.iter().map(column).collect()
+    let mut columns: Vec<_> = columns.into_iter().map(column).collect();
+    for (place, row) in key {
+        let name = text(row, 3).unwrap_or_default();
+        // Another table has taken its place between the two.
+        let Some(column) = columns.iter_mut().find(|column| column.name == name) else {
+            return Vec::new();
+        };
+        column.pk = Some(place);
+    }
+    columns
 }
 
 /// `name` as an SQL string that no `sql_mode` reads otherwise.
@@ -463,6 +484,48 @@ pub(crate) fn quote(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_is_told_from_those_that_are_only_compared_as_equal() {
+        let column = |table: &str, place: &str, name: &str, folds: &str| {
+            let cells = ["d", table, place, name, "int", "", "NO", "", folds];
+            cells.map(|cell| Some(bytes::Bytes::copy_from_slice(cell.as_bytes())))
+        };
+        let key = |table: &str, place: &str, name: &str| {
+            let mut cells = column(table, place, name, "");
+            for cell in cells.iter_mut().skip(4) {
+                *cell = None;
+            }
+            cells
+        };
+        let rows = |folds: &str| ResultSet {
+            rows: [
+                column("orders", "2", "b", folds),
+                column("Orders", "1", "b", folds),
+                column("orders", "1", "a", folds),
+                key("orders", "1", "a"),
+                key("Orders", "1", "b"),
+            ]
+            .map(Vec::from)
+            .to_vec(),
+            ..ResultSet::default()
+        };
+        let of = |table: &str| -> Vec<(String, Option<u16>)> {
+            let columns = columns_of(&rows("0"), "d", table);
+            columns
+                .into_iter()
+                .map(|column| (column.name, column.pk))
+                .collect()
+        };
+        assert_eq!(of("orders"), [("a".into(), Some(1)), ("b".into(), None)]);
+        assert_eq!(of("Orders"), [("b".into(), Some(1))]);
+        assert_eq!(of("ORDERS"), []);
+        let mut folded = rows("1");
+        folded
+            .rows
+            .retain(|row| text(row, 1).as_deref() == Some("orders"));
+        assert_eq!(columns_of(&folded, "D", "Orders").len(), 2);
+    }
 
     #[test]
     fn a_mariadb_source_is_known_again() {

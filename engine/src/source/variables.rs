@@ -10,7 +10,7 @@ use super::connection::Connection;
 pub(crate) struct Variables(HashMap<String, String>);
 
 /// What is asked of a source.
-const NAMES: [&str; 29] = [
+const NAMES: [&str; 30] = [
     "binlog_checksum",
     "binlog_expire_logs_auto_purge",
     "binlog_expire_logs_seconds",
@@ -29,6 +29,7 @@ const NAMES: [&str; 29] = [
     "log_bin_compress",
     "log_replica_updates",
     "log_slave_updates",
+    "lower_case_table_names",
     "max_allowed_packet",
     "max_binlog_total_size",
     "partial_revokes",

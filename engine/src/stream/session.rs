@@ -180,6 +180,7 @@ impl<'a> Session<'a> {
             goes_on,
             filter.clone(),
             (ahead, flavor),
+            Some(&server),
         )
         .await?;
         names.quiet = link.quiet;

@@ -220,6 +220,7 @@ impl<'a> Session<'a> {
             !fresh,
             filter.clone(),
             (ahead, flavor),
+            server.as_ref(),
         )
         .await?;
         let mut book = Book {
