@@ -78,6 +78,14 @@ pub async fn tail<W: Write>(
                 .map_err(|error| damaged(printer.file(), error))?;
             seam.follow(&event)
                 .map_err(|error| naming.server.error(error))?;
+            if let (EventData::Rotate(_), (file, true)) = (&event.data, seam.now())
+                && event.header.is_artificial()
+            {
+                tracing::warn!(
+                    file,
+                    "the file before it is gone from the source's binary logs, and what it held is left out"
+                );
+            }
             let EventData::TransactionPayload(payload) = &event.data else {
                 if !print_event(&event, printer, &mut naming).await? {
                     return Ok(());

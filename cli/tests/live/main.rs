@@ -29,6 +29,7 @@ mod files;
 mod foreign;
 mod gaps;
 mod history;
+mod holes;
 mod huge;
 mod index_failover;
 mod index_trouble;

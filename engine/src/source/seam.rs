@@ -4,10 +4,14 @@
 //! its end it looks for the next one by its name, and when a new file of that name is there by now, it sends that: what
 //! was written to the new files before it is left out, without a word. But a server ends each file, as long as it runs,
 //! with an event that says so; and a dump does not outlive the server.
+//!
+//! A file that somebody has removed, and taken out of the server's list, is passed over without a word as well: the one
+//! that then comes is not the one that the event at the end of the file before named, or not the next by number.
 
 use bintrail_proto::binlog::decoder::{Event, EventData};
 
 use super::Error;
+use super::logs::base;
 
 /// Follows the files of one dump.
 #[derive(Debug)]
@@ -20,6 +24,10 @@ pub(crate) struct Seam {
     live: bool,
     /// It has said that it ends.
     ended: bool,
+    /// The one that it has named as the next.
+    next: Option<String>,
+    /// It is not the one behind that before it.
+    skipped: bool,
 }
 
 impl Seam {
@@ -29,7 +37,14 @@ impl Seam {
             file: String::new(),
             live: false,
             ended: false,
+            next: None,
+            skipped: false,
         }
+    }
+
+    /// The file that the events are from; and is it not the one that had to follow?
+    pub(crate) fn now(&self) -> (&str, bool) {
+        (&self.file, self.skipped)
     }
 
     /// Follows `event`.
@@ -41,6 +56,11 @@ impl Seam {
             EventData::Rotate(rotate) if event.header.is_artificial() => {
                 if rotate.file != self.file {
                     let left = std::mem::replace(&mut self.file, rotate.file.to_owned());
+                    let next = self.next.take();
+                    self.skipped = next.map_or_else(
+                        || leaves_numbers_out(&left, rotate.file),
+                        |next| next != rotate.file,
+                    );
                     if self.live && !self.ended {
                         return Err(Error::Astray(format!(
                             "the source has left its {left} without ending it"
@@ -50,10 +70,23 @@ impl Seam {
                 }
                 self.ended = false;
             }
-            EventData::Rotate(_) | EventData::Stop => self.ended = true,
+            EventData::Rotate(rotate) => {
+                self.ended = true;
+                self.next = Some(rotate.file.to_owned());
+            }
+            EventData::Stop => self.ended = true,
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// Are there numbers between those of two files, one behind the other?
+fn leaves_numbers_out(file: &str, next: &str) -> bool {
+    let number = |file: &str| file.rsplit_once('.')?.1.parse::<u64>().ok();
+    match (number(file), number(next)) {
+        (Some(one), Some(other)) => base(file) == base(next) && other > one.saturating_add(1),
+        _ => false,
     }
 }
 
@@ -119,5 +152,34 @@ mod tests {
         assert_eq!(follow(None, &reset), Ok(()));
         // The same file again is no other.
         assert_eq!(follow(Some("l.1"), &[begins("l.1"), begins("l.1")]), Ok(()));
+    }
+
+    #[test]
+    fn a_file_that_is_passed_over() {
+        let (begins, ends) = (
+            |file| event(4, 0, Some(file)),
+            |file| event(4, 500, Some(file)),
+        );
+        let stops = || event(3, 500, None);
+        let skips = |events: &[Vec<u8>]| {
+            let mut decoder = Decoder::for_dump(Checksum::None);
+            let mut seam = Seam::new(None);
+            for event in events {
+                seam.follow(&decoder.decode(event).unwrap()).unwrap();
+            }
+            seam.now().1
+        };
+        assert!(!skips(&[begins("l.2")]));
+        assert!(!skips(&[begins("l.2"), ends("l.3"), begins("l.3")]));
+        // `log_bin` was changed; the server crashed, or was stopped.
+        assert!(!skips(&[begins("l.2"), stops(), begins("m.9")]));
+        assert!(!skips(&[begins("l.2"), begins("l.3")]));
+        assert!(!skips(&[begins("l.999999"), stops(), begins("l.1000000")]));
+        for end in [ends("l.3"), stops()] {
+            let events = [begins("l.2"), end, begins("l.4")];
+            assert!(skips(&events));
+            let on = [&events[..], &[ends("l.5"), begins("l.5")]].concat();
+            assert!(!skips(&on));
+        }
     }
 }

@@ -4,6 +4,7 @@ mod domains;
 
 use std::time::Duration;
 
+use bintrail_proto::binlog::decoder::{Event, EventData};
 use bintrail_proto::binlog::mariadb::gtid_set::MariadbGtidSet;
 use bintrail_proto::gtid_set::GtidSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -24,13 +25,83 @@ const UNCOUNTED: Duration = Duration::from_secs(5);
 /// What is known of a gap is kept up to this many bytes.
 const MAX_DETAIL: usize = 16 * 1024;
 
-/// Transactions that the source has purged before they were read.
+/// Transactions that the source has purged, or that somebody has removed, before they were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lost {
     /// From where to where, and what.
     pub(super) detail: String,
     /// The first place behind them.
     pub(super) go_on: Start,
+}
+
+/// Files that are gone from between two that the source sent.
+#[derive(Debug)]
+pub(super) struct Hole {
+    /// Up to where the stream was then.
+    checkpoint: Checkpoint,
+    server_uuid: String,
+    lost: Lost,
+    /// The place behind it, where that is the same as the GTIDs to go on behind.
+    place: Option<Place>,
+}
+
+impl Hole {
+    /// The one that `event` of a dump shows, which is from `file`: one that does not follow the one before it
+    /// (`skipped`), or that begins behind GTIDs which are not among `read`.
+    pub(super) fn shown_by(
+        event: &Event<'_>,
+        (file, skipped): (&str, bool),
+        read: Option<&Gtids>,
+        checkpoint: impl FnOnce() -> Checkpoint,
+        server_uuid: impl FnOnce() -> String,
+    ) -> Option<Self> {
+        let place = (file.to_owned(), 4);
+        let Some(read) = read else {
+            if !skipped || !matches!(event.data, EventData::Rotate(_)) {
+                return None;
+            }
+            let checkpoint = checkpoint();
+            return Some(Self {
+                lost: lost_up_to(&checkpoint, file),
+                checkpoint,
+                server_uuid: server_uuid(),
+                place: None,
+            });
+        };
+        let before = match &event.data {
+            EventData::PreviousGtids(previous) => Gtids::MySql(previous.set.clone()),
+            EventData::MariadbGtidList(list)
+                if list.flags == 0 && !event.header.is_artificial() =>
+            {
+                Gtids::MariaDb(list.position())
+            }
+            _ => return None,
+        };
+        before.missing_in(read)?;
+        let checkpoint = checkpoint();
+        let lost = lost_gtids(&checkpoint, read, &before, Some(file))?;
+        let exact = matches!(before, Gtids::MySql(_)) || lost.go_on == Start::Gtids(before);
+        Some(Self {
+            checkpoint,
+            server_uuid: server_uuid(),
+            lost,
+            place: exact.then_some(place),
+        })
+    }
+
+    /// What it takes from a stream that goes on from `checkpoint`, unless it is another server's.
+    pub(super) fn into_lost(
+        self,
+        checkpoint: &Checkpoint,
+        server_uuid: &str,
+    ) -> Option<(Lost, Option<Place>)> {
+        let place = |of: &Checkpoint| {
+            let gtids = of.gtid_set.clone();
+            (of.binlog_file.clone(), of.binlog_position, gtids)
+        };
+        (self.server_uuid == server_uuid && place(&self.checkpoint) == place(checkpoint))
+            .then_some((self.lost, self.place))
+    }
 }
 
 /// What a comparison has shown.
@@ -82,7 +153,13 @@ impl Comparison<'_> {
                 ..Compared::default()
             }),
             Mode::Gtid => {
-                let oldest = logs.as_ref().and_then(|logs| logs.first());
+                let oldest = logs.as_ref().and_then(|logs| match server.flavor() {
+                    // Its files are asked what lies before them: also those behind a hole.
+                    Flavor::MariaDb if !self.took_over => {
+                        next_behind(&checkpoint.binlog_file, logs).or_else(|| logs.first())
+                    }
+                    _ => logs.first(),
+                });
                 let read = server::parse_set(&checkpoint.gtid_set, server.flavor())?;
                 let held = self.counted(server, &read, oldest).await?;
                 if !self.took_over
@@ -100,7 +177,8 @@ impl Comparison<'_> {
                 if !self.took_over && server.flavor() == Flavor::MariaDb {
                     return domains::compare(server, checkpoint, &read, &held, oldest, place).await;
                 }
-                let lost = lost_gtids(checkpoint, &read, &held, oldest);
+                let oldest = oldest.map(|oldest| oldest.name.as_str());
+                let lost = lost_gtids(checkpoint, &read, &held.purged, oldest);
                 Ok(Compared {
                     place: place.filter(|_| lost.is_none()),
                     lost,
@@ -260,29 +338,41 @@ fn is_purged(file: &str, oldest: &LogFile) -> bool {
     base(&oldest.name) == base(file) && log_order(file, 0) < log_order(&oldest.name, 0)
 }
 
-/// The files from the checkpoint's to the first that is still there, in position mode.
-fn lost_files(checkpoint: &Checkpoint, logs: &[LogFile]) -> Option<Lost> {
-    let file = &checkpoint.binlog_file;
-    let first = logs.first()?;
-    is_purged(file, first).then(|| Lost {
-        detail: format!(
-            "purged on the source before it was read: everything from {file}:{} to {}:4{}",
-            checkpoint.binlog_position,
-            first.name,
-            since(checkpoint)
-        ),
-        go_on: Start::Position(first.name.clone(), 4),
-    })
+/// The first file that is still there behind one that is not.
+fn next_behind<'l>(file: &str, logs: &'l [LogFile]) -> Option<&'l LogFile> {
+    if logs.iter().any(|log| log.name == file) {
+        return None;
+    }
+    logs.iter().find(|log| is_purged(file, log))
 }
 
-/// The transactions that no file holds any more, in GTID mode.
+/// The files from the checkpoint's to the first that is still there, in position mode.
+fn lost_files(checkpoint: &Checkpoint, logs: &[LogFile]) -> Option<Lost> {
+    let next = next_behind(&checkpoint.binlog_file, logs)?;
+    Some(lost_up_to(checkpoint, &next.name))
+}
+
+/// All from a checkpoint to the beginning of a file.
+fn lost_up_to(checkpoint: &Checkpoint, next: &str) -> Lost {
+    Lost {
+        detail: format!(
+            "purged or removed on the source before it was read: everything from {}:{} to {next}:4{}",
+            checkpoint.binlog_file,
+            checkpoint.binlog_position,
+            since(checkpoint)
+        ),
+        go_on: Start::Position(next.to_owned(), 4),
+    }
+}
+
+/// The transactions that no file holds any more, in GTID mode: they lie before the file `next`.
 fn lost_gtids(
     checkpoint: &Checkpoint,
     read: &Gtids,
-    held: &Held,
-    oldest: Option<&LogFile>,
+    before: &Gtids,
+    next: Option<&str>,
 ) -> Option<Lost> {
-    let (lost, go_on) = match (read, &held.purged) {
+    let (lost, go_on) = match (read, before) {
         (Gtids::MySql(read), Gtids::MySql(purged)) => {
             let (mut lost, mut go_on) = (purged.clone(), read.clone());
             lost.subtract(read);
@@ -302,26 +392,20 @@ fn lost_gtids(
         }
         _ => return None,
     };
-    Some(lost_behind(checkpoint, &lost, go_on, oldest))
+    Some(lost_behind(checkpoint, &lost, go_on, next))
 }
 
 /// The transactions that are, in words, `lost` behind a checkpoint.
-fn lost_behind(
-    checkpoint: &Checkpoint,
-    lost: &str,
-    go_on: Gtids,
-    oldest: Option<&LogFile>,
-) -> Lost {
-    let place = match (checkpoint.binlog_file.as_str(), oldest) {
+fn lost_behind(checkpoint: &Checkpoint, lost: &str, go_on: Gtids, next: Option<&str>) -> Lost {
+    let place = match (checkpoint.binlog_file.as_str(), next) {
         ("", _) | (_, None) => String::new(),
-        (file, Some(oldest)) => format!(
-            ", from {file}:{} to {}:4",
-            checkpoint.binlog_position, oldest.name
-        ),
+        (file, Some(next)) => {
+            format!(", from {file}:{} to {next}:4", checkpoint.binlog_position)
+        }
     };
     Lost {
         detail: format!(
-            "purged on the source before it was read: {lost}{place}{}",
+            "purged or removed on the source before it was read: {lost}{place}{}",
             since(checkpoint)
         ),
         go_on: Start::Gtids(go_on),
@@ -468,19 +552,22 @@ mod tests {
         let checkpoint = checkpoint(Mode::Position, "");
         for there in [
             logs(&[("log.000007", 1000)]),
-            logs(&[("log.000005", 1000), ("log.000009", 5)]),
+            logs(&[("log.000005", 1000), ("log.000006", 5)]),
             logs(&[("other.000009", 5)]),
             Vec::new(),
         ] {
             assert_eq!(lost_files(&checkpoint, &there), None);
         }
-        let lost = lost_files(&checkpoint, &logs(&[("log.1000000", 9)])).unwrap();
-        assert_eq!(lost.go_on, Start::Position("log.1000000".to_owned(), 4));
-        assert!(
-            lost.detail
-                .contains("from log.000007:1000 to log.1000000:4"),
-            "{lost:?}"
-        );
+        for older in [&[][..], &[("log.000006", 9)]] {
+            let there = logs(&[older, &[("log.1000000", 9)]].concat());
+            let lost = lost_files(&checkpoint, &there).unwrap();
+            assert_eq!(lost.go_on, Start::Position("log.1000000".to_owned(), 4));
+            assert!(
+                lost.detail
+                    .contains("from log.000007:1000 to log.1000000:4"),
+                "{lost:?}"
+            );
+        }
     }
 
     #[test]
@@ -516,16 +603,11 @@ mod tests {
 
     fn gtids(read: &str, purged: &str, flavor: Flavor) -> Option<(String, String)> {
         let parse = |text| Gtids::parse(text, flavor).unwrap();
-        let held = Held {
-            executed: parse(purged),
-            purged: parse(purged),
-        };
-        let oldest = &logs(&[("log.000009", 5)])[0];
         let lost = lost_gtids(
             &checkpoint(Mode::Gtid, read),
             &parse(read),
-            &held,
-            Some(oldest),
+            &parse(purged),
+            Some("log.000009"),
         )?;
         let Start::Gtids(go_on) = lost.go_on else {
             panic!("{lost:?}");

@@ -19,7 +19,7 @@ use super::far::{self, Passed};
 use super::link::Link;
 use super::memory::Budget;
 use super::patience::Patience;
-use super::resume::{Compared, Comparison, Lost, with_earlier};
+use super::resume::{Compared, Comparison, Hole, Lost, with_earlier};
 use super::write::{InFlight, Job, Pool, write_all};
 use super::{Start, checkpoint_every, derived_server_id, place_of, read};
 use crate::clock;
@@ -69,6 +69,8 @@ pub(super) struct Session<'a> {
     passed: Option<Passed>,
     /// What a reset leaves out, to be recorded with the checkpoint that makes it true.
     left_out: Option<String>,
+    /// What ends the session: another one goes on behind it.
+    hole: Option<Hole>,
     budget: Budget,
     in_flight: Arc<InFlight>,
     pool: Arc<Pool>,
@@ -256,6 +258,7 @@ impl<'a> Session<'a> {
             assembler,
             passed,
             left_out,
+            hole: None,
             budget,
             in_flight: Arc::new(InFlight::new(budget)),
             pool: Arc::new(Pool::new(budget)),
@@ -263,12 +266,12 @@ impl<'a> Session<'a> {
         Ok((session, frames))
     }
 
-    /// Streams until told to stop, or until something breaks.
+    /// Streams until told to stop, until something breaks, or up to a hole in the source's binary logs.
     pub(super) async fn run(
         mut self,
         frames: Vec<Bytes>,
         stop: &mut watch::Receiver<bool>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Hole>, Error> {
         let (queue, jobs) = mpsc::channel(BATCHES_IN_FLIGHT);
         let (in_flight, pool) = (Arc::clone(&self.in_flight), Arc::clone(&self.pool));
         let (patience, vitals) = (Arc::clone(&self.patience), Arc::clone(&self.vitals));
@@ -295,7 +298,7 @@ impl<'a> Session<'a> {
         // stands, and the checkpoint in the index says what is kept.
         let both = async {
             let stopped = tokio::select! {
-                written = &mut index_side => return written,
+                written = &mut index_side => return written.map(|()| None),
                 stopped = source_side => stopped,
             };
             // The index has failed the source side, which names tables there: it takes nothing more, and would
@@ -321,12 +324,15 @@ impl<'a> Session<'a> {
         mut frames: Vec<Bytes>,
         queue: mpsc::Sender<Job>,
         stop: &mut watch::Receiver<bool>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Hole>, Error> {
         let mut tick = tokio::time::interval(checkpoint_every(self.checkpoint));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let result = loop {
             if let Err(error) = self.take(&mut frames, &queue, stop).await {
                 break Err(error);
+            }
+            if let Some(hole) = self.hole.take() {
+                break Ok(Some(hole));
             }
             // What shows a reset is not to be lost by a crash.
             if matches!(self.events, Events::Dump { .. }) && self.assembler.settle() {
@@ -337,7 +343,7 @@ impl<'a> Session<'a> {
             let waiting = Instant::now();
             let arrived = tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => break Ok(()),
+                _ = stop.wait_for(|stop| *stop) => break Ok(None),
                 () = in_flight.idle(), if pending => {
                     self.hand_on(&queue).await?;
                     continue;
@@ -362,11 +368,11 @@ impl<'a> Session<'a> {
                     self.begin_file(number, first, position, &queue, stop).await
                 }
                 Ok(Arrived::FileEnd(number, cut_off)) => self.end_file(number, cut_off),
-                Ok(Arrived::End) => break Ok(()),
+                Ok(Arrived::End) => break Ok(None),
                 Err(error) => Err(error),
             };
-            if went_on.is_err() {
-                break went_on;
+            if let Err(error) = went_on {
+                break Err(error);
             }
         };
         let last = self.assembler.take_last();
@@ -454,7 +460,7 @@ fn server_id(link: &Link<'_>, server: &Server) -> Result<u32, Error> {
 
 /// Finds where to start: at the checkpoint, behind a gap, or anew.
 async fn start_from(
-    link: &Link<'_>,
+    link: &mut Link<'_>,
     server: &mut Server,
     server_id: u32,
     state: &StreamState,
@@ -496,7 +502,17 @@ async fn start_from(
         server_id,
         took_over,
     };
-    let Compared { lost, place, read } = comparison.within(options.gap_timeout, server).await?;
+    let Compared {
+        mut lost,
+        mut place,
+        read,
+    } = comparison.within(options.gap_timeout, server).await?;
+    if let Some(hole) = link.hole.take()
+        && lost.is_none()
+        && let Some((behind, at)) = hole.into_lost(&kept, &server.identity().server_uuid)
+    {
+        (lost, place) = (Some(behind), at);
+    }
     let mut checkpoint = Checkpoint {
         server_id,
         // It was true then.

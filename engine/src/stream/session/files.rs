@@ -272,6 +272,7 @@ impl<'a> Session<'a> {
             assembler: Assembler::new(filter, &checkpoint, set),
             passed: None,
             left_out: None,
+            hole: None,
             budget,
             in_flight: Arc::new(InFlight::new(budget)),
             pool: Arc::new(Pool::new(budget)),

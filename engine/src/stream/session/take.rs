@@ -13,6 +13,7 @@ use crate::index::own;
 use crate::pipeline::assemble::{Entry, Need};
 use crate::schema::Named;
 use crate::source::server::source_error;
+use crate::stream::resume::Hole;
 use crate::stream::write::Job;
 
 const BEHIND_THE_END: bintrail_proto::Error = bintrail_proto::Error::new(
@@ -39,6 +40,20 @@ impl Session<'_> {
             if let Events::Dump { seam, host, .. } = &mut self.events {
                 seam.follow(&event)
                     .map_err(|error| source_error(host, error))?;
+                let (assembler, server) = (&self.assembler, &self.server);
+                self.hole = Hole::shown_by(
+                    &event,
+                    seam.now(),
+                    assembler.gtids(),
+                    || assembler.checkpoint(),
+                    || {
+                        let server = server.as_ref();
+                        server.map_or_else(String::new, |server| server.identity().server_uuid)
+                    },
+                );
+                if self.hole.is_some() {
+                    break;
+                }
             }
             if let Some(passed) = &self.passed {
                 if passed.holds(&event) {
