@@ -46,7 +46,7 @@ pub async fn tail<W: Write>(
         server.has_place(file, *position).await?;
     }
     let (mut events, checksum) = server.dump(server_id, &start).await?;
-    let written = server.readable_place().await?.map(|(file, _)| file);
+    let written = server.readable_place().await?;
     let mut seam = Seam::new(written);
     tracing::info!(from = %start, source = server::address(&options.source), server_id, "reading");
     let mut decoder = Decoder::for_dump(checksum);

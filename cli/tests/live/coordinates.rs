@@ -174,6 +174,8 @@ fn introduced(kind: &str) {
     stream.assert_runs();
     let log = stream.log();
     assert!(!log.contains("has sent nothing"), "{kind}: {log}");
+    // They tell where it is, also before its first transaction.
+    assert_eq!(stream.state(), Ok(source.position().unwrap()), "{kind}");
     run(&source, &["INSERT INTO d.t (x) VALUES (1)"]);
     stream.catch_up(&source);
     stream.terminate();

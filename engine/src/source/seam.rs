@@ -12,12 +12,13 @@ use bintrail_proto::binlog::decoder::{Event, EventData};
 
 use super::Error;
 use super::logs::base;
+use crate::index::record::Place;
 
 /// Follows the files of one dump.
 #[derive(Debug)]
 pub(crate) struct Seam {
-    /// The file that the server wrote to once the dump was there; `None` when it may not be known.
-    written: Option<String>,
+    /// Where the server wrote to once the dump was there; `None` when it may not be known.
+    written: Option<Place>,
     /// The one that the events are from.
     file: String,
     /// It is that one, or a later one. Those before may have been cut off by a crash.
@@ -31,7 +32,7 @@ pub(crate) struct Seam {
 }
 
 impl Seam {
-    pub(crate) const fn new(written: Option<String>) -> Self {
+    pub(crate) const fn new(written: Option<Place>) -> Self {
         Self {
             written,
             file: String::new(),
@@ -45,6 +46,17 @@ impl Seam {
     /// The file that the events are from; and is it not the one that had to follow?
     pub(crate) fn now(&self) -> (&str, bool) {
         (&self.file, self.skipped)
+    }
+
+    /// The place up to which the server has sent all, by a heartbeat that has the `low` 32 bits of it; `read` is where the
+    /// last event that came ended. `None` where the others are not certain: what the server leaves out of a dump by GTIDs is
+    /// not seen, and lies in what was written when the dump began.
+    pub(crate) fn reached(&self, low: u32, read: u64) -> Option<u64> {
+        let (written, end) = self.written.as_ref()?;
+        let one_lap = u64::from(u32::MAX);
+        let certain = self.live && (self.file != *written || *end <= one_lap || read >= *end);
+        let position = read & !one_lap | u64::from(low);
+        (certain && position >= read).then_some(position)
     }
 
     /// Follows `event`.
@@ -66,7 +78,8 @@ impl Seam {
                             "the source has left its {left} without ending it"
                         )));
                     }
-                    self.live |= self.written.as_deref() == Some(rotate.file);
+                    let written = self.written.as_ref().map(|(file, _)| file.as_str());
+                    self.live |= written == Some(rotate.file);
                 }
                 self.ended = false;
             }
@@ -117,7 +130,7 @@ mod tests {
 
     fn follow(written: Option<&str>, events: &[Vec<u8>]) -> Result<(), String> {
         let mut decoder = Decoder::for_dump(Checksum::None);
-        let mut seam = Seam::new(written.map(str::to_owned));
+        let mut seam = Seam::new(written.map(|file| (file.to_owned(), 4)));
         for event in events {
             let followed = seam.follow(&decoder.decode(event).unwrap());
             followed.map_err(|error| error.to_string())?;
@@ -152,6 +165,33 @@ mod tests {
         assert_eq!(follow(None, &reset), Ok(()));
         // The same file again is no other.
         assert_eq!(follow(Some("l.1"), &[begins("l.1"), begins("l.1")]), Ok(()));
+    }
+
+    #[test]
+    fn heartbeats_of_32_bits() {
+        const LAP: u64 = 1 << 32;
+        let reached = |written: Option<(&str, u64)>, file: &str, low, read| {
+            let written = written.map(|(file, end)| (file.to_owned(), end));
+            let mut decoder = Decoder::for_dump(Checksum::None);
+            let mut seam = Seam::new(written);
+            for file in ["l.1", file] {
+                let begins = event(4, 0, Some(file));
+                seam.follow(&decoder.decode(&begins).unwrap()).unwrap();
+            }
+            seam.reached(low, read)
+        };
+        let at = Some(("l.2", 900));
+        assert_eq!(reached(at, "l.2", 900, 4), Some(900));
+        assert_eq!(reached(at, "l.2", 900, 900), Some(900));
+        // Behind what was read it is no news, nor is it another lap.
+        assert_eq!(reached(at, "l.2", 800, 900), None);
+        assert_eq!(reached(at, "l.2", 20, LAP + 10), Some(LAP + 20));
+        // What was left out may be longer than a lap.
+        let far = Some(("l.2", LAP + 900));
+        assert_eq!(reached(far, "l.2", 900, 4), None);
+        assert_eq!(reached(far, "l.2", 950, LAP + 900), Some(LAP + 950));
+        assert_eq!(reached(at, "l.1", 900, 4), None);
+        assert_eq!(reached(None, "l.2", 900, 4), None);
     }
 
     #[test]

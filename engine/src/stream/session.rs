@@ -168,7 +168,7 @@ impl<'a> Session<'a> {
         let mut frames = Vec::new();
         read(&mut events, &mut frames, host, &begin).await?;
         // Not before: with the server that wrote to this file, the dump would be gone.
-        let written = server.readable_place().await?.map(|(file, _)| file);
+        let written = server.readable_place().await?;
 
         // Before the checkpoint: behind a gap, nothing that was known holds.
         let goes_on = !from.fresh && !took_over && from.lost.is_none();

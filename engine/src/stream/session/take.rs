@@ -36,10 +36,16 @@ impl Session<'_> {
             self.assembler.read(frame.len());
             let position = self.decoder.position();
             let event = self.decoder.decode(&frame);
-            let event = event.map_err(|error| self.damaged(position, error))?;
+            let mut event = event.map_err(|error| self.damaged(position, error))?;
             if let Events::Dump { seam, host, .. } = &mut self.events {
                 seam.follow(&event)
                     .map_err(|error| source_error(host, error))?;
+                if let EventData::Heartbeat(heartbeat) = &mut event.data
+                    && heartbeat.position.is_none()
+                {
+                    heartbeat.position = seam.reached(event.header.log_pos, event.end);
+                    event.end = heartbeat.position.unwrap_or(event.end);
+                }
                 let (assembler, server) = (&self.assembler, &self.server);
                 self.hole = Hole::shown_by(
                     &event,
