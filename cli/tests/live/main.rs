@@ -53,6 +53,7 @@ mod torture;
 mod trouble;
 mod undo;
 mod unlogged;
+mod unwritten;
 mod values;
 
 use bintrail_testkit::oracle::{Cell, Oracle};

@@ -68,14 +68,14 @@ impl Server {
                 }
                 return Ok(None);
             }
+            // ER_NO_BINARY_LOGGING
+            Err(Error::Source {
+                error: super::Error::Server(error),
+                ..
+            }) if error.code == 1381 => return Err(self.not_logging()),
             rows => rows?,
         };
-        let files = rows.rows.iter().filter_map(|row| {
-            Some(LogFile {
-                name: text(row, 0)?,
-                size: text(row, 1)?.parse().ok()?,
-            })
-        });
+        let files = rows.rows.iter().filter_map(|row| LogFile::of(row));
         Ok(Some(files.collect()))
     }
 

@@ -221,7 +221,9 @@ async fn go_on<'a>(
             }
             continue;
         }
-        if !streamed || !(waits || of_source && round.hopeful) {
+        // Nothing is wrong with a source that is slow to commit.
+        let patient = streamed || matches!(error, Error::Pending { .. });
+        if !patient || !(waits || of_source && round.hopeful) {
             return Err(if may_pass {
                 round.worst.unwrap_or(error)
             } else {

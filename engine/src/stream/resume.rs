@@ -116,6 +116,16 @@ pub(super) struct Compared {
     pub(super) read: Option<Gtids>,
 }
 
+/// What a server has in place of the file that a checkpoint stands in.
+enum File {
+    /// The file that was read, and all that was read of it.
+    Intact,
+    /// What shows that it is another, or that something of it is lost.
+    Another(String),
+    /// Nobody can tell.
+    Unknown,
+}
+
 /// How a server compares with a checkpoint.
 pub(super) struct Comparison<'a> {
     pub(super) checkpoint: &'a Checkpoint,
@@ -141,10 +151,11 @@ impl Comparison<'_> {
     async fn run(&self, server: &mut Server) -> Result<Compared, Error> {
         let checkpoint = self.checkpoint;
         let logs = server.binary_logs().await?;
-        if let Some(logs) = &logs
-            && !self.took_over
-            && let Some(evidence) = self.rewound(server, logs).await?
-        {
+        let file = match &logs {
+            Some(logs) if !self.took_over => self.file(server, logs).await?,
+            _ => File::Unknown,
+        };
+        if let File::Another(evidence) = file {
             return Err(rewound(server, evidence));
         }
         match checkpoint.mode {
@@ -161,7 +172,8 @@ impl Comparison<'_> {
                     _ => logs.first(),
                 });
                 let read = server::parse_set(&checkpoint.gtid_set, server.flavor())?;
-                let held = self.counted(server, &read, oldest).await?;
+                let intact = matches!(file, File::Intact);
+                let held = self.counted(server, &read, oldest, intact).await?;
                 if !self.took_over
                     && let Some(oldest) = oldest
                     && let Some(evidence) = began_anew(checkpoint, &read, &held, oldest)
@@ -188,12 +200,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// What shows that the file of the checkpoint is not the one that was read.
-    async fn rewound(
-        &self,
-        server: &mut Server,
-        logs: &[LogFile],
-    ) -> Result<Option<String>, Error> {
+    /// Is the checkpoint's file the one that was read?
+    async fn file(&self, server: &mut Server, logs: &[LogFile]) -> Result<File, Error> {
         let Checkpoint {
             binlog_file: file,
             binlog_position: position,
@@ -202,22 +210,23 @@ impl Comparison<'_> {
         } = self.checkpoint;
         // The source may be about to write: it lists what it has at this moment.
         if let Some(evidence) = ends_before(file, *position, logs) {
-            return Ok(Some(evidence));
+            return Ok(File::Another(evidence));
         }
         let Some(read) = binlog_created else {
-            return Ok(None);
+            return Ok(File::Unknown);
         };
         if !logs.iter().any(|log| log.name == *file) {
-            return Ok(None);
+            return Ok(File::Unknown);
         }
-        let now = server.begun(file, self.server_id).await?;
-        Ok(now.filter(|now| now != read).map(|now| {
-            format!(
+        Ok(match server.begun(file, self.server_id).await? {
+            None => File::Unknown,
+            Some(now) if now == *read => File::Intact,
+            Some(now) => File::Another(format!(
                 "its {file} was begun at {}, and the {file} that was read at {}",
                 time(now),
                 time(*read)
-            )
-        }))
+            )),
+        })
     }
 
     /// The source's transactions, all that was read among them.
@@ -226,6 +235,7 @@ impl Comparison<'_> {
         server: &mut Server,
         read: &Gtids,
         oldest: Option<&LogFile>,
+        intact: bool,
     ) -> Result<Held, Error> {
         let until = Instant::now() + UNCOUNTED;
         loop {
@@ -244,6 +254,12 @@ impl Comparison<'_> {
                 return Err(Error::Behind {
                     address: server::address(server.options()),
                     missing: format!("the transactions {missing}"),
+                });
+            }
+            if Instant::now() >= until && intact {
+                return Err(Error::Pending {
+                    address: server::address(server.options()),
+                    missing,
                 });
             }
             if Instant::now() >= until {
@@ -363,6 +379,17 @@ fn lost_up_to(checkpoint: &Checkpoint, next: &str) -> Lost {
         ),
         go_on: Start::Position(next.to_owned(), 4),
     }
+}
+
+/// What a source that goes on without its binary log commits behind a checkpoint.
+pub(super) fn unlogged(checkpoint: &Checkpoint) -> String {
+    format!(
+        "not logged by the source, which had stopped writing its binary log (binlog_error_action=IGNORE_ERROR): what it \
+         committed behind {}:{}{}, until it logged again",
+        checkpoint.binlog_file,
+        checkpoint.binlog_position,
+        since(checkpoint)
+    )
 }
 
 /// The transactions that no file holds any more, in GTID mode: they lie before the file `next`.

@@ -19,7 +19,7 @@ use super::far::{self, Passed};
 use super::link::Link;
 use super::memory::Budget;
 use super::patience::Patience;
-use super::resume::{Compared, Comparison, Hole, Lost, with_earlier};
+use super::resume::{Compared, Comparison, Hole, Lost, unlogged, with_earlier};
 use super::write::{InFlight, Job, Pool, write_all};
 use super::{Start, checkpoint_every, derived_server_id, place_of, read};
 use crate::clock;
@@ -145,7 +145,18 @@ impl<'a> Session<'a> {
                 "--start-… is without effect: the index has a checkpoint, and --reset would forget it"
             );
         }
-        let from = start_from(link, &mut server, server_id, &state, took_over).await?;
+        let from = start_from(link, &mut server, server_id, &state, took_over).await;
+        if let (Err(Error::NotLogging { .. }), Some(checkpoint)) = (&from, &state.checkpoint) {
+            let detail = unlogged(checkpoint);
+            let earlier = state.gap_lost.as_ref();
+            // It is found again at each attempt.
+            if earlier.is_none_or(|(_, earlier)| !earlier.contains(&detail)) {
+                let detail = with_earlier(earlier, &detail);
+                index.save_gap(source_id, clock::now(), &detail).await?;
+                options.vitals.gap(clock::now());
+            }
+        }
+        let from = from?;
         let checkpoint = from.checkpoint;
         let flavor = server.flavor();
         let start = Start::of(&checkpoint, flavor)?;
@@ -389,7 +400,9 @@ impl<'a> Session<'a> {
         let now = match timeout(HEARTBEAT, server.readable_place()).await {
             Ok(Ok(Some(now))) => now,
             // Asked again and again, it might lock the account.
-            Ok(Err(error)) if error.is_refusal() => return Err(error),
+            Ok(Err(error)) if error.is_refusal() || matches!(error, Error::NotLogging { .. }) => {
+                return Err(error);
+            }
             // A source that does not answer is noticed by its silence.
             _ => return Ok(()),
         };
@@ -474,6 +487,8 @@ async fn start_from(
     };
     let Some(kept) = kept else {
         let start = server.start(options.start.as_ref()).await?;
+        // By GTIDs, nothing else would tell that it does not log.
+        server.binary_logs().await?;
         let doubtful = match &options.start {
             Some(Start::Position(file, position)) => !server.has_place(file, *position).await?,
             _ => false,
