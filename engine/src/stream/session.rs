@@ -1,6 +1,7 @@
 //! One session: from a connection to the source to the end of it; or through binlog files.
 
 mod files;
+mod footing;
 mod succession;
 mod take;
 
@@ -14,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use self::files::{Arrived, Events};
+use self::footing::Footing;
 use self::succession::take_over;
 use super::far::{self, Passed};
 use super::link::Link;
@@ -67,6 +69,9 @@ pub(super) struct Session<'a> {
     unpacker: Unpacker,
     assembler: Assembler,
     passed: Option<Passed>,
+    /// While events have still to show where it begins.
+    footing: Option<Footing>,
+    server_id: u32,
     /// What a reset leaves out, to be recorded with the checkpoint that makes it true.
     left_out: Option<String>,
     /// What ends the session: another one goes on behind it.
@@ -249,6 +254,7 @@ impl<'a> Session<'a> {
             assembler.know_domains();
         }
         let budget = Budget::of(options.memory);
+        let footing = from.doubtful.then(|| Footing::of(&server));
         let session = Self {
             vitals: Arc::clone(&options.vitals),
             batch_size: options.batch_size,
@@ -268,6 +274,8 @@ impl<'a> Session<'a> {
             unpacker: Unpacker::default(),
             assembler,
             passed,
+            footing,
+            server_id,
             left_out,
             hole: None,
             budget,

@@ -271,6 +271,8 @@ impl<'a> Session<'a> {
             unpacker: Unpacker::default(),
             assembler: Assembler::new(filter, &checkpoint, set),
             passed: None,
+            footing: None,
+            server_id: 0,
             left_out: None,
             hole: None,
             budget,

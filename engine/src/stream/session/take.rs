@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::Session;
 use super::files::Events;
+use super::footing::Ground;
 use crate::error::Error;
 use crate::index::own;
 use crate::pipeline::assemble::{Entry, Need};
@@ -67,6 +68,17 @@ impl Session<'_> {
                 }
                 if passed.ends_with(&event) {
                     self.passed = None;
+                }
+            }
+            if let (Some(footing), Some(server)) = (&mut self.footing, &self.server) {
+                match footing.judge(&event) {
+                    Ground::Nothing => {}
+                    Ground::Firm => self.footing = None,
+                    Ground::Inside => {
+                        let (file, start) = self.assembler.place();
+                        let place = (file.to_owned(), start);
+                        return Err(footing.refuse(server, self.server_id, &place).await);
+                    }
                 }
             }
             if let Events::Files(files) = &mut self.events
