@@ -78,6 +78,27 @@ pub enum Error {
         /// The transactions that it lacks.
         missing: String,
     },
+    /// The source has sent transactions that it has not committed.
+    #[error(
+        "source {address}: it has not committed {missing} yet, which it has sent and still has in its binary log: a \
+         semi-synchronous source waits for its replicas between the two; the stream goes on once they have confirmed"
+    )]
+    Pending {
+        /// Host and port.
+        address: String,
+        /// The transactions.
+        missing: String,
+    },
+    /// The source commits without logging.
+    #[error(
+        "source {address}: it has stopped writing its binary log, after an error that its own error log tells of \
+         (binlog_error_action=IGNORE_ERROR): what it commits is lost to this stream until it is started again; set \
+         binlog_error_action=ABORT_SERVER where it has that"
+    )]
+    NotLogging {
+        /// Host and port.
+        address: String,
+    },
     /// A start at a place that its binary logs do not have.
     #[error("source {address}: {problem}")]
     NoSuchPlace {
@@ -320,7 +341,8 @@ impl Error {
                 E::ServerIdClash(_) => 16,
                 _ => 17,
             },
-            Self::SourceSetup { .. } => 14,
+            Self::SourceSetup { .. } | Self::NotLogging { .. } => 14,
+            Self::Pending { .. } => 17,
             Self::Place { .. }
             | Self::Rewound { .. }
             | Self::Gap { .. }
@@ -375,6 +397,8 @@ impl Error {
                 | Self::Rewound { .. }
                 | Self::Gap { .. }
                 | Self::Behind { .. }
+                | Self::Pending { .. }
+                | Self::NotLogging { .. }
                 | Self::NoSuchPlace { .. }
                 | Self::Uncommitted { .. }
         )
@@ -419,7 +443,7 @@ impl Error {
                     | E::Protocol(_)
             ),
             Self::Index(error) => error.may_pass(),
-            Self::Behind { .. } => true,
+            Self::Behind { .. } | Self::Pending { .. } | Self::NotLogging { .. } => true,
             // What came over the wire is damaged; what the source sends next time may not be.
             Self::Binlog { .. } => true,
             _ => false,

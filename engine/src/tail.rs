@@ -46,7 +46,7 @@ pub async fn tail<W: Write>(
         server.has_place(file, *position).await?;
     }
     let (mut events, checksum) = server.dump(server_id, &start).await?;
-    let written = server.readable_place().await?.map(|(file, _)| file);
+    let written = server.readable_place().await?;
     let mut seam = Seam::new(written);
     tracing::info!(from = %start, source = server::address(&options.source), server_id, "reading");
     let mut decoder = Decoder::for_dump(checksum);
@@ -78,6 +78,14 @@ pub async fn tail<W: Write>(
                 .map_err(|error| damaged(printer.file(), error))?;
             seam.follow(&event)
                 .map_err(|error| naming.server.error(error))?;
+            if let (EventData::Rotate(_), (file, true)) = (&event.data, seam.now())
+                && event.header.is_artificial()
+            {
+                tracing::warn!(
+                    file,
+                    "the file before it is gone from the source's binary logs, and what it held is left out"
+                );
+            }
             let EventData::TransactionPayload(payload) = &event.data else {
                 if !print_event(&event, printer, &mut naming).await? {
                     return Ok(());

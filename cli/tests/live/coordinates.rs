@@ -174,6 +174,8 @@ fn introduced(kind: &str) {
     stream.assert_runs();
     let log = stream.log();
     assert!(!log.contains("has sent nothing"), "{kind}: {log}");
+    // They tell where it is, also before its first transaction.
+    assert_eq!(stream.state(), Ok(source.position().unwrap()), "{kind}");
     run(&source, &["INSERT INTO d.t (x) VALUES (1)"]);
     stream.catch_up(&source);
     stream.terminate();
@@ -188,4 +190,67 @@ fn servers_of_every_age_know_the_replica() {
             scope.spawn(move || introduced(kind));
         }
     });
+}
+
+/// Each event of a transaction, and where those around it begin.
+fn started_inside(kind: &str, options: &[&str]) {
+    let source = source_of(kind, options);
+    let scratch = Scratch::new();
+    run(&source, &TABLE);
+    run(
+        &source,
+        &[
+            "FLUSH LOGS",
+            "BEGIN",
+            "INSERT INTO d.t (x) VALUES (1)",
+            "INSERT INTO d.t (x) VALUES (2)",
+            "COMMIT",
+            "INSERT INTO d.t (x) VALUES (3)",
+        ],
+    );
+    let file = source.position().unwrap().0;
+    let mut client = source.client().unwrap();
+    let events = client.strings(&format!("SHOW BINLOG EVENTS IN '{file}'"));
+    let events = events.unwrap();
+    let begins = |event: &&Vec<String>| match event[2].as_str() {
+        "Gtid" | "Anonymous_Gtid" => true,
+        "Query" => event[5] == "BEGIN" && kind == "mysql56",
+        _ => false,
+    };
+    let first = events.iter().position(|event| begins(&event)).unwrap();
+    let last = events.iter().rposition(|event| begins(&event)).unwrap();
+    let mut name = 0;
+    for (at, event) in events.iter().enumerate().take(last + 1).skip(first) {
+        name += 1;
+        let position = event[1].as_str();
+        let start = ["--start-file", &file, "--start-pos", position];
+        let mut stream = Stream::new(&name.to_string(), &source, None, &scratch, &start);
+        stream.start();
+        if at == first || at == last {
+            stream.catch_up(&source);
+            stream.terminate();
+            let rows = ask(&stream, "SELECT COUNT(*) FROM binlog_events");
+            assert_eq!(rows, [if at == first { "3" } else { "1" }], "{kind}");
+            continue;
+        }
+        let (code, last) = stream.end();
+        assert_eq!(code, Some(15), "{kind} {event:?}: {last}");
+        let told = format!("inside a transaction, which begins at {}", events[first][1]);
+        assert!(last.contains(&told), "{kind} {event:?}: {last}");
+        assert_eq!(stream.state(), Ok((String::new(), 0)), "{kind}");
+    }
+}
+
+#[test]
+fn a_start_inside_a_transaction_is_refused() {
+    started_inside("mysql97", &[]);
+    started_inside(
+        "mysql97",
+        &["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"],
+    );
+    started_inside(
+        "mysql56",
+        &["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"],
+    );
+    started_inside("mariadb", &[]);
 }

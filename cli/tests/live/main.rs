@@ -29,6 +29,7 @@ mod files;
 mod foreign;
 mod gaps;
 mod history;
+mod holes;
 mod huge;
 mod index_failover;
 mod index_trouble;
@@ -53,6 +54,7 @@ mod torture;
 mod trouble;
 mod undo;
 mod unlogged;
+mod unwritten;
 mod values;
 
 use bintrail_testkit::oracle::{Cell, Oracle};

@@ -10,6 +10,18 @@ pub(super) const FILTERS: &str = "binlog_filters";
 /// The name of the check that [`replicated`] is.
 pub(super) const REPLICATED: &str = "log_replica_updates";
 
+/// A server that was started with a binary log, and has none now.
+pub(super) fn stopped() -> Finding {
+    Finding::error(
+        "log_bin",
+        "the server has stopped writing its binary log, after an error that its error log tells of \
+         (binlog_error_action=IGNORE_ERROR): what it commits is lost to a stream",
+    )
+    .fix(Fix::Advice(
+        "restart the server, and set binlog_error_action=ABORT_SERVER where it has that".to_owned(),
+    ))
+}
+
 /// `binlog-do-db` and `binlog-ignore-db`, as the status of the binary log lists them.
 pub(super) fn filters(only: &str, ignored: &str, filter: &Filter) -> Finding {
     const CHECK: &str = FILTERS;

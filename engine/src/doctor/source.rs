@@ -134,7 +134,11 @@ fn log(findings: &[Finding], whose: &str) {
 async fn quick(server: &mut Server, filter: &Filter) -> (Vec<Finding>, bool) {
     let mut findings = settings::judge(&server.settings.variables);
     if server.settings.log_bin {
-        findings.extend(logged_schemas(server, filter).await);
+        if let Some(finding) = logged_schemas(server, filter).await {
+            // The variable tells what the server was started with.
+            findings.retain(|other| other.check != finding.check);
+            findings.push(finding);
+        }
         findings.extend(replicated_changes(server).await);
     }
     let (privileges, sees_all) = account(server, filter).await;
@@ -237,7 +241,9 @@ async fn logged_schemas(server: &mut Server, filter: &Filter) -> Option<Finding>
             ));
         }
     };
-    let row = rows.rows.first()?;
+    let Some(row) = rows.rows.first() else {
+        return Some(logs::stopped());
+    };
     let names = |column| text(row, column).unwrap_or_default();
     Some(logs::filters(&names(2), &names(3), filter))
 }

@@ -486,6 +486,11 @@ impl Assembler {
     fn other(&mut self, at: &Event<'_>) {
         if let Some(unread) = Unread::of(&at.header) {
             self.skip(unread.reason(), "", at);
+            // It is all that stands behind its GTID.
+            let alone = self.open.as_ref().is_some_and(|open| !open.begun);
+            if unread == Unread::Incident && alone {
+                self.end(at, None);
+            }
         }
     }
 

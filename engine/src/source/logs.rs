@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bintrail_proto::binlog::decoder::{Decoder, EventData};
+use bytes::Bytes;
 
 use super::dump::{process_mark, replica_uuid};
 use super::server::{Server, address, log_order, parse_set, quote, source_error, text};
@@ -11,6 +12,9 @@ use crate::gtids::Gtids;
 use crate::index::record::{Flavor, Place};
 use crate::stream::Start;
 
+/// Bytes in front of an encrypted file, which its size counts and positions do not.
+const ENCRYPTION_HEADER: u64 = 512;
+
 /// Events of a new dump among which a file's first one is.
 const MAX_FIRST_EVENTS: usize = 16;
 
@@ -18,7 +22,22 @@ const MAX_FIRST_EVENTS: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogFile {
     pub(crate) name: String,
+    /// The position that it ends at.
     pub(crate) size: u64,
+}
+
+impl LogFile {
+    fn of(row: &[Option<Bytes>]) -> Option<Self> {
+        let size: u64 = text(row, 1)?.parse().ok()?;
+        let header = match text(row, 2).as_deref() {
+            Some("Yes") => ENCRYPTION_HEADER,
+            _ => 0,
+        };
+        Some(Self {
+            name: text(row, 0)?,
+            size: size.saturating_sub(header),
+        })
+    }
 }
 
 /// The transactions that are, and those that are no longer, in a source's binary logs.
@@ -49,14 +68,14 @@ impl Server {
                 }
                 return Ok(None);
             }
+            // ER_NO_BINARY_LOGGING
+            Err(Error::Source {
+                error: super::Error::Server(error),
+                ..
+            }) if error.code == 1381 => return Err(self.not_logging()),
             rows => rows?,
         };
-        let files = rows.rows.iter().filter_map(|row| {
-            Some(LogFile {
-                name: text(row, 0)?,
-                size: text(row, 1)?.parse().ok()?,
-            })
-        });
+        let files = rows.rows.iter().filter_map(|row| LogFile::of(row));
         Ok(Some(files.collect()))
     }
 
@@ -198,6 +217,18 @@ pub(crate) fn base(file: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_compared_to_positions() {
+        let size = |cells: &[&'static str]| {
+            let row: Vec<_> = cells.iter().map(|cell| Some(Bytes::from(*cell))).collect();
+            LogFile::of(&row).map(|log| log.size)
+        };
+        assert_eq!(size(&["log.000007", "1234"]), Some(1234));
+        assert_eq!(size(&["log.000007", "1234", "No"]), Some(1234));
+        assert_eq!(size(&["log.000007", "1746", "Yes"]), Some(1234));
+        assert_eq!(size(&["log.000007", "much"]), None);
+    }
 
     #[test]
     fn a_place_that_is_there_and_why_one_is_not() {

@@ -187,10 +187,19 @@ impl Server {
             .rows
             .first()
             .and_then(|row| Some((text(row, 0)?, text(row, 1)?.parse().ok()?)));
-        place.ok_or_else(|| Error::SourceSetup {
-            address: address(&self.options),
+        place.ok_or_else(|| self.not_logging())
+    }
+
+    /// It has no binary log, or no longer one.
+    pub(super) fn not_logging(&self) -> Error {
+        let address = address(&self.options);
+        if self.settings.log_bin {
+            return Error::NotLogging { address };
+        }
+        Error::SourceSetup {
+            address,
             problem: "it has no binary log; start the server with --log-bin".to_owned(),
-        })
+        }
     }
 
     /// The GTIDs of all that is in its binlog, or was; no privilege is needed for them.

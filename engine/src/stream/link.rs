@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::StreamOptions;
 use super::patience::{Backoff, Patience, Told};
+use super::resume::Hole;
 use super::session::Session;
 use crate::error::Error;
 use crate::index::Index;
@@ -36,6 +37,9 @@ pub(super) struct Link<'a> {
     /// The one that was there when a session began that forgets it. It is kept until another takes its
     /// place, so that a crash before then loses nothing.
     pub(super) forgotten: Option<Option<Checkpoint>>,
+    /// What is gone from the source's binary logs where the session before has stopped: it is to be recorded and
+    /// passed over.
+    pub(super) hole: Option<Hole>,
     /// The source in the index that this stream writes for.
     pub(super) attached: Option<u32>,
     /// What is only said once has been said.
@@ -55,6 +59,7 @@ impl<'a> Link<'a> {
             patience: Arc::new(Patience::new(options.write_timeout)),
             reset: options.reset,
             forgotten: None,
+            hole: None,
             attached: None,
             introduced: false,
             hung_up: false,
@@ -62,7 +67,7 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// One session on one host, to its end.
+    /// Sessions on one host, up to the end of one that ends otherwise than at a hole.
     async fn session(
         &mut self,
         host: &ConnectOptions,
@@ -70,18 +75,23 @@ impl<'a> Link<'a> {
         began: &mut Option<Instant>,
     ) -> Result<(), Error> {
         let patience = Arc::clone(&self.patience);
-        let strained = patience.is_strained();
-        let opened = tokio::select! {
-            opened = Session::open(self, host) => opened,
-            // A source or an index that hangs must not keep a stream from stopping.
-            _ = stop.wait_for(|stop| *stop) => return Ok(()),
-        };
-        if !strained && !matches!(opened, Err(Error::Index(_))) {
-            patience.rewarded();
+        loop {
+            let strained = patience.is_strained();
+            let opened = tokio::select! {
+                opened = Session::open(self, host) => opened,
+                // A source or an index that hangs must not keep a stream from stopping.
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            };
+            if !strained && !matches!(opened, Err(Error::Index(_))) {
+                patience.rewarded();
+            }
+            let (session, frames) = opened?;
+            *began = Some(Instant::now());
+            self.hole = session.run(frames, stop).await?;
+            if self.hole.is_none() {
+                return Ok(());
+            }
         }
-        let (session, frames) = opened?;
-        *began = Some(Instant::now());
-        session.run(frames, stop).await
     }
 }
 
@@ -211,7 +221,9 @@ async fn go_on<'a>(
             }
             continue;
         }
-        if !streamed || !(waits || of_source && round.hopeful) {
+        // Nothing is wrong with a source that is slow to commit.
+        let patient = streamed || matches!(error, Error::Pending { .. });
+        if !patient || !(waits || of_source && round.hopeful) {
             return Err(if may_pass {
                 round.worst.unwrap_or(error)
             } else {

@@ -4,6 +4,7 @@ mod domains;
 
 use std::time::Duration;
 
+use bintrail_proto::binlog::decoder::{Event, EventData};
 use bintrail_proto::binlog::mariadb::gtid_set::MariadbGtidSet;
 use bintrail_proto::gtid_set::GtidSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -24,13 +25,83 @@ const UNCOUNTED: Duration = Duration::from_secs(5);
 /// What is known of a gap is kept up to this many bytes.
 const MAX_DETAIL: usize = 16 * 1024;
 
-/// Transactions that the source has purged before they were read.
+/// Transactions that the source has purged, or that somebody has removed, before they were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lost {
     /// From where to where, and what.
     pub(super) detail: String,
     /// The first place behind them.
     pub(super) go_on: Start,
+}
+
+/// Files that are gone from between two that the source sent.
+#[derive(Debug)]
+pub(super) struct Hole {
+    /// Up to where the stream was then.
+    checkpoint: Checkpoint,
+    server_uuid: String,
+    lost: Lost,
+    /// The place behind it, where that is the same as the GTIDs to go on behind.
+    place: Option<Place>,
+}
+
+impl Hole {
+    /// The one that `event` of a dump shows, which is from `file`: one that does not follow the one before it
+    /// (`skipped`), or that begins behind GTIDs which are not among `read`.
+    pub(super) fn shown_by(
+        event: &Event<'_>,
+        (file, skipped): (&str, bool),
+        read: Option<&Gtids>,
+        checkpoint: impl FnOnce() -> Checkpoint,
+        server_uuid: impl FnOnce() -> String,
+    ) -> Option<Self> {
+        let place = (file.to_owned(), 4);
+        let Some(read) = read else {
+            if !skipped || !matches!(event.data, EventData::Rotate(_)) {
+                return None;
+            }
+            let checkpoint = checkpoint();
+            return Some(Self {
+                lost: lost_up_to(&checkpoint, file),
+                checkpoint,
+                server_uuid: server_uuid(),
+                place: None,
+            });
+        };
+        let before = match &event.data {
+            EventData::PreviousGtids(previous) => Gtids::MySql(previous.set.clone()),
+            EventData::MariadbGtidList(list)
+                if list.flags == 0 && !event.header.is_artificial() =>
+            {
+                Gtids::MariaDb(list.position())
+            }
+            _ => return None,
+        };
+        before.missing_in(read)?;
+        let checkpoint = checkpoint();
+        let lost = lost_gtids(&checkpoint, read, &before, Some(file))?;
+        let exact = matches!(before, Gtids::MySql(_)) || lost.go_on == Start::Gtids(before);
+        Some(Self {
+            checkpoint,
+            server_uuid: server_uuid(),
+            lost,
+            place: exact.then_some(place),
+        })
+    }
+
+    /// What it takes from a stream that goes on from `checkpoint`, unless it is another server's.
+    pub(super) fn into_lost(
+        self,
+        checkpoint: &Checkpoint,
+        server_uuid: &str,
+    ) -> Option<(Lost, Option<Place>)> {
+        let place = |of: &Checkpoint| {
+            let gtids = of.gtid_set.clone();
+            (of.binlog_file.clone(), of.binlog_position, gtids)
+        };
+        (self.server_uuid == server_uuid && place(&self.checkpoint) == place(checkpoint))
+            .then_some((self.lost, self.place))
+    }
 }
 
 /// What a comparison has shown.
@@ -43,6 +114,16 @@ pub(super) struct Compared {
     pub(super) place: Option<Place>,
     /// The GTIDs to go on behind, where they are not the checkpoint's.
     pub(super) read: Option<Gtids>,
+}
+
+/// What a server has in place of the file that a checkpoint stands in.
+enum File {
+    /// The file that was read, and all that was read of it.
+    Intact,
+    /// What shows that it is another, or that something of it is lost.
+    Another(String),
+    /// Nobody can tell.
+    Unknown,
 }
 
 /// How a server compares with a checkpoint.
@@ -70,10 +151,11 @@ impl Comparison<'_> {
     async fn run(&self, server: &mut Server) -> Result<Compared, Error> {
         let checkpoint = self.checkpoint;
         let logs = server.binary_logs().await?;
-        if let Some(logs) = &logs
-            && !self.took_over
-            && let Some(evidence) = self.rewound(server, logs).await?
-        {
+        let file = match &logs {
+            Some(logs) if !self.took_over => self.file(server, logs).await?,
+            _ => File::Unknown,
+        };
+        if let File::Another(evidence) = file {
             return Err(rewound(server, evidence));
         }
         match checkpoint.mode {
@@ -82,9 +164,16 @@ impl Comparison<'_> {
                 ..Compared::default()
             }),
             Mode::Gtid => {
-                let oldest = logs.as_ref().and_then(|logs| logs.first());
+                let oldest = logs.as_ref().and_then(|logs| match server.flavor() {
+                    // Its files are asked what lies before them: also those behind a hole.
+                    Flavor::MariaDb if !self.took_over => {
+                        next_behind(&checkpoint.binlog_file, logs).or_else(|| logs.first())
+                    }
+                    _ => logs.first(),
+                });
                 let read = server::parse_set(&checkpoint.gtid_set, server.flavor())?;
-                let held = self.counted(server, &read, oldest).await?;
+                let intact = matches!(file, File::Intact);
+                let held = self.counted(server, &read, oldest, intact).await?;
                 if !self.took_over
                     && let Some(oldest) = oldest
                     && let Some(evidence) = began_anew(checkpoint, &read, &held, oldest)
@@ -100,7 +189,8 @@ impl Comparison<'_> {
                 if !self.took_over && server.flavor() == Flavor::MariaDb {
                     return domains::compare(server, checkpoint, &read, &held, oldest, place).await;
                 }
-                let lost = lost_gtids(checkpoint, &read, &held, oldest);
+                let oldest = oldest.map(|oldest| oldest.name.as_str());
+                let lost = lost_gtids(checkpoint, &read, &held.purged, oldest);
                 Ok(Compared {
                     place: place.filter(|_| lost.is_none()),
                     lost,
@@ -110,12 +200,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// What shows that the file of the checkpoint is not the one that was read.
-    async fn rewound(
-        &self,
-        server: &mut Server,
-        logs: &[LogFile],
-    ) -> Result<Option<String>, Error> {
+    /// Is the checkpoint's file the one that was read?
+    async fn file(&self, server: &mut Server, logs: &[LogFile]) -> Result<File, Error> {
         let Checkpoint {
             binlog_file: file,
             binlog_position: position,
@@ -124,22 +210,23 @@ impl Comparison<'_> {
         } = self.checkpoint;
         // The source may be about to write: it lists what it has at this moment.
         if let Some(evidence) = ends_before(file, *position, logs) {
-            return Ok(Some(evidence));
+            return Ok(File::Another(evidence));
         }
         let Some(read) = binlog_created else {
-            return Ok(None);
+            return Ok(File::Unknown);
         };
         if !logs.iter().any(|log| log.name == *file) {
-            return Ok(None);
+            return Ok(File::Unknown);
         }
-        let now = server.begun(file, self.server_id).await?;
-        Ok(now.filter(|now| now != read).map(|now| {
-            format!(
+        Ok(match server.begun(file, self.server_id).await? {
+            None => File::Unknown,
+            Some(now) if now == *read => File::Intact,
+            Some(now) => File::Another(format!(
                 "its {file} was begun at {}, and the {file} that was read at {}",
                 time(now),
                 time(*read)
-            )
-        }))
+            )),
+        })
     }
 
     /// The source's transactions, all that was read among them.
@@ -148,6 +235,7 @@ impl Comparison<'_> {
         server: &mut Server,
         read: &Gtids,
         oldest: Option<&LogFile>,
+        intact: bool,
     ) -> Result<Held, Error> {
         let until = Instant::now() + UNCOUNTED;
         loop {
@@ -166,6 +254,12 @@ impl Comparison<'_> {
                 return Err(Error::Behind {
                     address: server::address(server.options()),
                     missing: format!("the transactions {missing}"),
+                });
+            }
+            if Instant::now() >= until && intact {
+                return Err(Error::Pending {
+                    address: server::address(server.options()),
+                    missing,
                 });
             }
             if Instant::now() >= until {
@@ -260,29 +354,52 @@ fn is_purged(file: &str, oldest: &LogFile) -> bool {
     base(&oldest.name) == base(file) && log_order(file, 0) < log_order(&oldest.name, 0)
 }
 
-/// The files from the checkpoint's to the first that is still there, in position mode.
-fn lost_files(checkpoint: &Checkpoint, logs: &[LogFile]) -> Option<Lost> {
-    let file = &checkpoint.binlog_file;
-    let first = logs.first()?;
-    is_purged(file, first).then(|| Lost {
-        detail: format!(
-            "purged on the source before it was read: everything from {file}:{} to {}:4{}",
-            checkpoint.binlog_position,
-            first.name,
-            since(checkpoint)
-        ),
-        go_on: Start::Position(first.name.clone(), 4),
-    })
+/// The first file that is still there behind one that is not.
+fn next_behind<'l>(file: &str, logs: &'l [LogFile]) -> Option<&'l LogFile> {
+    if logs.iter().any(|log| log.name == file) {
+        return None;
+    }
+    logs.iter().find(|log| is_purged(file, log))
 }
 
-/// The transactions that no file holds any more, in GTID mode.
+/// The files from the checkpoint's to the first that is still there, in position mode.
+fn lost_files(checkpoint: &Checkpoint, logs: &[LogFile]) -> Option<Lost> {
+    let next = next_behind(&checkpoint.binlog_file, logs)?;
+    Some(lost_up_to(checkpoint, &next.name))
+}
+
+/// All from a checkpoint to the beginning of a file.
+fn lost_up_to(checkpoint: &Checkpoint, next: &str) -> Lost {
+    Lost {
+        detail: format!(
+            "purged or removed on the source before it was read: everything from {}:{} to {next}:4{}",
+            checkpoint.binlog_file,
+            checkpoint.binlog_position,
+            since(checkpoint)
+        ),
+        go_on: Start::Position(next.to_owned(), 4),
+    }
+}
+
+/// What a source that goes on without its binary log commits behind a checkpoint.
+pub(super) fn unlogged(checkpoint: &Checkpoint) -> String {
+    format!(
+        "not logged by the source, which had stopped writing its binary log (binlog_error_action=IGNORE_ERROR): what it \
+         committed behind {}:{}{}, until it logged again",
+        checkpoint.binlog_file,
+        checkpoint.binlog_position,
+        since(checkpoint)
+    )
+}
+
+/// The transactions that no file holds any more, in GTID mode: they lie before the file `next`.
 fn lost_gtids(
     checkpoint: &Checkpoint,
     read: &Gtids,
-    held: &Held,
-    oldest: Option<&LogFile>,
+    before: &Gtids,
+    next: Option<&str>,
 ) -> Option<Lost> {
-    let (lost, go_on) = match (read, &held.purged) {
+    let (lost, go_on) = match (read, before) {
         (Gtids::MySql(read), Gtids::MySql(purged)) => {
             let (mut lost, mut go_on) = (purged.clone(), read.clone());
             lost.subtract(read);
@@ -302,26 +419,20 @@ fn lost_gtids(
         }
         _ => return None,
     };
-    Some(lost_behind(checkpoint, &lost, go_on, oldest))
+    Some(lost_behind(checkpoint, &lost, go_on, next))
 }
 
 /// The transactions that are, in words, `lost` behind a checkpoint.
-fn lost_behind(
-    checkpoint: &Checkpoint,
-    lost: &str,
-    go_on: Gtids,
-    oldest: Option<&LogFile>,
-) -> Lost {
-    let place = match (checkpoint.binlog_file.as_str(), oldest) {
+fn lost_behind(checkpoint: &Checkpoint, lost: &str, go_on: Gtids, next: Option<&str>) -> Lost {
+    let place = match (checkpoint.binlog_file.as_str(), next) {
         ("", _) | (_, None) => String::new(),
-        (file, Some(oldest)) => format!(
-            ", from {file}:{} to {}:4",
-            checkpoint.binlog_position, oldest.name
-        ),
+        (file, Some(next)) => {
+            format!(", from {file}:{} to {next}:4", checkpoint.binlog_position)
+        }
     };
     Lost {
         detail: format!(
-            "purged on the source before it was read: {lost}{place}{}",
+            "purged or removed on the source before it was read: {lost}{place}{}",
             since(checkpoint)
         ),
         go_on: Start::Gtids(go_on),
@@ -468,19 +579,22 @@ mod tests {
         let checkpoint = checkpoint(Mode::Position, "");
         for there in [
             logs(&[("log.000007", 1000)]),
-            logs(&[("log.000005", 1000), ("log.000009", 5)]),
+            logs(&[("log.000005", 1000), ("log.000006", 5)]),
             logs(&[("other.000009", 5)]),
             Vec::new(),
         ] {
             assert_eq!(lost_files(&checkpoint, &there), None);
         }
-        let lost = lost_files(&checkpoint, &logs(&[("log.1000000", 9)])).unwrap();
-        assert_eq!(lost.go_on, Start::Position("log.1000000".to_owned(), 4));
-        assert!(
-            lost.detail
-                .contains("from log.000007:1000 to log.1000000:4"),
-            "{lost:?}"
-        );
+        for older in [&[][..], &[("log.000006", 9)]] {
+            let there = logs(&[older, &[("log.1000000", 9)]].concat());
+            let lost = lost_files(&checkpoint, &there).unwrap();
+            assert_eq!(lost.go_on, Start::Position("log.1000000".to_owned(), 4));
+            assert!(
+                lost.detail
+                    .contains("from log.000007:1000 to log.1000000:4"),
+                "{lost:?}"
+            );
+        }
     }
 
     #[test]
@@ -516,16 +630,11 @@ mod tests {
 
     fn gtids(read: &str, purged: &str, flavor: Flavor) -> Option<(String, String)> {
         let parse = |text| Gtids::parse(text, flavor).unwrap();
-        let held = Held {
-            executed: parse(purged),
-            purged: parse(purged),
-        };
-        let oldest = &logs(&[("log.000009", 5)])[0];
         let lost = lost_gtids(
             &checkpoint(Mode::Gtid, read),
             &parse(read),
-            &held,
-            Some(oldest),
+            &parse(purged),
+            Some("log.000009"),
         )?;
         let Start::Gtids(go_on) = lost.go_on else {
             panic!("{lost:?}");

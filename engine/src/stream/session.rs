@@ -1,6 +1,7 @@
 //! One session: from a connection to the source to the end of it; or through binlog files.
 
 mod files;
+mod footing;
 mod succession;
 mod take;
 
@@ -14,12 +15,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use self::files::{Arrived, Events};
+use self::footing::Footing;
 use self::succession::take_over;
 use super::far::{self, Passed};
 use super::link::Link;
 use super::memory::Budget;
 use super::patience::Patience;
-use super::resume::{Compared, Comparison, Lost, with_earlier};
+use super::resume::{Compared, Comparison, Hole, Lost, unlogged, with_earlier};
 use super::write::{InFlight, Job, Pool, write_all};
 use super::{Start, checkpoint_every, derived_server_id, place_of, read};
 use crate::clock;
@@ -67,8 +69,13 @@ pub(super) struct Session<'a> {
     unpacker: Unpacker,
     assembler: Assembler,
     passed: Option<Passed>,
+    /// While events have still to show where it begins.
+    footing: Option<Footing>,
+    server_id: u32,
     /// What a reset leaves out, to be recorded with the checkpoint that makes it true.
     left_out: Option<String>,
+    /// What ends the session: another one goes on behind it.
+    hole: Option<Hole>,
     budget: Budget,
     in_flight: Arc<InFlight>,
     pool: Arc<Pool>,
@@ -143,7 +150,18 @@ impl<'a> Session<'a> {
                 "--start-… is without effect: the index has a checkpoint, and --reset would forget it"
             );
         }
-        let from = start_from(link, &mut server, server_id, &state, took_over).await?;
+        let from = start_from(link, &mut server, server_id, &state, took_over).await;
+        if let (Err(Error::NotLogging { .. }), Some(checkpoint)) = (&from, &state.checkpoint) {
+            let detail = unlogged(checkpoint);
+            let earlier = state.gap_lost.as_ref();
+            // It is found again at each attempt.
+            if earlier.is_none_or(|(_, earlier)| !earlier.contains(&detail)) {
+                let detail = with_earlier(earlier, &detail);
+                index.save_gap(source_id, clock::now(), &detail).await?;
+                options.vitals.gap(clock::now());
+            }
+        }
+        let from = from?;
         let checkpoint = from.checkpoint;
         let flavor = server.flavor();
         let start = Start::of(&checkpoint, flavor)?;
@@ -166,7 +184,7 @@ impl<'a> Session<'a> {
         let mut frames = Vec::new();
         read(&mut events, &mut frames, host, &begin).await?;
         // Not before: with the server that wrote to this file, the dump would be gone.
-        let written = server.readable_place().await?.map(|(file, _)| file);
+        let written = server.readable_place().await?;
 
         // Before the checkpoint: behind a gap, nothing that was known holds.
         let goes_on = !from.fresh && !took_over && from.lost.is_none();
@@ -237,6 +255,7 @@ impl<'a> Session<'a> {
             assembler.know_domains();
         }
         let budget = Budget::of(options.memory);
+        let footing = from.doubtful.then(|| Footing::of(&server));
         let session = Self {
             vitals: Arc::clone(&options.vitals),
             batch_size: options.batch_size,
@@ -256,7 +275,10 @@ impl<'a> Session<'a> {
             unpacker: Unpacker::default(),
             assembler,
             passed,
+            footing,
+            server_id,
             left_out,
+            hole: None,
             budget,
             in_flight: Arc::new(InFlight::new(budget)),
             pool: Arc::new(Pool::new(budget)),
@@ -264,12 +286,12 @@ impl<'a> Session<'a> {
         Ok((session, frames))
     }
 
-    /// Streams until told to stop, or until something breaks.
+    /// Streams until told to stop, until something breaks, or up to a hole in the source's binary logs.
     pub(super) async fn run(
         mut self,
         frames: Vec<Bytes>,
         stop: &mut watch::Receiver<bool>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Hole>, Error> {
         let (queue, jobs) = mpsc::channel(BATCHES_IN_FLIGHT);
         let (in_flight, pool) = (Arc::clone(&self.in_flight), Arc::clone(&self.pool));
         let (patience, vitals) = (Arc::clone(&self.patience), Arc::clone(&self.vitals));
@@ -296,7 +318,7 @@ impl<'a> Session<'a> {
         // stands, and the checkpoint in the index says what is kept.
         let both = async {
             let stopped = tokio::select! {
-                written = &mut index_side => return written,
+                written = &mut index_side => return written.map(|()| None),
                 stopped = source_side => stopped,
             };
             // The index has failed the source side, which names tables there: it takes nothing more, and would
@@ -322,12 +344,15 @@ impl<'a> Session<'a> {
         mut frames: Vec<Bytes>,
         queue: mpsc::Sender<Job>,
         stop: &mut watch::Receiver<bool>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Hole>, Error> {
         let mut tick = tokio::time::interval(checkpoint_every(self.checkpoint));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let result = loop {
             if let Err(error) = self.take(&mut frames, &queue, stop).await {
                 break Err(error);
+            }
+            if let Some(hole) = self.hole.take() {
+                break Ok(Some(hole));
             }
             // What shows a reset is not to be lost by a crash.
             if matches!(self.events, Events::Dump { .. }) && self.assembler.settle() {
@@ -338,7 +363,7 @@ impl<'a> Session<'a> {
             let waiting = Instant::now();
             let arrived = tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => break Ok(()),
+                _ = stop.wait_for(|stop| *stop) => break Ok(None),
                 () = in_flight.idle(), if pending => {
                     self.hand_on(&queue).await?;
                     continue;
@@ -363,11 +388,11 @@ impl<'a> Session<'a> {
                     self.begin_file(number, first, position, &queue, stop).await
                 }
                 Ok(Arrived::FileEnd(number, cut_off)) => self.end_file(number, cut_off),
-                Ok(Arrived::End) => break Ok(()),
+                Ok(Arrived::End) => break Ok(None),
                 Err(error) => Err(error),
             };
-            if went_on.is_err() {
-                break went_on;
+            if let Err(error) = went_on {
+                break Err(error);
             }
         };
         let last = self.assembler.take_last();
@@ -384,7 +409,9 @@ impl<'a> Session<'a> {
         let now = match timeout(HEARTBEAT, server.readable_place()).await {
             Ok(Ok(Some(now))) => now,
             // Asked again and again, it might lock the account.
-            Ok(Err(error)) if error.is_refusal() => return Err(error),
+            Ok(Err(error)) if error.is_refusal() || matches!(error, Error::NotLogging { .. }) => {
+                return Err(error);
+            }
             // A source that does not answer is noticed by its silence.
             _ => return Ok(()),
         };
@@ -455,7 +482,7 @@ fn server_id(link: &Link<'_>, server: &Server) -> Result<u32, Error> {
 
 /// Finds where to start: at the checkpoint, behind a gap, or anew.
 async fn start_from(
-    link: &Link<'_>,
+    link: &mut Link<'_>,
     server: &mut Server,
     server_id: u32,
     state: &StreamState,
@@ -469,6 +496,8 @@ async fn start_from(
     };
     let Some(kept) = kept else {
         let start = server.start(options.start.as_ref()).await?;
+        // By GTIDs, nothing else would tell that it does not log.
+        server.binary_logs().await?;
         let doubtful = match &options.start {
             Some(Start::Position(file, position)) => !server.has_place(file, *position).await?,
             _ => false,
@@ -497,7 +526,17 @@ async fn start_from(
         server_id,
         took_over,
     };
-    let Compared { lost, place, read } = comparison.within(options.gap_timeout, server).await?;
+    let Compared {
+        mut lost,
+        mut place,
+        read,
+    } = comparison.within(options.gap_timeout, server).await?;
+    if let Some(hole) = link.hole.take()
+        && lost.is_none()
+        && let Some((behind, at)) = hole.into_lost(&kept, &server.identity().server_uuid)
+    {
+        (lost, place) = (Some(behind), at);
+    }
     let mut checkpoint = Checkpoint {
         server_id,
         // It was true then.

@@ -79,6 +79,22 @@ fn an_xa_transaction_is_asked_for_where_its_prepare_was_not_seen() {
     assert_eq!(assembler.skips.0["xa_prepared_before"].count, 2);
 }
 
+/// The GTIDs in front of the next file have it too.
+#[test]
+fn an_incident_ends_behind_its_gtid() {
+    let (mut assembler, mut decoder) = begin();
+    let mut gtid = vec![0];
+    gtid.extend([7; 16]);
+    gtid.extend(3_u64.to_le_bytes());
+    for event in [event(33, &gtid), event(26, &[1, 0, 0])] {
+        assembler.handle(&decoder.decode(&event).unwrap(), None);
+    }
+    assert!(!assembler.in_transaction());
+    let checkpoint = assembler.checkpoint();
+    assert!(checkpoint.gtid_set.ends_with(":3"), "{checkpoint:?}");
+    assert_eq!(checkpoint.capture_skips.0["incident"].count, 1);
+}
+
 #[test]
 fn statements_count_by_the_schemas_that_they_change() {
     let (mut assembler, mut decoder) = begin();

@@ -186,6 +186,7 @@ async fn run(
         .await?
         .run(Vec::new(), stop)
         .await
+        .map(|_| ())
 }
 
 /// Without a last file that ends before its first event does.

@@ -100,6 +100,7 @@ fn behind(
             gtid.domain
         ));
     }
+    let oldest = oldest.map(|oldest| oldest.name.as_str());
     (!lost.is_empty())
         .then(|| lost_behind(checkpoint, &lost.join(", "), Gtids::MariaDb(go_on), oldest))
 }

@@ -8,11 +8,13 @@ use tokio::sync::{mpsc, watch};
 
 use super::Session;
 use super::files::Events;
+use super::footing::Ground;
 use crate::error::Error;
 use crate::index::own;
 use crate::pipeline::assemble::{Entry, Need};
 use crate::schema::Named;
 use crate::source::server::source_error;
+use crate::stream::resume::Hole;
 use crate::stream::write::Job;
 
 const BEHIND_THE_END: bintrail_proto::Error = bintrail_proto::Error::new(
@@ -35,10 +37,30 @@ impl Session<'_> {
             self.assembler.read(frame.len());
             let position = self.decoder.position();
             let event = self.decoder.decode(&frame);
-            let event = event.map_err(|error| self.damaged(position, error))?;
+            let mut event = event.map_err(|error| self.damaged(position, error))?;
             if let Events::Dump { seam, host, .. } = &mut self.events {
                 seam.follow(&event)
                     .map_err(|error| source_error(host, error))?;
+                if let EventData::Heartbeat(heartbeat) = &mut event.data
+                    && heartbeat.position.is_none()
+                {
+                    heartbeat.position = seam.reached(event.header.log_pos, event.end);
+                    event.end = heartbeat.position.unwrap_or(event.end);
+                }
+                let (assembler, server) = (&self.assembler, &self.server);
+                self.hole = Hole::shown_by(
+                    &event,
+                    seam.now(),
+                    assembler.gtids(),
+                    || assembler.checkpoint(),
+                    || {
+                        let server = server.as_ref();
+                        server.map_or_else(String::new, |server| server.identity().server_uuid)
+                    },
+                );
+                if self.hole.is_some() {
+                    break;
+                }
             }
             if let Some(passed) = &self.passed {
                 if passed.holds(&event) {
@@ -46,6 +68,17 @@ impl Session<'_> {
                 }
                 if passed.ends_with(&event) {
                     self.passed = None;
+                }
+            }
+            if let (Some(footing), Some(server)) = (&mut self.footing, &self.server) {
+                match footing.judge(&event) {
+                    Ground::Nothing => {}
+                    Ground::Firm => self.footing = None,
+                    Ground::Inside => {
+                        let (file, start) = self.assembler.place();
+                        let place = (file.to_owned(), start);
+                        return Err(footing.refuse(server, self.server_id, &place).await);
+                    }
                 }
             }
             if let Events::Files(files) = &mut self.events
