@@ -389,12 +389,25 @@ fn files_that_do_not_fit_are_refused_and_a_file_that_is_cut_off_is_gone_on_with(
         // What follows cannot be without what is missing.
         copy(&files[last + 1..], &torn);
         let (code, said) = outcome(index(&index_of_torn, &torn, &["--all"]));
-        assert_eq!(code, Some(34), "{cut}: {said}");
+        // Of the last two, only that the file ends is missing.
+        let expected = if cut + 47 > whole.len() { 0 } else { 34 };
+        assert_eq!(code, Some(expected), "{cut}: {said}");
         copy(&files, &torn);
         well(index(&index_of_torn, &torn, &["--all"]));
         assert_eq!(rows(&index_of_torn), "40", "{cut}");
         assert_eq!(ask(&index_of_torn, &status), ["indexed"]);
     }
+
+    // A crash has left the beginning of an event behind the last that was committed.
+    let crashed = scratch.0.join("crashed");
+    copy(&files, &crashed);
+    let mut bytes = fs::read(&files[3]).unwrap();
+    bytes.truncate(bytes.len() - 47);
+    bytes.extend_from_within(4..44);
+    fs::write(crashed.join(name(&files[3])), &bytes).unwrap();
+    let index_of_crashed = stream("crashed_index");
+    well(index(&index_of_crashed, &crashed, &["--all"]));
+    assert_eq!(rows(&index_of_crashed), "40");
 
     // What is no binlog, or an encrypted one.
     let strange = scratch.0.join("strange");

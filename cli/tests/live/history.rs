@@ -133,6 +133,26 @@ fn logs_that_were_reset_have_grown_beyond_and_were_purged() {
     }
 }
 
+/// The file that was read looks like one that is purged, and its domains as if they were taken out.
+#[test]
+fn logs_that_are_reset_to_a_later_number() {
+    let source = fresh("mariadb", &[]);
+    let scratch = Scratch::new();
+    run(&source, &TABLE);
+    insert(&source, 1..4);
+    let mut stream = Stream::new("later", &source, None, &scratch, &["--start-gtid", ""]);
+    stream.start();
+    arrived(&mut stream, &["1", "2", "3"]);
+    stream.terminate();
+    run(&source, &["RESET MASTER TO 9"]);
+    insert(&source, 11..21);
+    stream.start();
+    ends_with_15(
+        &mut stream,
+        &["begins before the transactions", "reset", "--reset"],
+    );
+}
+
 #[test]
 fn logs_that_are_reset_right_after_the_first_start() {
     for kind in ["mysql97", "mysql56", "mariadb"] {

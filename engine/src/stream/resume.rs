@@ -331,8 +331,9 @@ fn began_anew(
         return None;
     }
     let known = match (read, &held.purged) {
-        // Of a domain that has been taken out of the binary logs they say nothing.
-        (Gtids::MariaDb(read), Gtids::MariaDb(purged)) => {
+        // Of a domain that has been taken out of the binary logs they say nothing; that all were is less
+        // likely than a reset.
+        (Gtids::MariaDb(read), Gtids::MariaDb(purged)) if !purged.is_empty() => {
             let mut known = MariadbGtidSet::new();
             let domains: Vec<_> = purged.gtids().map(|gtid| gtid.domain).collect();
             for gtid in read.gtids().filter(|gtid| domains.contains(&gtid.domain)) {
@@ -624,6 +625,7 @@ mod tests {
             |purged: &str| began_anew("0-1-5,7-2-9", purged, "log.000009", Flavor::MariaDb);
         assert_eq!(mariadb("0-1-5,7-2-9"), None);
         assert_eq!(mariadb("0-3-6"), None);
+        assert!(mariadb("").unwrap().contains("transactions 0-1-5,7-2-9,"));
         let evidence = mariadb("0-1-4,7-2-9").unwrap();
         assert!(evidence.contains("transactions 0-1-5,"), "{evidence}");
     }

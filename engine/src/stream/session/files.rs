@@ -338,7 +338,12 @@ impl<'a> Session<'a> {
             None if self.assembler.in_transaction() => Some("it ends inside a transaction"),
             None => None,
         };
-        if let Some(next) = next {
+        // A crash may leave the beginning of an event that was never committed.
+        let nothing_lost = next
+            .and_then(|next| next.before.as_ref())
+            .zip(self.assembler.gtids())
+            .is_some_and(|(before, read)| before.missing_in(read).is_none());
+        if let Some(next) = next.filter(|_| !nothing_lost) {
             // What a server left open when it crashed, it closes when it starts again.
             let unfinished = match fault {
                 Some(fault) if cut_off.is_some() || file.in_use => fault,
