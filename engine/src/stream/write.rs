@@ -167,7 +167,9 @@ impl Pool {
         let weight = usize::try_from(work.weight).unwrap_or(usize::MAX);
         batch.text.reserve(weight.min(self.largest));
         let count = usize::try_from(work.row_count).unwrap_or(usize::MAX);
-        batch.rows.reserve(count.min(self.largest / size_of::<RowChange>()));
+        batch
+            .rows
+            .reserve(count.min(self.largest / size_of::<RowChange>()));
         for rows in &work.rows {
             encoder.encode(rows, &mut batch)?;
         }
