@@ -1,12 +1,12 @@
 //! From a checkpoint to what the source has: the same events, a gap, or another history.
 
 mod domains;
+mod lost;
 
 use std::time::Duration;
 
 use bintrail_proto::binlog::decoder::{Event, EventData};
 use bintrail_proto::binlog::mariadb::gtid_set::MariadbGtidSet;
-use bintrail_proto::gtid_set::GtidSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Start;
@@ -18,21 +18,12 @@ use crate::source;
 use crate::source::connection::ConnectOptions;
 use crate::source::logs::{Held, LogFile, base};
 use crate::source::server::{self, Server, log_order};
+use lost::{lost_files, lost_gtids, lost_up_to};
+
+pub(super) use lost::{Lost, unlogged, with_earlier};
 
 /// A server sends a transaction before it counts it as executed, and waits for its own replicas in between.
 const UNCOUNTED: Duration = Duration::from_secs(5);
-
-/// What is known of a gap is kept up to this many bytes.
-const MAX_DETAIL: usize = 16 * 1024;
-
-/// Transactions that the source has purged, or that somebody has removed, before they were read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Lost {
-    /// From where to where, and what.
-    pub(super) detail: String,
-    /// The first place behind them.
-    pub(super) go_on: Start,
-}
 
 /// Files that are gone from between two that the source sent.
 #[derive(Debug)]
@@ -363,131 +354,6 @@ fn next_behind<'l>(file: &str, logs: &'l [LogFile]) -> Option<&'l LogFile> {
     logs.iter().find(|log| is_purged(file, log))
 }
 
-/// The files from the checkpoint's to the first that is still there, in position mode.
-fn lost_files(checkpoint: &Checkpoint, logs: &[LogFile]) -> Option<Lost> {
-    let next = next_behind(&checkpoint.binlog_file, logs)?;
-    Some(lost_up_to(checkpoint, &next.name))
-}
-
-/// All from a checkpoint to the beginning of a file.
-fn lost_up_to(checkpoint: &Checkpoint, next: &str) -> Lost {
-    Lost {
-        detail: format!(
-            "purged or removed on the source before it was read: everything from {}:{} to {next}:4{}",
-            checkpoint.binlog_file,
-            checkpoint.binlog_position,
-            since(checkpoint)
-        ),
-        go_on: Start::Position(next.to_owned(), 4),
-    }
-}
-
-/// What a source that goes on without its binary log commits behind a checkpoint.
-pub(super) fn unlogged(checkpoint: &Checkpoint) -> String {
-    format!(
-        "not logged by the source, which had stopped writing its binary log (binlog_error_action=IGNORE_ERROR): what it \
-         committed behind {}:{}{}, until it logged again",
-        checkpoint.binlog_file,
-        checkpoint.binlog_position,
-        since(checkpoint)
-    )
-}
-
-/// The transactions that no file holds any more, in GTID mode: they lie before the file `next`.
-fn lost_gtids(
-    checkpoint: &Checkpoint,
-    read: &Gtids,
-    before: &Gtids,
-    next: Option<&str>,
-) -> Option<Lost> {
-    let (lost, go_on) = match (read, before) {
-        (Gtids::MySql(read), Gtids::MySql(purged)) => {
-            let (mut lost, mut go_on) = (purged.clone(), read.clone());
-            lost.subtract(read);
-            go_on.union(purged);
-            if lost.is_empty() {
-                return None;
-            }
-            let lost = format!("{} transactions, {}", count(&lost), one_line(&lost));
-            (lost, Gtids::MySql(go_on))
-        }
-        (Gtids::MariaDb(read), Gtids::MariaDb(purged)) => {
-            let (lost, go_on) = domains::lost(read, purged);
-            if lost.is_empty() {
-                return None;
-            }
-            (lost.join(", "), Gtids::MariaDb(go_on))
-        }
-        _ => return None,
-    };
-    Some(lost_behind(checkpoint, &lost, go_on, next))
-}
-
-/// The transactions that are, in words, `lost` behind a checkpoint.
-fn lost_behind(checkpoint: &Checkpoint, lost: &str, go_on: Gtids, next: Option<&str>) -> Lost {
-    let place = match (checkpoint.binlog_file.as_str(), next) {
-        ("", _) | (_, None) => String::new(),
-        (file, Some(next)) => {
-            format!(", from {file}:{} to {next}:4", checkpoint.binlog_position)
-        }
-    };
-    Lost {
-        detail: format!(
-            "purged or removed on the source before it was read: {lost}{place}{}",
-            since(checkpoint)
-        ),
-        go_on: Start::Gtids(go_on),
-    }
-}
-
-fn since(checkpoint: &Checkpoint) -> String {
-    checkpoint.last_event_time.map_or(String::new(), |time| {
-        format!(", committed after {}", rfc3339(time))
-    })
-}
-
-fn count(set: &GtidSet) -> u64 {
-    set.intervals()
-        .map(|(_, _, interval)| {
-            interval
-                .last
-                .saturating_sub(interval.first)
-                .saturating_add(1)
-        })
-        .fold(0, u64::saturating_add)
-}
-
-fn one_line(set: &GtidSet) -> String {
-    set.to_string().replace('\n', "")
-}
-
-/// What `stream_state` says of gaps once `detail` is known too.
-pub(super) fn with_earlier(earlier: Option<&(Micros, String)>, detail: &str) -> String {
-    let mut detail = detail.to_owned();
-    detail.truncate(boundary(&detail, MAX_DETAIL / 4));
-    let all = match earlier {
-        None => detail,
-        // Found again after a crash in the middle of it.
-        Some((_, earlier)) if earlier.ends_with(&detail) => earlier.clone(),
-        Some((at, earlier)) => format!("{earlier} (found {}); {detail}", rfc3339(*at)),
-    };
-    // The newest is nowhere else.
-    let cut = boundary(&all, all.len().saturating_sub(MAX_DETAIL));
-    match cut {
-        0 => all,
-        cut => format!("…{}", all.get(cut..).unwrap_or_default()),
-    }
-}
-
-/// The last place at or before `at` between two characters.
-fn boundary(text: &str, at: usize) -> usize {
-    let at = at.min(text.len());
-    (0..=at)
-        .rev()
-        .find(|at| text.is_char_boundary(*at))
-        .unwrap_or(0)
-}
-
 /// The source in the index that a server which the index does not know may go on with.
 pub(super) fn predecessor<'a>(
     statuses: &'a [SourceStatus],
@@ -514,9 +380,9 @@ mod tests {
     use crate::index::record::CaptureSkips;
     use crate::secret::Secret;
 
-    const A: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+    pub(super) const A: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
 
-    fn checkpoint(mode: Mode, gtid_set: &str) -> Checkpoint {
+    pub(super) fn checkpoint(mode: Mode, gtid_set: &str) -> Checkpoint {
         Checkpoint {
             mode,
             binlog_file: "log.000007".to_owned(),
@@ -532,7 +398,7 @@ mod tests {
         }
     }
 
-    fn logs(names: &[(&str, u64)]) -> Vec<LogFile> {
+    pub(super) fn logs(names: &[(&str, u64)]) -> Vec<LogFile> {
         let log = |(name, size): &(&str, u64)| LogFile {
             name: (*name).to_owned(),
             size: *size,
@@ -576,29 +442,6 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_gone() {
-        let checkpoint = checkpoint(Mode::Position, "");
-        for there in [
-            logs(&[("log.000007", 1000)]),
-            logs(&[("log.000005", 1000), ("log.000006", 5)]),
-            logs(&[("other.000009", 5)]),
-            Vec::new(),
-        ] {
-            assert_eq!(lost_files(&checkpoint, &there), None);
-        }
-        for older in [&[][..], &[("log.000006", 9)]] {
-            let there = logs(&[older, &[("log.1000000", 9)]].concat());
-            let lost = lost_files(&checkpoint, &there).unwrap();
-            assert_eq!(lost.go_on, Start::Position("log.1000000".to_owned(), 4));
-            assert!(
-                lost.detail
-                    .contains("from log.000007:1000 to log.1000000:4"),
-                "{lost:?}"
-            );
-        }
-    }
-
-    #[test]
     fn numbers_that_were_given_anew() {
         let began_anew = |read: &str, purged: &str, oldest: &str, flavor| {
             let parse = |text| Gtids::parse(text, flavor).unwrap();
@@ -630,45 +473,6 @@ mod tests {
         assert!(evidence.contains("transactions 0-1-5,"), "{evidence}");
     }
 
-    fn gtids(read: &str, purged: &str, flavor: Flavor) -> Option<(String, String)> {
-        let parse = |text| Gtids::parse(text, flavor).unwrap();
-        let lost = lost_gtids(
-            &checkpoint(Mode::Gtid, read),
-            &parse(read),
-            &parse(purged),
-            Some("log.000009"),
-        )?;
-        let Start::Gtids(go_on) = lost.go_on else {
-            panic!("{lost:?}");
-        };
-        Some((lost.detail, go_on.to_string()))
-    }
-
-    #[test]
-    fn transactions_that_are_gone() {
-        let of = |purged: &str| gtids(&format!("{A}:1-5"), purged, Flavor::MySql);
-        assert_eq!(of(""), None);
-        assert_eq!(of(&format!("{A}:1-5")), None);
-        let (detail, go_on) = of(&format!("{A}:1-9:12")).unwrap();
-        assert!(
-            detail.contains(&format!("5 transactions, {A}:6-9:12, from log.000007:1000 to log.000009:4, committed after 1970-01-01T")),
-            "{detail}"
-        );
-        assert_eq!(go_on, format!("{A}:1-9:12"));
-
-        let of = |purged: &str| gtids("0-1-100,7-2-5", purged, Flavor::MariaDb);
-        assert_eq!(of(""), None);
-        assert_eq!(of("0-1-100,7-2-4"), None);
-        let (detail, go_on) = of("0-1-90,3-1-9,7-3-6").unwrap();
-        assert!(
-            detail.contains(
-                "domain 3 behind the beginning up to 3-1-9, domain 7 behind 7-2-5 up to 7-3-6"
-            ),
-            "{detail}"
-        );
-        assert_eq!(go_on, "0-1-100,3-1-9,7-3-6");
-    }
-
     #[test]
     fn transactions_that_a_server_lacks() {
         let of = |read: &str, executed: &str, flavor| {
@@ -682,16 +486,5 @@ mod tests {
         assert_eq!(mariadb("0-2-9,1-1-7"), None);
         assert_eq!(mariadb("0-2-9"), Some("1-1-7".to_owned()));
         assert_eq!(mariadb("0-2-4,1-1-8"), Some("0-1-5".to_owned()));
-    }
-
-    #[test]
-    fn gaps_add_up() {
-        assert_eq!(with_earlier(None, "b"), "b");
-        let two = with_earlier(Some(&(0, "a".to_owned())), "b");
-        assert_eq!(two, "a (found 1970-01-01T00:00:00.000000Z); b");
-        assert_eq!(with_earlier(Some(&(0, two.clone())), "b"), two);
-        let long = with_earlier(Some(&(0, "ü".repeat(MAX_DETAIL))), &"x".repeat(MAX_DETAIL));
-        assert!(long.len() <= MAX_DETAIL + 4, "{}", long.len());
-        assert!(long.starts_with("…ü") && long.ends_with("xxx"), "{long}");
     }
 }

@@ -7,7 +7,8 @@
 
 use bintrail_proto::binlog::mariadb::gtid_set::MariadbGtidSet;
 
-use super::{Compared, Lost, is_purged, lost_behind};
+use super::lost::lost_behind;
+use super::{Compared, Lost, is_purged};
 use crate::error::Error;
 use crate::gtids::Gtids;
 use crate::index::record::{Checkpoint, Place};
