@@ -5,6 +5,7 @@ use std::fmt;
 use bintrail_proto::binlog::query::StatusVars;
 
 use crate::index::own;
+use crate::index::record::Kept;
 
 /// Chooses tables by schema and name. Names are compared as they are written, case included.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +66,15 @@ impl Filter {
         }
     }
 
+    /// As the index has noted it.
+    pub(crate) fn of(kept: &Kept) -> Self {
+        Self {
+            schemas: kept.schemas.clone(),
+            tables: kept.tables.clone(),
+            ..Self::default()
+        }
+    }
+
     /// As it is, but the server's own schemas are kept as well.
     #[must_use]
     pub fn with_system_schemas(self) -> Self {
@@ -106,6 +116,37 @@ impl Filter {
             self.schemas.is_empty() || self.schemas.iter().any(|kept| kept == schema)
         });
         (!kept.is_empty()).then_some(kept)
+    }
+
+    /// As the index notes it.
+    pub(crate) fn kept(&self, since: String) -> Kept {
+        Kept {
+            schemas: self.schemas.clone(),
+            tables: self.tables.clone(),
+            since,
+        }
+    }
+
+    /// Is everything that `other` keeps kept by this one? For certain, by the names alone.
+    pub(crate) fn keeps_all_of(&self, other: &Self) -> bool {
+        let of_tables: Option<Vec<&String>> =
+            other.tables.iter().map(|(of, _)| of.as_ref()).collect();
+        let schemas = match (other.schemas.as_slice(), of_tables) {
+            ([], Some(schemas)) if !schemas.is_empty() => Some(schemas),
+            ([], _) => None,
+            (schemas, _) => Some(schemas.iter().collect()),
+        };
+        let schemas_kept = match schemas {
+            None => self.schemas.is_empty(),
+            Some(schemas) => schemas.into_iter().all(|schema| self.keeps_some_of(schema)),
+        };
+        let table_kept = |(of, name): &(Option<String>, String)| {
+            let mut kept = self.tables.iter();
+            kept.any(|(kept_of, kept)| kept == name && (kept_of.is_none() || kept_of == of))
+        };
+        schemas_kept
+            && (self.tables.is_empty()
+                || !other.tables.is_empty() && other.tables.iter().all(table_kept))
     }
 
     /// What it names, in its own words.
@@ -194,6 +235,30 @@ mod tests {
         assert_eq!(named(&["a", "b"], &[]).unwrap(), "a.* b.*");
         assert_eq!(named(&[], &["a.t", "b.u"]).unwrap(), "a.t b.u");
         assert_eq!(named(&["a"], &["b.u", "t", "a.v"]).unwrap(), "a.t a.v");
+    }
+
+    #[test]
+    fn what_keeps_all_of_another() {
+        let all = |one: (&[&str], &[&str]), other: (&[&str], &[&str])| {
+            filter_of(one.0, one.1).keeps_all_of(&filter_of(other.0, other.1))
+        };
+        let nothing: (&[&str], &[&str]) = (&[], &[]);
+        for (one, other, expected) in [
+            (nothing, nothing, true),
+            (nothing, (&["a"], &["t"]), true),
+            (nothing, (&["mysql"], &[]), false),
+            (nothing, (&[], &["mysql.user"]), false),
+            ((&["a"], &[]), nothing, false),
+            ((&["a", "b"], &[]), (&["b"], &["t"]), true),
+            ((&["a"], &[]), (&["a", "b"], &[]), false),
+            ((&["a"], &[]), (&[], &["a.t"]), true),
+            ((&["a"], &[]), (&[], &["t"]), false),
+            ((&[], &["t"]), (&[], &["a.t", "t"]), true),
+            ((&[], &["a.t"]), (&[], &["t"]), false),
+            ((&[], &["a.t"]), (&["a"], &[]), false),
+        ] {
+            assert_eq!(all(one, other), expected, "{one:?} {other:?}");
+        }
     }
 
     #[test]

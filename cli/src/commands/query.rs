@@ -18,7 +18,7 @@ pub(crate) async fn run(args: QueryArgs) -> Result<(), Error> {
         newest_first: args.order == Order::Desc,
         ..super::filter::question(args.filter)
     };
-    let (since, source_id) = (question.since, question.source_id);
+    let (since, until, source_id) = (question.since, question.until, question.source_id);
     let index = Index::open(&args.index.dsn()?, false).await?;
     let mut answer = index.ask(question).await?;
     let mut out = super::output();
@@ -36,6 +36,9 @@ pub(crate) async fn run(args: QueryArgs) -> Result<(), Error> {
     out.flush().map_err(Error::Output)?;
     drop(answer);
     super::rotate::tell_of_removed(&index, source_id, since).await?;
+    if until.is_none() {
+        super::status::tell_of_lacks(&index, source_id).await?;
+    }
     index.close().await?;
     Ok(())
 }

@@ -28,8 +28,16 @@ pub(crate) async fn run(args: RecoverArgs) -> Result<(), Error> {
         batch: args.batch,
         foreign_key_checks: !args.no_foreign_key_checks,
     };
-    let (source_id, since) = (args.filter.source_id, args.filter.since);
+    let FilterArgs {
+        source_id,
+        since,
+        until,
+        ..
+    } = args.filter;
     let index = Index::open(&args.index.dsn()?, false).await?;
+    if until.is_none() {
+        super::status::tell_of_lacks(&index, source_id).await?;
+    }
     let mut asked = recover::ask(&index, super::filter::question(args.filter)).await?;
     let mut target = match super::target_options(&args.target)? {
         Some(target) => Some(Target::connect(&target, options.foreign_key_checks).await?),

@@ -21,6 +21,7 @@ pub(crate) async fn run(args: ShowArgs) -> Result<(), Error> {
         keys: args.pk,
         at: args.at,
     };
+    let (source_id, present) = (asked.source_id, asked.at.is_none());
     let index = Index::open(&args.index.dsn()?, false).await?;
     let mut out = super::output();
     let mut form: Box<dyn Form> = match args.format {
@@ -33,6 +34,9 @@ pub(crate) async fn run(args: ShowArgs) -> Result<(), Error> {
         print_history(&mut index.history(asked).await?, &mut *form, &mut out).await?;
     } else {
         print(&mut index.past(asked).await?, &mut *form, &mut out).await?;
+    }
+    if present {
+        super::status::tell_of_lacks(&index, source_id).await?;
     }
     index.close().await?;
     Ok(())

@@ -42,6 +42,14 @@ pub(crate) async fn run(args: &StatusArgs) -> Result<(), Error> {
     }
 }
 
+/// Warns of what an answer about the present may lack.
+pub(super) async fn tell_of_lacks(index: &Index, source_id: Option<u32>) -> Result<(), Error> {
+    for lack in status::lacks(index, source_id).await? {
+        tracing::warn!("{lack}");
+    }
+    Ok(())
+}
+
 async fn read(dsn: &IndexDsn, limits: Limits) -> Result<Report, Error> {
     let index = Index::open(dsn, false).await?;
     let report = Report::read(&index, limits).await;

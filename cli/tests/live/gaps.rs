@@ -410,3 +410,77 @@ fn a_source_that_does_not_tell_what_it_has_is_given_up_in_time() {
     stream.terminate();
     assert_eq!(ask(&stream, IDS), ["1", "2", "3"]);
 }
+
+/// Rows that `--tables` left out are missing once it no longer does.
+#[test]
+fn tables_that_a_filter_left_out() {
+    let source = source(&["--binlog-row-metadata=FULL"]);
+    let scratch = Scratch::new();
+    run(
+        &source,
+        &[
+            "CREATE DATABASE d",
+            "CREATE TABLE d.t (id INT PRIMARY KEY)",
+            "CREATE TABLE d.u (id INT PRIMARY KEY)",
+        ],
+    );
+    let narrow = ["--start-file", "mysql-bin.000001", "--tables", "d.t"];
+    let wide = ["--schemas", "d"];
+    let mut stream = Stream::new("narrow", &source, None, &scratch, &narrow);
+    let mut id = 0;
+    for (arguments, code, left_out) in [
+        (&narrow[..], 0, None),
+        // What it does not keep any more, nobody misses.
+        (
+            &["--tables", "d.t,d.v"],
+            3,
+            Some("left out by --tables d.t from its beginning to mysql-bin.000001:"),
+        ),
+        (
+            &["--tables", "d.v"],
+            3,
+            Some("left out by --tables d.t from its beginning to mysql-bin.000001:"),
+        ),
+        (
+            &wide,
+            3,
+            Some("left out by --tables d.v from mysql-bin.000001:"),
+        ),
+        (&narrow[2..], 0, None),
+        (&narrow[2..], 0, None),
+        (
+            &[],
+            3,
+            Some("left out by --tables d.t from mysql-bin.000001:"),
+        ),
+    ] {
+        stream = stream.with(arguments);
+        stream.start();
+        id += 1;
+        run(
+            &source,
+            &[
+                &format!("INSERT INTO d.t VALUES ({id})"),
+                &format!("INSERT INTO d.u VALUES ({id})"),
+            ],
+        );
+        stream.catch_up(&source);
+        let (exit, text) = status(&scratch, "narrow", &["--fail-on-gap"]);
+        assert_eq!(exit, Some(code), "{arguments:?}: {text}");
+        if let Some(left_out) = left_out {
+            assert!(text.contains(left_out), "{arguments:?}: {text}");
+        }
+        stream.terminate();
+        if arguments == wide {
+            status(&scratch, "narrow", &["--acknowledge-gaps"]);
+        }
+    }
+    assert_eq!(ask(&stream, IDS), ["1", "2", "4", "5", "6", "7"]);
+    assert_eq!(ask(&stream, "SELECT COUNT(*) FROM gaps"), ["3"]);
+    let shown = stream
+        .command(&["show", "--table", "u", "--pk", "1"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&shown.stderr).into_owned();
+    assert!(said.contains("left out by --tables d.t"), "{said}");
+}

@@ -2,7 +2,9 @@
 
 use super::MAX_SOURCES;
 use super::error::{ErrorKind, IndexError, Result};
-use super::record::{CaptureSkips, Column, EventType, Flavor, KnownBy, Micros, Mode, XaState};
+use super::record::{
+    CaptureSkips, Column, EventType, Flavor, Kept, KnownBy, Micros, Mode, XaState,
+};
 
 /// A word in a column and what it stands for.
 type Words<T> = &'static [(&'static str, T)];
@@ -94,6 +96,15 @@ pub(super) fn starts_json(starts: &[Micros]) -> Result<String> {
 
 pub(super) fn parse_starts(text: &str) -> Result<Vec<Micros>> {
     serde_json::from_str(text).map_err(damaged)
+}
+
+pub(super) fn kept_json(kept: &Kept) -> Result<String> {
+    serde_json::to_string(kept).map_err(damaged)
+}
+
+pub(super) fn parse_kept(text: Option<String>) -> Result<Option<Kept>> {
+    text.map(|text| serde_json::from_str(&text).map_err(damaged))
+        .transpose()
 }
 
 /// Unsigned, for a backend whose integers are signed.

@@ -30,7 +30,8 @@ pub use sqlite::SqliteIndex;
 use crate::dsn::IndexDsn;
 use read::{Rows, Select, Value};
 use record::{
-    Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion, ValidTable, change_ids_of,
+    Attached, Batch, Kept, Micros, Place, Source, SourceStatus, TableVersion, ValidTable,
+    change_ids_of,
 };
 use remove::Removed;
 
@@ -223,6 +224,15 @@ impl Index {
     /// When the index cannot be written.
     pub(crate) async fn save_starts(&self, source_id: u32, starts: &[Micros]) -> Result<()> {
         each!(self, index => index.save_starts(source_id, starts).await)
+    }
+
+    /// Notes what an attached source's stream keeps.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be written.
+    pub(crate) async fn save_kept(&self, source_id: u32, kept: &Kept) -> Result<()> {
+        each!(self, index => index.save_kept(source_id, kept).await)
     }
 
     /// Records that the stream of an attached source reads from it since `since`: the last error is over. From

@@ -128,6 +128,19 @@ pub struct StreamState {
     pub removed_before: Option<Micros>,
     /// When it was started of late, each time soon after the end of the one before, which nobody had asked for.
     pub starts: Vec<Micros>,
+    /// What its stream keeps.
+    pub kept: Option<Kept>,
+}
+
+/// What a stream keeps of its source: `--schemas` and `--tables`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The schemas; empty for all.
+    pub schemas: Vec<String>,
+    /// The tables, or those in a schema; empty for all.
+    pub tables: Vec<(Option<String>, String)>,
+    /// File and position from which on that is so.
+    pub since: String,
 }
 
 /// How the names and keys of a [`TableVersion`] are known.

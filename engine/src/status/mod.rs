@@ -242,6 +242,44 @@ pub struct Disk {
     pub growth_bytes_per_day: Option<f64>,
 }
 
+/// What an index may lack of the present: in words, for each source whose stream does not keep up with it.
+///
+/// # Errors
+/// When the index cannot be read.
+pub async fn lacks(index: &Index, source_id: Option<u32>) -> Result<Vec<String>> {
+    let mut lacks = Vec::new();
+    for status in index.statuses().await? {
+        let state = &status.state;
+        let (Some(checkpoint), Some(saved)) = (&state.checkpoint, state.last_checkpoint) else {
+            continue;
+        };
+        if source_id.is_some_and(|id| id != status.source_id) {
+            continue;
+        }
+        let age = seconds_between(saved, now());
+        let lag = checkpoint.lag_seconds.unwrap_or_default();
+        let due = f64::from(state.checkpoint_seconds.unwrap_or_default());
+        let why = match index.writer(status.source_id).await? {
+            Writer::None => "nothing streams into it now".to_owned(),
+            _ if age > due + STALL_GRACE.as_secs_f64() => "its stream does not move".to_owned(),
+            _ if lag >= Limits::default().lag_seconds => {
+                format!("its stream is {} behind", length(lag))
+            }
+            _ => continue,
+        };
+        let behind = std::time::Duration::from_secs_f64(lag.max(0.0));
+        let behind = Micros::try_from(behind.as_micros()).unwrap_or_default();
+        lacks.push(format!(
+            "what source {} ({}:{}) has committed since {} may not be in the index: {why}; `bintrail status` tells more",
+            status.source_id,
+            status.source.host,
+            status.source.port,
+            rfc3339(saved.saturating_sub(behind))
+        ));
+    }
+    Ok(lacks)
+}
+
 impl Report {
     /// Reads it.
     ///

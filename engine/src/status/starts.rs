@@ -65,6 +65,7 @@ mod tests {
             checkpoint_seconds: None,
             removed_before: None,
             starts: starts.to_vec(),
+            kept: None,
         }
     }
 

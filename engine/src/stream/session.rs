@@ -27,6 +27,7 @@ use super::{Start, checkpoint_every, derived_server_id, place_of, read};
 use crate::clock;
 use crate::doctor;
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::gtids::Gtids;
 use crate::index::record::{
     Attached, Batch, CaptureSkips, Checkpoint, Flavor, Mode, Place, StreamState,
@@ -122,16 +123,14 @@ impl<'a> Session<'a> {
         let took_over = take_over(link, &mut server, server_id).await?;
         let Attached {
             source_id,
-            state,
+            mut state,
             own_schema,
         } = link
             .patience
             .bound(link.index.attach(&server.identity()))
             .await?;
         if link.attached.replace(source_id).is_none() {
-            let starts = starts::with_one_at(clock::now(), &state);
-            let noted = link.index.save_starts(source_id, &starts);
-            link.patience.bound(noted).await?;
+            note_start(link, source_id, &mut state).await?;
         }
         let mut filter = link.options.filter.clone();
         for schema in own_schema.into_iter().chain(server.indexes().await?) {
@@ -468,6 +467,44 @@ impl<'a> Session<'a> {
         // A closed queue means that the index side has failed, and its error is the one to report.
         let _ = queue.send(job).await;
     }
+}
+
+/// Notes that the stream starts, what it keeps from now on, and as a gap what it did not keep before.
+async fn note_start(link: &Link<'_>, source_id: u32, state: &mut StreamState) -> Result<(), Error> {
+    let (index, filter) = (link.index, &link.options.filter);
+    let starts = starts::with_one_at(clock::now(), state);
+    let place = state.checkpoint.as_ref().map_or_else(
+        || "its beginning".to_owned(),
+        |at| format!("{}:{}", at.binlog_file, at.binlog_position),
+    );
+    let kept = filter.kept(place.clone());
+    let kept = match state.kept.take() {
+        Some(before) if before.schemas == kept.schemas && before.tables == kept.tables => before,
+        Some(before) if state.checkpoint.is_some() => {
+            let narrow = Filter::of(&before);
+            if !narrow.keeps_all_of(filter) {
+                let names: Vec<_> = narrow.names().iter().map(ToString::to_string).collect();
+                let detail = format!(
+                    "left out by {} from {} to {place}: row changes of other tables",
+                    names.join(" "),
+                    before.since
+                );
+                tracing::warn!("{detail}: `bintrail status` shows this as a gap");
+                let detail = with_earlier(state.gap_lost.as_ref(), &detail);
+                let saved = index.save_gap(source_id, clock::now(), &detail);
+                link.patience.bound(saved).await?;
+                link.options.vitals.gap(clock::now());
+                state.gap_lost = Some((clock::now(), detail));
+            }
+            kept
+        }
+        _ => kept,
+    };
+    let noted = index.save_kept(source_id, &kept);
+    link.patience.bound(noted).await?;
+    let noted = index.save_starts(source_id, &starts);
+    link.patience.bound(noted).await?;
+    Ok(())
 }
 
 /// The server id to replicate under: the same on all hosts.

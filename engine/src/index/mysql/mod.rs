@@ -22,7 +22,7 @@ use super::Writer;
 use super::error::{ErrorKind, Result};
 use super::read::{Rows, Select};
 use super::record::{
-    Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion, ValidTable,
+    Attached, Batch, Kept, Micros, Place, Source, SourceStatus, TableVersion, ValidTable,
 };
 use super::remove::Removed;
 use crate::dsn::MySqlDsn;
@@ -180,6 +180,12 @@ impl MySqlIndex {
     pub(super) async fn save_starts(&self, source_id: u32, starts: &[Micros]) -> Result<()> {
         let (state, mut session) = self.session().await?;
         let result = timed(session.save_starts(source_id, starts)).await;
+        self.done(state, session, result)
+    }
+
+    pub(super) async fn save_kept(&self, source_id: u32, kept: &Kept) -> Result<()> {
+        let (state, mut session) = self.session().await?;
+        let result = timed(session.save_kept(source_id, kept)).await;
         self.done(state, session, result)
     }
 

@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS stream_state (
   streaming_since DATETIME(6),
   checkpoint_seconds INT UNSIGNED,
   removed_before DATETIME(6),
-  starts VARCHAR(1024) NOT NULL DEFAULT '[]'
+  starts VARCHAR(1024) NOT NULL DEFAULT '[]',
+  kept LONGTEXT
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INT UNSIGNED NOT NULL,

@@ -14,7 +14,7 @@ use super::super::convert::{self, known_by_name, mode_name, parse_known_by, xa_n
 use super::super::error::{ErrorKind, IndexError};
 use super::super::places::Places;
 use super::super::record::{
-    Batch, Checkpoint, Micros, Place, TableVersion, ValidTable, change_ids_of,
+    Batch, Checkpoint, Kept, Micros, Place, TableVersion, ValidTable, change_ids_of,
 };
 use super::super::time::{now, timestamp};
 use super::super::{SCHEMA_VERSION, other_version};
@@ -457,10 +457,15 @@ impl Session {
         source_id: u32,
         starts: &[Micros],
     ) -> Result<(), Fault> {
-        // The affected rows of what is as it was already are none.
         let sql = "UPDATE stream_state SET starts = ? WHERE source_id = ?";
         let starts = convert::starts_json(starts)?;
         Ok(self.conn.exec_drop(sql, (starts, source_id)).await?)
+    }
+
+    pub(super) async fn save_kept(&mut self, source_id: u32, kept: &Kept) -> Result<(), Fault> {
+        let sql = "UPDATE stream_state SET kept = ? WHERE source_id = ?";
+        let kept = convert::kept_json(kept)?;
+        Ok(self.conn.exec_drop(sql, (kept, source_id)).await?)
     }
 
     pub(super) async fn streaming(

@@ -25,7 +25,7 @@ use super::Writer;
 use super::error::{ErrorKind, IndexError, Result};
 use super::read::{Rows, Select};
 use super::record::{
-    Attached, Batch, Micros, Place, Source, SourceStatus, TableVersion, ValidTable,
+    Attached, Batch, Kept, Micros, Place, Source, SourceStatus, TableVersion, ValidTable,
 };
 use super::remove::Removed;
 use fault::Fault;
@@ -159,6 +159,12 @@ impl SqliteIndex {
     pub(super) async fn save_starts(&self, source_id: u32, starts: &[Micros]) -> Result<()> {
         let starts = starts.to_vec();
         self.call(move |store| store.save_starts(source_id, &starts))
+            .await
+    }
+
+    pub(super) async fn save_kept(&self, source_id: u32, kept: &Kept) -> Result<()> {
+        let kept = kept.clone();
+        self.call(move |store| store.save_kept(source_id, &kept))
             .await
     }
 

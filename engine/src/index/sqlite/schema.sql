@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS stream_state (
   streaming_since INTEGER,
   checkpoint_seconds INTEGER,
   removed_before INTEGER,
-  starts TEXT NOT NULL DEFAULT '[]'
+  starts TEXT NOT NULL DEFAULT '[]',
+  kept TEXT
 );
 CREATE TABLE IF NOT EXISTS source_servers (
   source_id INTEGER NOT NULL,

@@ -14,7 +14,8 @@ use super::super::convert::{self, flavor_name, known_by_name, parse_known_by, si
 use super::super::error::{ErrorKind, IndexError};
 use super::super::places::Places;
 use super::super::record::{
-    Attached, Batch, FileStatus, Micros, Place, Source, TableVersion, ValidTable, change_ids_of,
+    Attached, Batch, FileStatus, Kept, Micros, Place, Source, TableVersion, ValidTable,
+    change_ids_of,
 };
 use super::super::time::now;
 use super::super::{DISCARD_CHUNK, MAX_SOURCES, SCHEMA_VERSION, other_version};
@@ -436,6 +437,13 @@ impl Store {
         self.update(
             "UPDATE stream_state SET starts = ?2 WHERE source_id = ?1",
             params![source_id, convert::starts_json(starts)?],
+        )
+    }
+
+    pub(super) fn save_kept(&self, source_id: u32, kept: &Kept) -> Result<(), Fault> {
+        self.update(
+            "UPDATE stream_state SET kept = ?2 WHERE source_id = ?1",
+            params![source_id, convert::kept_json(kept)?],
         )
     }
 

@@ -16,7 +16,7 @@ pub(super) const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, ne
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', last_checkpoint), server_id, lag_seconds, last_error,
    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', gap_lost_at), gap_lost_detail, capture_skips,
    binlog_created, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', streaming_since), checkpoint_seconds,
-   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', removed_before), starts";
+   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', removed_before), starts, kept";
 
 impl Session {
     pub(in crate::index::mysql) async fn statuses(&mut self) -> Result<Vec<SourceStatus>, Fault> {
@@ -135,5 +135,6 @@ pub(super) fn read_state(row: &Row, at: usize) -> Result<StreamState, Fault> {
         checkpoint_seconds: get(row, at + 16)?,
         removed_before: get(row, at + 17)?,
         starts: convert::parse_starts(&get::<String>(row, at + 18)?)?,
+        kept: convert::parse_kept(get(row, at + 19)?)?,
     })
 }

@@ -13,7 +13,7 @@ use crate::index::sqlite::fault::Fault;
 pub(super) const STATE: &str = "mode, binlog_file, binlog_position, gtid_set, next_change_id,
    events_indexed, last_event_time, last_checkpoint, server_id, lag_seconds, last_error,
    gap_lost_at, gap_lost_detail, capture_skips, binlog_created, streaming_since, checkpoint_seconds,
-   removed_before, starts";
+   removed_before, starts, kept";
 
 impl Store {
     pub(in crate::index::sqlite) fn statuses(&self) -> Result<Vec<SourceStatus>, Fault> {
@@ -137,5 +137,6 @@ pub(super) fn read_state(row: &Row<'_>, at: usize) -> Result<StreamState, Fault>
         checkpoint_seconds: row.get(at + 16)?,
         removed_before: row.get(at + 17)?,
         starts: convert::parse_starts(&row.get::<_, String>(at + 18)?)?,
+        kept: convert::parse_kept(row.get(at + 19)?)?,
     })
 }
