@@ -146,9 +146,13 @@ fn stopped(conflicts: &Conflicts, done: &str) -> Error {
     if more > 0 {
         rows.push(format!("and {more} more, which --dry-run lists"));
     }
+    let order = match rows.iter().any(|row| row.contains("a foreign key constraint fails")) {
+        true => "; rows that only come back in another order than their keys ask for need --no-foreign-key-checks",
+        false => "",
+    };
     Error::Conflicts(format!(
         "{} not as they should be, and {done}; leave them alone with --on-conflict skip, or overwrite them with \
-         --on-conflict force: {}",
+         --on-conflict force{order}: {}",
         match conflicts.count {
             1 => "1 row is".to_owned(),
             count => format!("{count} rows are"),
