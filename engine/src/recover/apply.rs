@@ -146,8 +146,13 @@ fn stopped(conflicts: &Conflicts, done: &str) -> Error {
     if more > 0 {
         rows.push(format!("and {more} more, which --dry-run lists"));
     }
-    let order = match rows.iter().any(|row| row.contains("a foreign key constraint fails")) {
-        true => "; rows that only come back in another order than their keys ask for need --no-foreign-key-checks",
+    let order = match rows
+        .iter()
+        .any(|row| row.contains("a foreign key constraint fails"))
+    {
+        true => {
+            "; rows that only come back in another order than their keys ask for need --no-foreign-key-checks"
+        }
         false => "",
     };
     Error::Conflicts(format!(

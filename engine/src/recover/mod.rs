@@ -326,8 +326,9 @@ async fn fit(
     if let Some(target) = target {
         let there = target.columns(schema, table).await?;
         if there.is_empty() {
-            let why =
-                format!("the target has no table {schema}.{table}, or its user may not see it: CREATE it first, where it was dropped");
+            let why = format!(
+                "the target has no table {schema}.{table}, or its user may not see it: CREATE it first, where it was dropped"
+            );
             return Ok(Fit::refused(&way.name, was, why));
         }
         if let Some(expected) = way.columns.as_ref().filter(|_| way.state != State::Dropped)
