@@ -267,7 +267,8 @@ pub async fn lacks(index: &Index, source_id: Option<u32>) -> Result<Vec<String>>
             }
             _ => continue,
         };
-        let behind = std::time::Duration::from_secs_f64(lag.max(0.0));
+        // What the index says of it may be anything.
+        let behind = std::time::Duration::try_from_secs_f64(lag).unwrap_or_default();
         let behind = Micros::try_from(behind.as_micros()).unwrap_or_default();
         lacks.push(format!(
             "what source {} ({}:{}) has committed since {} may not be in the index: {why}; `bintrail status` tells more",
