@@ -273,6 +273,19 @@ impl ImageWriter {
     }
 }
 
+/// The columns that an update changed, as [`RowChange::changed`](crate::index::record::RowChange::changed) has them. Other bytes
+/// may be the same value.
+pub fn changed(before: Image<'_>, after: Image<'_>) -> u64 {
+    let fields = before.fields().zip(after.fields());
+    let mut bits = 0;
+    for (place, ((_, before), (_, after))) in (0_u32..).zip(fields) {
+        if after != Field::Absent && after != before {
+            bits |= 1_u64.rotate_left(place);
+        }
+    }
+    bits
+}
+
 /// A value of an image on its way to `out`.
 struct Writing<'w> {
     images: &'w mut ImageWriter,

@@ -17,7 +17,7 @@ const USAGE: &str = "stream BINTRAIL SOURCE INDEX INDEX_DATA DIR RECORD WORK…\
 
 /// Name, statement before it, the work itself, and what gives its disk space back.
 const WORKS: [(&str, Option<&str>, &str, &str); 5] = [
-    ("orders", None, "CALL orders(200000)", "TRUNCATE orders"),
+    ("orders", None, "CALL orders(1000000)", "TRUNCATE orders"),
     ("wide", None, "CALL wide(2000)", "TRUNCATE wide"),
     ("bulk", None, "CALL bulk(2000)", "TRUNCATE bulk"),
     (

@@ -16,6 +16,7 @@ mod amid;
 mod apply;
 mod bad_input;
 mod both;
+mod columns;
 mod compressed;
 mod coordinates;
 mod crossed;

@@ -31,12 +31,11 @@ use crate::dsn::IndexDsn;
 use read::{Rows, Select, Value};
 use record::{
     Attached, Batch, Kept, Micros, Place, Source, SourceStatus, TableVersion, ValidTable,
-    change_ids_of,
 };
 use remove::Removed;
 
 /// The version of the tables that this bintrail makes and understands.
-pub(crate) const SCHEMA_VERSION: u32 = 3;
+pub(crate) const SCHEMA_VERSION: u32 = 4;
 
 /// What is wrong with an index of another version.
 fn other_version(found: u32, index: &str) -> Option<IndexError> {
@@ -194,16 +193,10 @@ impl Index {
 
     /// Has it an XA transaction of a source that was prepared under `xid` and is not decided?
     pub(crate) async fn holds_prepared(&self, source_id: u32, xid: &str) -> Result<bool> {
-        let ids = change_ids_of(source_id);
         let select = Select {
-            sql: "SELECT transaction_id FROM transactions WHERE xid = ? AND xa_state = 'prepared' \
-                  AND transaction_id >= ? AND transaction_id < ? LIMIT 1"
+            sql: "SELECT transaction_id FROM prepared_transactions WHERE source_id = ? AND xid = ?"
                 .to_owned(),
-            values: vec![
-                Value::Text(xid.to_owned()),
-                Value::Number(ids.start),
-                Value::Number(ids.end),
-            ],
+            values: vec![Value::Number(source_id.into()), Value::Text(xid.to_owned())],
         };
         Ok(!self.read(select, usize::MAX).await?.rows.is_empty())
     }

@@ -1,5 +1,5 @@
 //! What leads readers to rows without an index that each row would pay for: the blocks of ids in which a table
-//! has rows and a session transactions, and how far commit times ever went back.
+//! has rows, a column was changed and a session has transactions, and how far commit times ever went back.
 //!
 //! Blocks may stand there for nothing, since a discarded row's stays: they only say where to look.
 
@@ -11,14 +11,33 @@ use super::record::{Batch, Micros};
 pub(crate) const BLOCK_BITS: u32 = 12;
 
 /// Blocks remembered as written; beyond that they are written again, which changes nothing.
-const REMEMBERED: usize = 10_000;
+const REMEMBERED: usize = 20_000;
 
-/// Whose block it is: `places.kind`.
+/// Whose block it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub(crate) enum Kind {
-    Table = 1,
-    Session = 2,
+    /// A table's, by its `table_id`.
+    Table,
+    /// A session's, by its connection id.
+    Session,
+    /// A table's, in which a column was changed that has this bit in [`changed`](super::record::RowChange::changed).
+    Column(u8),
+}
+
+impl Kind {
+    /// The kind of a table's columns at this place.
+    pub(crate) fn of_column(place: usize) -> Self {
+        Self::Column(u8::try_from(place % 64).unwrap_or_default())
+    }
+
+    /// `places.kind`.
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Table => 1,
+            Self::Session => 2,
+            Self::Column(bit) => 64 + bit,
+        }
+    }
 }
 
 /// A row of `places`.
@@ -36,34 +55,52 @@ pub(super) struct Places(HashSet<Place>);
 impl Places {
     /// Those of a batch that are still to be written. Whoever does not write them has to [`forget`](Self::forget).
     pub(super) fn new_in(&mut self, batch: &Batch) -> Vec<Place> {
-        let rows = batch.rows.iter().map(|row| Place {
-            kind: Kind::Table,
-            number: row.table_id,
-            block: row.change_id >> BLOCK_BITS,
-        });
-        let transactions = batch.transactions.iter().filter_map(|transaction| {
-            Some(Place {
-                kind: Kind::Session,
-                number: transaction.connection_id?,
-                block: transaction.transaction_id >> BLOCK_BITS,
-            })
-        });
         let mut new = Vec::new();
         let mut last = None;
-        for place in rows.chain(transactions) {
+        let mut seen = 0;
+        for row in &batch.rows {
+            let table = Place {
+                kind: Kind::Table,
+                number: row.table_id,
+                block: row.change_id >> BLOCK_BITS,
+            };
             // Nearly always that of the row before.
-            if last == Some(place) {
-                continue;
+            if last != Some(table) {
+                last = Some(table);
+                seen = 0;
+                self.take(table, &mut new);
             }
-            last = Some(place);
-            if self.0.len() >= REMEMBERED {
-                self.0.clear();
+            let mut bits = row.changed & !seen;
+            seen |= bits;
+            while bits != 0 {
+                let kind = Kind::of_column(bits.trailing_zeros() as usize);
+                self.take(Place { kind, ..table }, &mut new);
+                bits &= bits - 1;
             }
-            if self.0.insert(place) {
-                new.push(place);
+        }
+        for transaction in &batch.transactions {
+            if let Some(number) = transaction.connection_id {
+                let session = Place {
+                    kind: Kind::Session,
+                    number,
+                    block: transaction.transaction_id >> BLOCK_BITS,
+                };
+                if last != Some(session) {
+                    last = Some(session);
+                    self.take(session, &mut new);
+                }
             }
         }
         new
+    }
+
+    fn take(&mut self, place: Place, new: &mut Vec<Place>) {
+        if self.0.len() >= REMEMBERED {
+            self.0.clear();
+        }
+        if self.0.insert(place) {
+            new.push(place);
+        }
     }
 
     pub(super) fn forget(&mut self) {

@@ -254,6 +254,13 @@ pub struct XaDecided {
     pub decided_at: Micros,
 }
 
+/// One of [`Batch::xa_steps`].
+#[derive(Debug, Clone, Copy)]
+pub(super) enum XaStep<'a> {
+    Prepared { xid: &'a str, transaction_id: u64 },
+    Decided(&'a XaDecided),
+}
+
 /// A source transaction with rows in the index: one row of `transactions`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
@@ -385,6 +392,9 @@ pub struct RowChange {
     pub row_after: Option<Range<usize>>,
     /// The hash and the text of the key that an update gave the row, where that is another.
     pub new_key: Option<([u8; 8], Range<usize>)>,
+    /// The columns that an update changed, a bit each by their place, the 65th at the first one's bit; more bits than
+    /// that do no harm.
+    pub changed: u64,
 }
 
 /// What one index transaction writes.
@@ -419,6 +429,27 @@ impl Batch {
     #[must_use]
     pub fn text(&self, range: &Range<usize>) -> &[u8] {
         self.text.get(range.clone()).unwrap_or_default()
+    }
+
+    /// What the batch has of XA transactions, in the source's order: an xid may be prepared again once it is decided.
+    pub(super) fn xa_steps(&self) -> Vec<XaStep<'_>> {
+        let prepared = self
+            .transactions
+            .iter()
+            .filter_map(|transaction| match &transaction.xa {
+                Some((xid, XaState::Prepared)) => Some(XaStep::Prepared {
+                    xid,
+                    transaction_id: transaction.transaction_id,
+                }),
+                _ => None,
+            });
+        let decided = self.xa_decided.iter().map(XaStep::Decided);
+        let mut steps: Vec<_> = prepared.chain(decided).collect();
+        steps.sort_by_key(|step| match step {
+            XaStep::Decided(decided) => (decided.next_change_id, false),
+            XaStep::Prepared { transaction_id, .. } => (*transaction_id, true),
+        });
+        steps
     }
 
     /// Checks what every backend and reader relies on, so that a slip of the writer stops the

@@ -8,7 +8,7 @@ use bintrail_proto::binlog::rows::{Row, RowBuf, RowsEvent, RowsKind};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::image::ImageWriter;
+use crate::image::{self, ImageWriter};
 use crate::index::record::{Batch, EventType, Micros, RowChange};
 use crate::table::Table;
 
@@ -54,6 +54,10 @@ impl Encoder {
         let mut rows = event.rows(&raw.table.map, &mut self.row)?;
         let mut change_id = raw.first_change_id;
         while let Some(row) = rows.next()? {
+            let changed = match (row.before, row.after) {
+                (Some(before), Some(after)) => image::changed(before, after),
+                _ => 0,
+            };
             let texts = encode_row(&mut self.images, &raw.table, row, &mut batch.text);
             batch.rows.push(RowChange {
                 change_id,
@@ -66,6 +70,7 @@ impl Encoder {
                 row_before: texts.before,
                 row_after: texts.after,
                 new_key: texts.new_key,
+                changed,
             });
             change_id = change_id.wrapping_add(1);
         }

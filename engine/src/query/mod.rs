@@ -116,6 +116,8 @@ pub struct Answer<'a> {
     candidates: VecDeque<Candidate>,
     blocks: VecDeque<Segment>,
     found: VecDeque<Segment>,
+    /// Images that were read and not looked at yet.
+    images: Option<Vec<Cells>>,
     given: u64,
     page: u64,
 }
@@ -149,6 +151,7 @@ impl Index {
             candidates: VecDeque::new(),
             blocks: VecDeque::new(),
             found: VecDeque::new(),
+            images: None,
             given: 0,
             page: FIRST_PAGE,
         })
@@ -178,6 +181,7 @@ impl Answer<'_> {
         self.candidates.clear();
         self.blocks.clear();
         self.found.clear();
+        self.images = None;
         self.given = 0;
         self.page = FIRST_PAGE;
     }
@@ -228,15 +232,18 @@ impl Answer<'_> {
             if !self.candidates.is_empty() {
                 return self.next_candidates().await.map(Some);
             }
+            if let Some(images) = self.images.take() {
+                self.sift(images).await?;
+                continue;
+            }
             if let Some(mut segment) = self.found.pop_front() {
-                // What fits is far apart then.
-                let sifts = self.page > PAGE && self.may_sift();
+                let sifts = self.is_far() && self.question.may_sift();
                 let rows = self.range(&mut segment, sifts).await?;
                 if !segment.is_empty() {
                     self.found.push_front(segment);
                 }
                 if sifts {
-                    self.sift(rows)?;
+                    self.images = Some(rows);
                     continue;
                 }
                 return Ok(Some(rows));
@@ -278,7 +285,9 @@ impl Answer<'_> {
     /// Finds the next blocks of a segment.
     async fn next_blocks(&mut self, mut segment: Segment) -> Result<()> {
         let newest_first = self.question.newest_first;
-        let select = self.statements.places_of(&self.plan, segment, newest_first);
+        let select = self
+            .statements
+            .places(&self.plan.places, segment, newest_first);
         let found = self.index.read_again(select, usize::MAX).await?;
         let full = found.rows.len() as u64 >= PLACES;
         for cells in found.rows {
@@ -363,13 +372,13 @@ impl Answer<'_> {
         Ok(read.rows)
     }
 
-    /// May images be looked at before anything else of the rows is read?
-    const fn may_sift(&self) -> bool {
-        self.question.is_about_images() && self.question.connection_id.is_none()
+    /// Was what fits far apart of late?
+    const fn is_far(&self) -> bool {
+        self.page > PAGE
     }
 
     /// The rows of a window of `segment`, which keeps the rest; or their images alone.
-    async fn range(&mut self, segment: &mut Segment, images: bool) -> Result<Vec<Cells>> {
+    async fn range(&self, segment: &mut Segment, images: bool) -> Result<Vec<Cells>> {
         let newest_first = self.question.newest_first;
         let window = segment.window(newest_first);
         let (plan, question) = (&self.plan, &self.question);
@@ -388,19 +397,41 @@ impl Answer<'_> {
         Ok(read.rows)
     }
 
-    /// Finds the candidates among rows whose images were read.
-    fn sift(&mut self, rows: Vec<Cells>) -> Result<()> {
-        for mut cells in rows {
+    /// Finds the candidates among images, while the index reads the next ones.
+    async fn sift(&mut self, images: Vec<Cells>) -> Result<()> {
+        let mut next = if self.is_far() {
+            self.found.pop_front()
+        } else {
+            None
+        };
+        let ahead = async {
+            match &mut next {
+                Some(segment) => self.range(segment, true).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let look = async { self.candidates_among(images) };
+        let (ahead, candidates) = tokio::join!(ahead, look);
+        self.candidates.extend(candidates?);
+        self.images = ahead?;
+        if let Some(rest) = next.filter(|rest| !rest.is_empty()) {
+            self.found.push_front(rest);
+        }
+        Ok(())
+    }
+
+    fn candidates_among(&self, images: Vec<Cells>) -> Result<Vec<Candidate>> {
+        let mut candidates = Vec::new();
+        for mut cells in images {
             let (before, after) = (cells.text(2)?, cells.text(3)?);
             if self
                 .question
                 .fits_images(before.as_deref(), after.as_deref())?
             {
-                let candidate = self.statements.candidate(&mut cells)?;
-                self.candidates.push_back(candidate);
+                candidates.push(self.statements.candidate(&mut cells)?);
             }
         }
-        Ok(())
+        Ok(candidates)
     }
 
     async fn change(&mut self, mut cells: Cells) -> Result<Change> {
@@ -524,10 +555,16 @@ impl Answer<'_> {
                 selects.push(self.statements.rows_of(&[candidate], newest_first));
             }
             Path::Blocks => {
-                selects.push(self.statements.places_of(&self.plan, segment, newest_first));
+                selects.push(
+                    self.statements
+                        .places(&self.plan.places, segment, newest_first),
+                );
             }
             Path::Session(id) => {
-                selects.push(self.statements.places_of(&self.plan, segment, newest_first));
+                selects.push(
+                    self.statements
+                        .places(&self.plan.places, segment, newest_first),
+                );
                 selects.push(
                     self.statements
                         .of_session(*id, segment, newest_first, FIRST_PAGE),
@@ -537,7 +574,7 @@ impl Answer<'_> {
         if !matches!(self.plan.path, Path::Keys(_)) {
             let (plan, question) = (&self.plan, &self.question);
             selects.push(self.statements.range(plan, segment, question, FIRST_PAGE));
-            if self.may_sift() {
+            if self.question.may_sift() {
                 selects.push(self.statements.images(plan, segment, question, MOST_ROWS));
             }
         }

@@ -49,6 +49,8 @@ pub(super) struct Plan {
     pub(super) path: Path,
     /// The definitions that the tables asked for have had.
     pub(super) tables: Option<Vec<u32>>,
+    /// Whose blocks it goes through, where it goes through blocks.
+    pub(super) places: Vec<(Kind, Vec<u32>)>,
     /// Row changes that a question by key or column passes over, because nobody knows their columns' names.
     pub(super) nameless: u64,
     /// Ids still to be read, source by source.
@@ -64,7 +66,7 @@ pub(super) async fn plan(
     statements: &Statements,
     question: &Question,
 ) -> Result<Plan> {
-    let tables = tables(index, question).await?;
+    let (tables, places) = tables(index, question).await?;
     let mut all = Vec::new();
     let mut span = (question.since, question.until);
     let mut states = states(index, statements).await?;
@@ -107,6 +109,7 @@ pub(super) async fn plan(
     let mut plan = Plan {
         path: Path::Range,
         tables,
+        places,
         nameless: nameless(index, statements, question, &all).await?,
         left: VecDeque::new(),
         span,
@@ -174,10 +177,14 @@ impl Plan {
         // Few rows are soon put in order; but where they are close to each other, so are the first of them found.
         let mut blocks = 0_u64;
         for segment in &self.all {
-            let count = statements.count_places(Kind::Table, tables, *segment);
+            let count = statements.count_places(&self.places, *segment);
             blocks = blocks.saturating_add(one(index, count).await?);
         }
-        let first_page = blocks.min(blocks.saturating_mul(FIRST_PAGE) / rows.max(1));
+        let first_page = if question.changed_column.is_some() {
+            blocks
+        } else {
+            blocks.min(blocks.saturating_mul(FIRST_PAGE) / rows.max(1))
+        };
         let passed_over = first_page.saturating_mul(BLOCK * ROW_COST);
         Ok(if rows <= passed_over {
             Path::Keys(Vec::new())
@@ -200,17 +207,11 @@ impl Plan {
         let mut ids = 0_u64;
         for segment in &self.all {
             let width = segment.to.saturating_sub(segment.from);
-            let places = match &self.path {
-                Path::Blocks => self.tables.as_deref().map(|tables| (Kind::Table, tables)),
-                Path::Session(id) => Some((Kind::Session, std::slice::from_ref(id))),
-                _ => None,
-            };
-            let in_blocks = match places {
-                Some((kind, numbers)) => {
-                    let count = statements.count_places(kind, numbers, *segment);
-                    one(index, count).await?.saturating_mul(BLOCK)
-                }
-                None => width,
+            let in_blocks = if matches!(self.path, Path::Blocks | Path::Session(_)) {
+                let count = statements.count_places(&self.places, *segment);
+                one(index, count).await?.saturating_mul(BLOCK)
+            } else {
+                width
             };
             ids = ids.saturating_add(width.min(in_blocks));
         }
@@ -227,6 +228,9 @@ impl Plan {
                 "{} keys, by the indexes row_changes_key and key_changes_key",
                 hashes.len()
             ),
+            Path::Blocks if matches!(self.places.first(), Some((Kind::Column(_), _))) => {
+                "row changes by their ids, in the blocks in which the column was changed".to_owned()
+            }
             Path::Blocks => {
                 "row changes by their ids, in the blocks that have some of the tables".to_owned()
             }
@@ -315,8 +319,16 @@ fn warn(question: &Question, states: &[State]) {
     }
 }
 
-/// The ids of the definitions that the tables asked for have had; `None` when all are asked for.
-async fn tables(index: &Index, question: &Question) -> Result<Option<Vec<u32>>> {
+/// The ids of the definitions that the tables asked for have had, `None` when all are asked for; and whose blocks the
+/// rows asked for are in.
+async fn tables(
+    index: &Index,
+    question: &Question,
+) -> Result<(Option<Vec<u32>>, Vec<(Kind, Vec<u32>)>)> {
+    let mut places = match question.connection_id {
+        Some(id) => vec![(Kind::Session, vec![id])],
+        None => Vec::new(),
+    };
     let mut conditions = Vec::new();
     let mut values = Vec::new();
     for (column, name) in [
@@ -329,7 +341,7 @@ async fn tables(index: &Index, question: &Question) -> Result<Option<Vec<u32>>> 
         }
     }
     if conditions.is_empty() {
-        return Ok(None);
+        return Ok((None, places));
     }
     let sql = format!(
         "SELECT table_id, columns FROM table_versions WHERE {}",
@@ -342,14 +354,30 @@ async fn tables(index: &Index, question: &Question) -> Result<Option<Vec<u32>>> 
         .await?
         .rows
     {
-        ids.push(cells.a_number(0)?);
-        columns.extend(parse_columns(&cells.a_text(1)?)?);
+        let id = cells.a_number(0)?;
+        ids.push(id);
+        let found = parse_columns(&cells.a_text(1)?)?;
+        let kind = match &question.changed_column {
+            _ if question.connection_id.is_some() => None,
+            Some(name) => found
+                .iter()
+                .position(|column| column.name.eq_ignore_ascii_case(name))
+                .map(Kind::of_column),
+            None => Some(Kind::Table),
+        };
+        if let Some(kind) = kind {
+            match places.iter_mut().find(|(of, _)| *of == kind) {
+                Some((_, tables)) => tables.push(id),
+                None => places.push((kind, vec![id])),
+            }
+        }
+        columns.extend(found);
     }
     if ids.is_empty() {
         tracing::warn!(
             "the index has seen no such table; names are compared as they are written, case included"
         );
-        return Ok(Some(ids));
+        return Ok((Some(ids), places));
     }
     let named = question.values.iter().map(|(column, _)| column);
     for name in named.chain(&question.changed_column) {
@@ -360,7 +388,7 @@ async fn tables(index: &Index, question: &Question) -> Result<Option<Vec<u32>>> 
             return Err(no_such_column(name));
         }
     }
-    Ok(Some(ids))
+    Ok((Some(ids), places))
 }
 
 /// Counts, up to a number, the row changes without names that a question by name cannot find.

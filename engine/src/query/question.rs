@@ -48,6 +48,11 @@ impl Question {
         self.changed_column.is_some() || !self.values.is_empty()
     }
 
+    /// May images be looked at before anything else of the rows is read?
+    pub(super) const fn may_sift(&self) -> bool {
+        self.is_about_images() && self.connection_id.is_none()
+    }
+
     /// Has a row with these images the values asked for, and changed the column?
     pub(super) fn fits_images(&self, before: Option<&str>, after: Option<&str>) -> Result<bool> {
         let before = before.map(Image::parse).transpose().map_err(damaged)?;

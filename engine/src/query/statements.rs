@@ -1,7 +1,7 @@
 //! The SQL of the questions, for both backends. Each statement says which index it goes by: the way
 //! is chosen here, where it is known how ids, keys and transactions hang together.
 
-use super::plan::{Path, Plan, Span};
+use super::plan::{Plan, Span};
 use super::{Change, PLACES, Question, Segment};
 use crate::index::places::{BLOCK_BITS, Kind};
 use crate::index::read::{Cells, Select, Value};
@@ -93,10 +93,14 @@ pub(super) fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
 }
 
 /// The condition on whose the places are, and the values of their bounds.
-fn places_in(kind: Kind, numbers: &[u32], segment: Segment) -> (String, Vec<Value>) {
+fn places_in(whose: &[(Kind, Vec<u32>)], segment: Segment) -> (String, Vec<Value>) {
     let last = segment.to.saturating_sub(1);
+    let any = whose.iter().map(|(kind, numbers)| {
+        let kind = kind.number();
+        format!("kind = {kind} AND number IN ({})", list(numbers))
+    });
     (
-        format!("kind = {} AND number IN ({})", kind as u8, list(numbers)),
+        format!("({})", any.collect::<Vec<_>>().join(" OR ")),
         vec![
             Value::Number(segment.from >> BLOCK_BITS),
             Value::Number(last >> BLOCK_BITS),
@@ -278,18 +282,15 @@ impl Statements {
         }
         let texts = question.values.iter().map(|(_, value)| texts_of(value));
         for texts in texts.filter(|texts| !texts.is_empty()) {
-            let images = ["r.row_before", "r.row_after"].map(|image| match self {
-                Self::Sqlite => format!("INSTR({image}, ?) > 0"),
-                // Text it would compare character by character.
-                Self::MySql => format!("INSTR(CAST({image} AS BINARY), CAST(? AS BINARY)) > 0"),
-            });
-            let any: Vec<String> = texts.iter().map(|_| images.join(" OR ")).collect();
-            sql.push_str(&format!(" AND ({})", any.join(" OR ")));
-            values.extend(
-                texts
-                    .into_iter()
-                    .flat_map(|text| [Value::Text(text.clone()), Value::Text(text)]),
-            );
+            let has = match self {
+                Self::Sqlite => "INSTR(CONCAT_WS('', r.row_before, r.row_after), ?) > 0",
+                // Text it would compare character by character. Above `max_allowed_packet` it is NULL.
+                Self::MySql => {
+                    "COALESCE(INSTR(CAST(CONCAT_WS('', r.row_before, r.row_after) AS BINARY), CAST(? AS BINARY)), 1) > 0"
+                }
+            };
+            sql.push_str(&format!(" AND ({})", vec![has; texts.len()].join(" OR ")));
+            values.extend(texts.into_iter().map(Value::Text));
         }
         self.time(&mut sql, &mut values, plan.span);
         if let Some(connection_id) = question.connection_id {
@@ -320,16 +321,15 @@ impl Statements {
         }
     }
 
-    /// The blocks of ids that have rows of tables or transactions of a session.
+    /// The blocks of ids that a plan goes through.
     pub(super) fn places(
         self,
-        kind: Kind,
-        numbers: &[u32],
+        whose: &[(Kind, Vec<u32>)],
         segment: Segment,
         newest_first: bool,
     ) -> Select {
         let order = direction(newest_first);
-        let (of, values) = places_in(kind, numbers, segment);
+        let (of, values) = places_in(whose, segment);
         select(
             format!(
                 "SELECT DISTINCT block FROM places WHERE {of} AND block BETWEEN ? AND ? ORDER BY block {order} \
@@ -339,20 +339,9 @@ impl Statements {
         )
     }
 
-    /// The same, of what the plan goes by.
-    pub(super) fn places_of(self, plan: &Plan, segment: Segment, newest_first: bool) -> Select {
-        match &plan.path {
-            Path::Session(id) => self.places(Kind::Session, &[*id], segment, newest_first),
-            _ => {
-                let tables = plan.tables.as_deref().unwrap_or_default();
-                self.places(Kind::Table, tables, segment, newest_first)
-            }
-        }
-    }
-
     /// How many of them there are.
-    pub(super) fn count_places(self, kind: Kind, numbers: &[u32], segment: Segment) -> Select {
-        let (of, values) = places_in(kind, numbers, segment);
+    pub(super) fn count_places(self, whose: &[(Kind, Vec<u32>)], segment: Segment) -> Select {
+        let (of, values) = places_in(whose, segment);
         select(
             format!(
                 "SELECT COUNT(DISTINCT block) FROM places WHERE {of} AND block BETWEEN ? AND ?"

@@ -308,6 +308,7 @@ mod tests {
                 row_before: None,
                 row_after: None,
                 new_key: None,
+                changed: 0,
             }],
             ..Batch::default()
         };

@@ -93,6 +93,7 @@ impl Builder {
             row_before: self.text(before),
             row_after: self.text(after),
             new_key: None,
+            changed: u64::MAX,
         };
         self.next += 1;
         self.batch.rows.push(row);

@@ -1,10 +1,11 @@
-//! What is written beside the rows: keys that changed, places, and the clock.
+//! What is written beside the rows: keys that changed, places, the clock, and how XA transactions ended.
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params, Value, params};
 
+use super::super::convert::xa_name;
 use super::super::places::{Clock, Place};
-use super::super::record::{Batch, Micros};
+use super::super::record::{Batch, Micros, XaStep};
 use super::super::time::timestamp;
 use super::fault::Fault;
 
@@ -40,9 +41,14 @@ pub(super) async fn key_changes(conn: &mut Conn, batch: &Batch) -> Result<(), Fa
 
 pub(super) async fn places(conn: &mut Conn, places: &[Place]) -> Result<(), Fault> {
     for chunk in places.chunks(PLACES) {
-        let rows = chunk
-            .iter()
-            .map(|place| format!("({}, {}, {})", place.kind as u8, place.number, place.block));
+        let rows = chunk.iter().map(|place| {
+            format!(
+                "({}, {}, {})",
+                place.kind.number(),
+                place.number,
+                place.block
+            )
+        });
         let rows: Vec<String> = rows.collect();
         conn.query_drop(format!(
             "INSERT IGNORE INTO places VALUES {}",
@@ -73,6 +79,44 @@ pub(super) async fn clock(conn: &mut Conn, source_id: u32, batch: &Batch) -> Res
         },
     )
     .await?;
+    Ok(())
+}
+
+pub(super) async fn xa(conn: &mut Conn, source_id: u32, batch: &Batch) -> Result<(), Fault> {
+    for step in batch.xa_steps() {
+        match step {
+            XaStep::Prepared {
+                xid,
+                transaction_id,
+            } => {
+                conn.exec_drop(
+                    "REPLACE INTO prepared_transactions VALUES (?, ?, ?)",
+                    (source_id, xid, transaction_id),
+                )
+                .await?;
+            }
+            // None is found when filters dropped all of its rows.
+            XaStep::Decided(decided) => {
+                conn.exec_drop(
+                    "UPDATE transactions SET xa_state = ?, decided_at = ? WHERE xa_state = 'prepared'
+                     AND transaction_id = (SELECT transaction_id FROM prepared_transactions
+                                           WHERE source_id = ? AND xid = ?)",
+                    (
+                        xa_name(decided.state),
+                        timestamp(decided.decided_at).to_vec(),
+                        source_id,
+                        &decided.xid,
+                    ),
+                )
+                .await?;
+                conn.exec_drop(
+                    "DELETE FROM prepared_transactions WHERE source_id = ? AND xid = ?",
+                    (source_id, &decided.xid),
+                )
+                .await?;
+            }
+        }
+    }
     Ok(())
 }
 

@@ -109,11 +109,13 @@ pub(super) async fn step(conn: &mut Conn, before: Micros) -> Result<Removed, Fau
             }
         }
         if gone < u64::from(STEP) {
-            conn.query_drop(format!(
-                "DELETE FROM transactions WHERE transaction_id = {}",
-                huge.id
-            ))
-            .await?;
+            for table in ["transactions", "prepared_transactions"] {
+                conn.query_drop(format!(
+                    "DELETE FROM {table} WHERE transaction_id = {}",
+                    huge.id
+                ))
+                .await?;
+            }
             removed.transactions += 1;
         }
         return Ok(removed);
@@ -127,6 +129,7 @@ pub(super) async fn step(conn: &mut Conn, before: Micros) -> Result<Removed, Fau
         ("row_changes", "change_id", &gathered.by_row),
         ("key_changes", "change_id", &gathered.ranges),
         ("transactions", "transaction_id", &gathered.ranges),
+        ("prepared_transactions", "transaction_id", &gathered.ranges),
     ] {
         for range in ranges {
             result = conn

@@ -73,9 +73,15 @@ CREATE TABLE IF NOT EXISTS transactions (
   xa_state VARCHAR(16),
   decided_at DATETIME(6),
   statement LONGTEXT,
-  KEY transactions_time (committed_at),
-  KEY transactions_xa (xid)
+  KEY transactions_time (committed_at)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+-- XA transactions that were prepared and are not decided yet: those of `transactions` need no index on xids.
+CREATE TABLE IF NOT EXISTS prepared_transactions (
+  source_id INT UNSIGNED NOT NULL,
+  xid VARCHAR(512) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  transaction_id BIGINT UNSIGNED NOT NULL,
+  PRIMARY KEY (source_id, xid)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC;
 CREATE TABLE IF NOT EXISTS row_changes (
   change_id BIGINT UNSIGNED NOT NULL,
   committed_at DATETIME(6) NOT NULL,
@@ -100,7 +106,8 @@ CREATE TABLE IF NOT EXISTS key_changes (
   pk_values LONGTEXT NOT NULL,
   KEY key_changes_key (table_id, pk_hash, change_id, committed_at)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
--- The blocks of ids that have rows of a table (kind 1) or transactions of a session (kind 2).
+-- The blocks of ids that have rows of a table (kind 1), transactions of a session (kind 2), or updates of a table that changed
+-- the column at a place (kind 64 and up, by the place modulo 64).
 CREATE TABLE IF NOT EXISTS places (
   kind TINYINT UNSIGNED NOT NULL,
   number INT UNSIGNED NOT NULL,

@@ -10,12 +10,10 @@ use std::time::Instant;
 use mysql_async::prelude::{FromValue, Queryable};
 use mysql_async::{Conn, Error, FromValueError, Params, Row, params};
 
-use super::super::convert::{self, known_by_name, mode_name, parse_known_by, xa_name};
+use super::super::convert::{self, known_by_name, mode_name, parse_known_by};
 use super::super::error::{ErrorKind, IndexError};
 use super::super::places::Places;
-use super::super::record::{
-    Batch, Checkpoint, Kept, Micros, Place, TableVersion, ValidTable, change_ids_of,
-};
+use super::super::record::{Batch, Checkpoint, Kept, Micros, Place, TableVersion, ValidTable};
 use super::super::time::{now, timestamp};
 use super::super::{SCHEMA_VERSION, other_version};
 use super::beside;
@@ -360,22 +358,7 @@ impl Session {
         let places = self.places.new_in(batch);
         beside::places(&mut self.conn, &places).await?;
         beside::clock(&mut self.conn, source_id, batch).await?;
-        for decided in &batch.xa_decided {
-            // None is found when filters dropped all of its rows.
-            self.conn
-                .exec_drop(
-                    "UPDATE transactions SET xa_state = ?, decided_at = ? WHERE xid = ? AND xa_state = 'prepared'
-                     AND transaction_id BETWEEN ? AND ? ORDER BY transaction_id DESC LIMIT 1",
-                    (
-                        xa_name(decided.state),
-                        text(decided.decided_at),
-                        &decided.xid,
-                        change_ids_of(source_id).start,
-                        decided.next_change_id.saturating_sub(1),
-                    ),
-                )
-                .await?;
-        }
+        beside::xa(&mut self.conn, source_id, batch).await?;
         for change in &batch.schema_changes {
             let size = (change.statement.len(), load::SHORT_VALUES);
             load::fits("a statement", size, self.max_packet, "")?;

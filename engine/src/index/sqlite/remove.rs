@@ -73,9 +73,11 @@ pub(super) fn step(connection: &mut Connection, before: Micros) -> Result<Remove
             gone = gone.max(deleted);
         }
         if gone < STEP as usize {
-            transaction
-                .prepare_cached("DELETE FROM transactions WHERE transaction_id = ?1")?
-                .execute([from])?;
+            for table in ["transactions", "prepared_transactions"] {
+                transaction
+                    .prepare_cached(&format!("DELETE FROM {table} WHERE transaction_id = ?1"))?
+                    .execute([from])?;
+            }
             removed.transactions += 1;
         }
     }
@@ -92,6 +94,11 @@ pub(super) fn step(connection: &mut Connection, before: Micros) -> Result<Remove
                 "DELETE FROM transactions WHERE transaction_id >= ?1 AND transaction_id < ?2",
             )?
             .execute([from, to])? as u64;
+        transaction
+            .prepare_cached(
+                "DELETE FROM prepared_transactions WHERE transaction_id >= ?1 AND transaction_id < ?2",
+            )?
+            .execute([from, to])?;
     }
     transaction.commit()?;
     Ok(removed)

@@ -81,7 +81,13 @@ CREATE INDEX IF NOT EXISTS transactions_time ON transactions (
   (strftime('%Y-%m-%d %H:%M:%S', committed_at / 1000000, 'unixepoch')
     || printf('.%06d', committed_at % 1000000))
 );
-CREATE INDEX IF NOT EXISTS transactions_xa ON transactions (xid) WHERE xid IS NOT NULL;
+-- XA transactions that were prepared and are not decided yet: those of `transactions` need no index on xids.
+CREATE TABLE IF NOT EXISTS prepared_transactions (
+  source_id INTEGER NOT NULL,
+  xid TEXT NOT NULL,
+  transaction_id INTEGER NOT NULL,
+  PRIMARY KEY (source_id, xid)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS row_changes (
   change_id INTEGER PRIMARY KEY,
   committed_at INTEGER NOT NULL,
@@ -104,7 +110,8 @@ CREATE TABLE IF NOT EXISTS key_changes (
   pk_values TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS key_changes_key ON key_changes (table_id, pk_hash);
--- The blocks of ids that have rows of a table (kind 1) or transactions of a session (kind 2).
+-- The blocks of ids that have rows of a table (kind 1), transactions of a session (kind 2), or updates of a table that changed
+-- the column at a place (kind 64 and up, by the place modulo 64).
 CREATE TABLE IF NOT EXISTS places (
   kind INTEGER NOT NULL,
   number INTEGER NOT NULL,

@@ -283,6 +283,8 @@ impl Store {
             "DELETE FROM transactions WHERE transaction_id IN (SELECT transaction_id
              FROM transactions WHERE transaction_id BETWEEN ?1 AND ?2
              ORDER BY transaction_id LIMIT ?3)",
+            "DELETE FROM prepared_transactions WHERE transaction_id IN (SELECT transaction_id
+             FROM prepared_transactions WHERE transaction_id BETWEEN ?1 AND ?2 LIMIT ?3)",
         ] {
             let mut delete = self.connection.prepare_cached(sql)?;
             while delete.execute(params![from, to, DISCARD_CHUNK])? > 0 {}

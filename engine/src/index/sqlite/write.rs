@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::super::convert::{self, event_type_number, mode_name, signed, skips_json, xa_name};
 use super::super::places::{Clock, Place};
-use super::super::record::{Batch, Checkpoint};
+use super::super::record::{Batch, Checkpoint, XaStep};
 use super::super::time::now;
 use super::fault::Fault;
 
@@ -32,7 +32,7 @@ pub(super) fn batch(
     places(connection, new_places)?;
     transactions(connection, batch)?;
     clock(connection, source_id, batch)?;
-    xa_decided(connection, source_id, batch)?;
+    xa(connection, source_id, batch)?;
     schema_changes(connection, source_id, batch)?;
     files(connection, source_id, batch)?;
     match &batch.checkpoint {
@@ -87,7 +87,7 @@ fn places(connection: &Connection, places: &[Place]) -> Result<(), Fault> {
         connection
             .prepare_cached("INSERT OR IGNORE INTO places VALUES (?1, ?2, ?3)")?
             .execute(params![
-                place.kind as u8,
+                place.kind.number(),
                 place.number,
                 signed(place.block)?
             ])?;
@@ -134,22 +134,40 @@ fn transactions(connection: &Connection, batch: &Batch) -> Result<(), Fault> {
     Ok(())
 }
 
-fn xa_decided(connection: &Connection, source_id: u32, batch: &Batch) -> Result<(), Fault> {
-    for decided in &batch.xa_decided {
-        // None is found when filters dropped all of its rows.
-        connection
-            .prepare_cached(
-                "UPDATE transactions SET xa_state = ?4, decided_at = ?5 WHERE transaction_id =
-                   (SELECT max(transaction_id) FROM transactions WHERE xid = ?1
-                    AND xa_state = 'prepared' AND source_id = ?2 AND transaction_id < ?3)",
-            )?
-            .execute(params![
-                decided.xid,
-                source_id,
-                signed(decided.next_change_id)?,
-                xa_name(decided.state),
-                decided.decided_at
-            ])?;
+fn xa(connection: &Connection, source_id: u32, batch: &Batch) -> Result<(), Fault> {
+    for step in batch.xa_steps() {
+        match step {
+            XaStep::Prepared {
+                xid,
+                transaction_id,
+            } => {
+                connection
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO prepared_transactions VALUES (?1, ?2, ?3)",
+                    )?
+                    .execute(params![source_id, xid, signed(transaction_id)?])?;
+            }
+            // None is found when filters dropped all of its rows.
+            XaStep::Decided(decided) => {
+                connection
+                    .prepare_cached(
+                        "UPDATE transactions SET xa_state = ?3, decided_at = ?4 WHERE xa_state = 'prepared'
+                         AND transaction_id = (SELECT transaction_id FROM prepared_transactions
+                                               WHERE source_id = ?1 AND xid = ?2)",
+                    )?
+                    .execute(params![
+                        source_id,
+                        decided.xid,
+                        xa_name(decided.state),
+                        decided.decided_at
+                    ])?;
+                connection
+                    .prepare_cached(
+                        "DELETE FROM prepared_transactions WHERE source_id = ?1 AND xid = ?2",
+                    )?
+                    .execute(params![source_id, decided.xid])?;
+            }
+        }
     }
     Ok(())
 }

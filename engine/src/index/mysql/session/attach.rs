@@ -233,6 +233,7 @@ impl Session {
             ("row_changes", "change_id"),
             ("key_changes", "change_id"),
             ("transactions", "transaction_id"),
+            ("prepared_transactions", "transaction_id"),
         ] {
             let sql = format!(
                 "DELETE FROM {table} WHERE {id} BETWEEN {from} AND {last}
