@@ -93,6 +93,14 @@ fn fill(source: &Server) -> BTreeSet<String> {
         &[
             "CREATE DATABASE d",
             "CREATE TABLE d.t (id INT PRIMARY KEY, v VARCHAR(200))",
+            "CREATE PROCEDURE d.many()
+             BEGIN
+               DECLARE id INT DEFAULT 500000;
+               WHILE id < 502500 DO
+                 INSERT INTO d.t VALUES (id, 'x');
+                 SET id = id + 1;
+               END WHILE;
+             END",
         ],
     );
     let mut young = BTreeSet::new();
@@ -122,6 +130,14 @@ fn fill(source: &Server) -> BTreeSet<String> {
         }
         id += rows;
     }
+    // A clock that was put back: old ones behind more young ones than a step looks at.
+    run(source, &["CALL d.many()"]);
+    young.extend((500_000..502_500).map(|id| id.to_string()));
+    ago(
+        &mut client,
+        8 * DAY,
+        "INSERT INTO d.t VALUES (600000, 'x'), (600001, 'x')",
+    );
     young
 }
 

@@ -51,7 +51,52 @@ pub(super) async fn announce(conn: &mut Conn, before: Micros) -> Result<(), Faul
     Ok(())
 }
 
-/// Removes transactions that were committed before a time, the oldest first, and those of their rows that do not go
+/// Some of the transactions that were committed before a time, those of a source that were written first; none at the end. Rows
+/// from `below` on have to be deleted.
+///
+/// No index on times leads to them: nearly all come in their order, and the index knows by how much a time was
+/// ever before an earlier transaction's. What no checkpoint covers is still being written.
+async fn doomed(conn: &mut Conn, below: Micros, before: Micros) -> Result<Vec<Doomed>, Fault> {
+    let sources: Vec<(u32, u64, Micros)> = conn
+        .query("SELECT source_id, next_change_id, clock_back FROM stream_state")
+        .await?;
+    for (source_id, next, back) in sources {
+        let mut from = change_ids_of(source_id).start;
+        loop {
+            let found: Vec<(u64, u64, Micros)> = conn
+                .exec(
+                    format!(
+                        "SELECT transaction_id, row_count, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', committed_at)
+                         FROM transactions WHERE transaction_id >= ? AND transaction_id < ?
+                         ORDER BY transaction_id LIMIT {STEP}"
+                    ),
+                    (from, next),
+                )
+                .await?;
+            let old = found.iter().filter(|(_, _, time)| *time < before);
+            let doomed: Vec<_> = old
+                .map(|&(id, rows, time)| Doomed {
+                    id,
+                    rows,
+                    by_row: time >= below,
+                })
+                .collect();
+            if !doomed.is_empty() {
+                return Ok(doomed);
+            }
+            let none_behind = before.saturating_add(back);
+            match found.last() {
+                Some((last, ..)) if found.iter().all(|(_, _, time)| *time < none_behind) => {
+                    from = last + 1;
+                }
+                _ => break,
+            }
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Removes transactions that were committed before a time, and those of their rows that do not go
 /// with a partition: about [`STEP`] at a time.
 pub(super) async fn step(conn: &mut Conn, before: Micros) -> Result<Removed, Fault> {
     let hour = before.div_euclid(HOUR);
@@ -63,21 +108,7 @@ pub(super) async fn step(conn: &mut Conn, before: Micros) -> Result<Removed, Fau
         .map(|partition| partition.below)
         .max()
         .unwrap_or(0);
-    let below = text(below.saturating_mul(HOUR));
-    // What no checkpoint covers is still being written.
-    let doomed: Vec<Doomed> = conn
-        .exec_map(
-            format!(
-                "SELECT t.transaction_id, t.row_count, t.committed_at >= ?
-                 FROM transactions AS t FORCE INDEX (transactions_time)
-                 JOIN stream_state AS s ON s.source_id = (t.transaction_id >> 48) + 1
-                 WHERE t.committed_at < ? AND t.transaction_id < s.next_change_id
-                 ORDER BY t.committed_at LIMIT {STEP}"
-            ),
-            (below, text(before)),
-            |(id, rows, by_row)| Doomed { id, rows, by_row },
-        )
-        .await?;
+    let doomed = doomed(conn, below.saturating_mul(HOUR), before).await?;
     let mut removed = Removed {
         more: !doomed.is_empty(),
         ..Removed::default()

@@ -72,8 +72,7 @@ CREATE TABLE IF NOT EXISTS transactions (
   xid VARCHAR(512),
   xa_state VARCHAR(16),
   decided_at DATETIME(6),
-  statement LONGTEXT,
-  KEY transactions_time (committed_at)
+  statement LONGTEXT
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 -- XA transactions that were prepared and are not decided yet: those of `transactions` need no index on xids.
 CREATE TABLE IF NOT EXISTS prepared_transactions (
