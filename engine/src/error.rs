@@ -27,7 +27,7 @@ pub enum Error {
     /// The source refused, broke off or cannot be reached.
     #[error("source {address}: {error}{}", remedy(error))]
     Source {
-        /// Host and port.
+        /// Host and port; and the user, where that is refused.
         address: String,
         /// What happened.
         error: source::Error,
@@ -247,7 +247,7 @@ pub(crate) fn remedy(error: &source::Error) -> &'static str {
         }
         E::TlsDemanded(_) => "; set --ssl-mode=required, or one that verifies",
         E::PrivilegeMissing(_) => {
-            "; GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the user, and SELECT on the tables it captures"
+            "; GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO this user, and SELECT on the tables it captures"
         }
         E::ServerIdClash(_) => "; give this stream a --server-id of its own",
         E::Elsewhere { .. } => "; name each server's own address, --source-dsn takes several",

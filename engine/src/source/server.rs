@@ -410,10 +410,12 @@ pub(crate) fn address(options: &ConnectOptions) -> String {
 }
 
 pub(crate) fn source_error(options: &ConnectOptions, error: super::Error) -> Error {
-    Error::Source {
-        address: address(options),
-        error,
+    let mut address = address(options);
+    if error.is_refusal() {
+        // The server itself names the account only where it refuses the login.
+        address = format!("{address}, user {}", options.user);
     }
+    Error::Source { address, error }
 }
 
 pub(crate) fn text(row: &[Option<bytes::Bytes>], column: usize) -> Option<String> {

@@ -9,6 +9,7 @@ use super::state::{Signs, State, is_recent};
 use super::{Coverage, Limits, SkipFacts, StreamReport, StreamState, length};
 use crate::clock::seconds_between;
 use crate::index::record::Micros;
+use crate::source;
 
 /// How a source's stream is, the least urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -138,6 +139,9 @@ impl Facts<'_> {
         match stream.state {
             StreamState::Streaming => None,
             StreamState::Waiting if self.error().starts_with("index: ") => Some(State::IndexDown),
+            StreamState::Waiting if source::Error::is_told_refusal(self.error()) => {
+                Some(State::NoAccess)
+            }
             StreamState::Waiting => Some(State::SourceDown),
             StreamState::Stalled => Some(State::Stalled),
             StreamState::Stopped => Some(State::Stopped),
@@ -203,6 +207,16 @@ impl Facts<'_> {
                 state,
                 format!("the stream waits for its source: {}", self.error()),
                 "see to the source: the stream tries again by itself, and goes on from its checkpoint",
+            ),
+            State::NoAccess => Finding::new(
+                state,
+                format!(
+                    "the source refuses the stream's account, and the stream waits: {}",
+                    self.error()
+                ),
+                "give the account what the error says, on the source; where its password was changed, write the new one \
+                 into the stream's --source-password-file, or start the stream again with it. The stream tries again by \
+                 itself, each minute at the latest, and goes on from its checkpoint",
             ),
             State::IndexDown => Finding::new(
                 state,
