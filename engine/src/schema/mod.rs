@@ -10,6 +10,7 @@
 //!
 //! Where neither is certain, columns are named by their place, `@1`, `@2`, ….
 
+mod about;
 mod ahead;
 mod change;
 mod column;
@@ -38,6 +39,7 @@ use crate::index::record::{Column, Flavor, KnownBy, Place, TableVersion};
 use crate::source;
 use crate::source::server::{Server, log_order};
 use crate::table::{SchemaColumn, Table, members, same_labels, settle_old_fractions};
+pub(crate) use about::{may_be_one, schemas};
 use ahead::Ahead;
 pub(crate) use column::is_text;
 use concern::Folded;

@@ -2,6 +2,7 @@
 
 mod build;
 mod questions;
+mod statements;
 mod writers;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use bintrail_engine::status::{Limits, Report, StreamState, Verdict};
 use build::checkpoint;
 pub(crate) use build::{Builder, source, table};
 pub(crate) use questions::answers_far_apart;
+pub(crate) use statements::files_statements;
 pub(crate) use writers::{keeps_definitions, locks, moves, opens, refuses, resumes};
 
 /// 2026-11-22 08:30:00.123456 UTC.
