@@ -259,6 +259,10 @@ pub(crate) fn remedy(error: &source::Error) -> &'static str {
             "; check --start-file, --start-pos and --start-gtid, or start again with --reset if the source's \
              binary logs were reset"
         }
+        E::LogCutOff(_) => {
+            "; what that file held behind it is lost to every replica, as after a crash of the source: to have this recorded \
+             and to go on with the next file, start again with --reset and that one (SHOW BINARY LOGS) as --start-file"
+        }
         E::Server(error) if error.message.contains("AUTO_POSITION") => {
             "; the source has had transactions without a GTID: go on with --reset, and --start-file and --start-pos as \
              `bintrail status` has them"

@@ -368,7 +368,10 @@ impl<'a> Names<'a> {
         match concerns.await {
             // Of files that the source no longer has.
             Err(Error::Source {
-                error: source::Error::PositionPurged(_) | source::Error::PositionUnknown(_),
+                error:
+                    source::Error::PositionPurged(_)
+                    | source::Error::PositionUnknown(_)
+                    | source::Error::LogCutOff(_),
                 ..
             }) => Ok(true),
             concerns => concerns,

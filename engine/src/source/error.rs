@@ -90,6 +90,9 @@ pub enum Error {
     /// The server never had the start position.
     #[error("the server does not know the start position: {0}")]
     PositionUnknown(ServerError),
+    /// The server has no more of a binary log than the beginning of an event.
+    #[error("a binary log ends there inside an event: {0}")]
+    LogCutOff(ServerError),
     /// Another error of the server's.
     #[error("{0}")]
     Server(ServerError),
@@ -206,6 +209,8 @@ impl Error {
             "Could not find GTID state requested by slave",
         ]) {
             Self::PositionPurged(error)
+        } else if says(&["binlog truncated in the middle of event"]) {
+            Self::LogCutOff(error)
         } else if says(&[
             // What a running dump gets when the binary logs are reset.
             "could not find next log",
@@ -214,7 +219,6 @@ impl Error {
             // From the middle of an event on.
             "bogus data in log event",
             "log event entry exceeded max_allowed_packet",
-            "binlog truncated in the middle of event",
             "impossible position",
             "position > file size",
             "has more GTIDs than",

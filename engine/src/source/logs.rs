@@ -137,7 +137,12 @@ impl Server {
             match events.next_frames(&mut frames).await {
                 Ok(_) if !frames.is_empty() => {}
                 // It will say the same, and why, when the stream itself asks for this file.
-                Ok(_) | Err(super::Error::PositionPurged(_) | super::Error::PositionUnknown(_)) => {
+                Ok(_)
+                | Err(
+                    super::Error::PositionPurged(_)
+                    | super::Error::PositionUnknown(_)
+                    | super::Error::LogCutOff(_),
+                ) => {
                     return Ok(None);
                 }
                 Err(error) => return Err(source_error(self.options(), error)),
