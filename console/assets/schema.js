@@ -9,7 +9,7 @@ function row(change) {
     el('p', { class: 'row' },
       el('span', { class: 'kind' }, change.change_type.toLowerCase()),
       el('span', { class: 'when code' }, time(change.event_timestamp)),
-      el('span', { class: 'what code' }, change.schema_name || 'no schema'),
+      el('span', { class: 'what code' }, change.schemas.join(', ') || 'no schema'),
       el('span', { class: 'note code' }, `source ${change.source_id} · ${change.binlog_file} : ${change.start_pos}`)),
     el('pre', { tabindex: '0', role: 'region', 'aria-label': `Statement of ${time(change.event_timestamp)}` }, change.statement));
 }

@@ -27,7 +27,7 @@ pub enum Error {
     /// The source refused, broke off or cannot be reached.
     #[error("source {address}: {error}{}", remedy(error))]
     Source {
-        /// Host and port.
+        /// Host and port; and the user, where that is refused.
         address: String,
         /// What happened.
         error: source::Error,
@@ -247,7 +247,7 @@ pub(crate) fn remedy(error: &source::Error) -> &'static str {
         }
         E::TlsDemanded(_) => "; set --ssl-mode=required, or one that verifies",
         E::PrivilegeMissing(_) => {
-            "; GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the user, and SELECT on the tables it captures"
+            "; GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO this user, and SELECT on the tables it captures"
         }
         E::ServerIdClash(_) => "; give this stream a --server-id of its own",
         E::Elsewhere { .. } => "; name each server's own address, --source-dsn takes several",
@@ -258,6 +258,10 @@ pub(crate) fn remedy(error: &source::Error) -> &'static str {
         E::PositionUnknown(_) => {
             "; check --start-file, --start-pos and --start-gtid, or start again with --reset if the source's \
              binary logs were reset"
+        }
+        E::LogCutOff(_) => {
+            "; what that file held behind it is lost to every replica, as after a crash of the source: to have this recorded \
+             and to go on with the next file, start again with --reset and that one (SHOW BINARY LOGS) as --start-file"
         }
         E::Server(error) if error.message.contains("AUTO_POSITION") => {
             "; the source has had transactions without a GTID: go on with --reset, and --start-file and --start-pos as \

@@ -189,6 +189,11 @@ async fn keeps_definitions() {
 }
 
 #[tokio::test]
+async fn files_statements() {
+    MySql::test(async |mysql| index::files_statements(mysql).await).await;
+}
+
+#[tokio::test]
 async fn answers() {
     MySql::test(async |mysql| index::answers(mysql).await).await;
 }

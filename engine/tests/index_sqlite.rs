@@ -82,6 +82,11 @@ async fn keeps_definitions() {
 }
 
 #[tokio::test]
+async fn files_statements() {
+    index::files_statements(&Sqlite::new()).await;
+}
+
+#[tokio::test]
 async fn answers() {
     index::answers(&Sqlite::new()).await;
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::index_trouble::{end_sessions, last_error};
 use crate::support::{PASSWORD, Scratch, Stream, index_server, run, source, until};
 
@@ -110,6 +112,13 @@ fn a_source_that_refuses_the_user_for_a_while_is_waited_for() {
         let noted =
             until(|| Some(last_error(&stream)).filter(|error| error.contains(refusal.says)));
         assert!(!noted.contains(PASSWORD) && !noted.contains(NEW), "{noted}");
+        assert!(noted.contains(", user capture: "), "{noted}");
+        let report = stream.output(&["status", "--format", "json"]);
+        let report: Value = serde_json::from_str(&report).unwrap();
+        let found = &report["sources"][0]["findings"][0];
+        assert_eq!(found["state"], "no_access", "{found}");
+        let detail = found["detail"].as_str().unwrap();
+        assert!(detail.ends_with(&noted), "{detail}");
         give();
         run(&source, &[ROW]);
         stream.catch_up(&source);

@@ -1,6 +1,7 @@
 //! Binary logs whose names, positions and numbers are there again for something else: the stream ends, and says why. Nothing
 //! of it is left out in silence.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::thread::sleep;
@@ -151,6 +152,73 @@ fn logs_that_are_reset_to_a_later_number() {
         &mut stream,
         &["begins before the transactions", "reset", "--reset"],
     );
+}
+
+/// By position, a file that was read may as well be purged, unless the oldest that is left was begun behind another.
+#[test]
+fn logs_by_position_that_are_reset_to_a_later_number_or_purged() {
+    let source = fresh(
+        "mysql97",
+        &["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"],
+    );
+    let scratch = Scratch::new();
+    run(&source, &TABLE);
+    let start = ["--start-file", "mysql-bin.000001"];
+    let mut stream = Stream::new("place", &source, None, &scratch, &start);
+    for (id, reset) in [(1, true), (10, false)] {
+        stream.start();
+        stream.catch_up(&source);
+        stream.terminate();
+        insert(&source, id..id + 1);
+        if reset {
+            run(&source, &["RESET BINARY LOGS AND GTIDS TO 9"]);
+        } else {
+            run(&source, &["FLUSH LOGS", "FLUSH LOGS"]);
+            crate::gaps::purge(&source);
+        }
+        insert(&source, id + 1..id + 3);
+        stream.start();
+        stream.catch_up(&source);
+        stream.terminate();
+        let gap = "SELECT detail FROM gaps ORDER BY found_at DESC LIMIT 1";
+        let gap = ask(&stream, gap).concat();
+        let newest = gap.rsplit("purged or removed").next().unwrap();
+        assert_eq!(newest.contains("(RESET … TO)"), reset, "{gap}");
+    }
+    assert_eq!(ask(&stream, crate::gaps::IDS), ["2", "3", "11", "12"]);
+}
+
+/// MariaDB's own replicas stop there as well: the server, started again, begins another file, and sends nothing behind this one.
+#[test]
+fn a_log_that_a_crash_has_cut_off_inside_an_event() {
+    let source = fresh("mariadb", &[]);
+    let scratch = Scratch::new();
+    run(&source, &TABLE);
+    insert(&source, 1..4);
+    let start = ["--start-file", "maria-bin.000001"];
+    let mut stream = Stream::new("cut", &source, None, &scratch, &start);
+    stream.start();
+    arrived(&mut stream, &["1", "2", "3"]);
+    stream.terminate();
+    insert(&source, 4..5);
+    let file = source.binlog_files().unwrap().pop().unwrap();
+    source.kill().unwrap();
+    let file = File::options().write(true).open(file).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 10).unwrap();
+    source.restart().unwrap();
+    insert(&source, 5..6);
+    stream.start();
+    ends_with_15(
+        &mut stream,
+        &["ends there inside an event", "--reset", "as --start-file"],
+    );
+    let next = source.position().unwrap().0;
+    let mut stream = stream.with(&["--reset", "--start-file", &next]);
+    stream.start();
+    arrived(&mut stream, &["1", "2", "3", "5"]);
+    stream.terminate();
+    let gap = ask(&stream, "SELECT detail FROM gaps").concat();
+    assert!(gap.contains("reset: left out from"), "{gap}");
 }
 
 #[test]

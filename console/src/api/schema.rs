@@ -26,7 +26,7 @@ const NAMES: u64 = 2_000;
 /// DDL statements, newest first, a page of them.
 #[utoipa::path(get, path = "/api/v1/schema-changes", tag = "index", params(
     ("source_id" = Option<u64>, Query, maximum = 4294967295u64),
-    ("schema" = Option<String>, Query),
+    ("schema" = Option<String>, Query, description = "of a table that the statement names, or of its session where it names none"),
     ("before" = Option<u64>, Query, format = "uint64", description = "`next` of the page before"),
     ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000),
 ), responses(
@@ -69,6 +69,7 @@ pub(crate) async fn schema_changes(
                 "gtid": seen.change.gtid,
                 "event_timestamp": rfc3339(seen.change.committed_at),
                 "schema_name": seen.change.schema,
+                "schemas": seen.schemas,
                 "change_type": seen.change.change_type,
                 "statement": seen.change.statement,
             })

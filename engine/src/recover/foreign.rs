@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+
 use super::target::Target;
 use crate::error::Error;
-use crate::source::server::{quote, text};
+use crate::source::server::{is_name, quote, text};
 
 /// Schema and table.
 pub(super) type Name = (String, String);
@@ -62,6 +64,36 @@ impl ForeignKey {
     }
 }
 
+/// A foreign key without its columns.
+#[derive(Debug, Clone)]
+pub(super) struct Constraint {
+    child: Name,
+    name: String,
+    parent: Name,
+    on_delete: Rule,
+    on_update: Rule,
+    /// Does the server take names that differ in case for one?
+    folds: bool,
+}
+
+impl Constraint {
+    fn of(row: &[Option<Bytes>]) -> Self {
+        let cell = |at: usize| text(row, at).unwrap_or_default();
+        Self {
+            child: (cell(0), cell(1)),
+            name: cell(2),
+            parent: (cell(3), cell(4)),
+            on_delete: Rule::of(&cell(5)),
+            on_update: Rule::of(&cell(6)),
+            folds: cell(7) != "0",
+        }
+    }
+
+    fn refers_to(&self, schema: &str, table: &str) -> bool {
+        is_name(&self.parent.0, schema, self.folds) && is_name(&self.parent.1, table, self.folds)
+    }
+}
+
 impl Target {
     /// The foreign keys that refer to a table.
     pub(super) async fn foreign_keys(
@@ -69,39 +101,48 @@ impl Target {
         schema: &str,
         table: &str,
     ) -> Result<Vec<ForeignKey>, Error> {
-        let rows = self
-            .query(&format!(
-                "SELECT r.CONSTRAINT_SCHEMA, r.CONSTRAINT_NAME, r.TABLE_NAME, r.DELETE_RULE, r.UPDATE_RULE, k.COLUMN_NAME, \
-                 k.REFERENCED_COLUMN_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS r \
-                 JOIN information_schema.KEY_COLUMN_USAGE k ON k.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA \
-                 AND k.CONSTRAINT_NAME = r.CONSTRAINT_NAME AND k.TABLE_NAME = r.TABLE_NAME \
-                 WHERE r.UNIQUE_CONSTRAINT_SCHEMA = {} AND r.REFERENCED_TABLE_NAME = {} \
-                 AND k.REFERENCED_COLUMN_NAME IS NOT NULL \
-                 ORDER BY r.CONSTRAINT_SCHEMA, r.TABLE_NAME, r.CONSTRAINT_NAME, k.ORDINAL_POSITION",
-                quote(schema),
-                quote(table)
-            ))
-            .await?;
-        let mut keys: Vec<ForeignKey> = Vec::new();
-        let mut last = None;
-        for row in &rows.rows {
-            let cell = |at: usize| text(row, at).unwrap_or_default();
-            let name = (cell(0), cell(1), cell(2));
-            if last.as_ref() != Some(&name) {
-                keys.push(ForeignKey {
-                    child: (name.0.clone(), name.2.clone()),
-                    columns: Vec::new(),
-                    parent: (schema.to_owned(), table.to_owned()),
-                    on_delete: Rule::of(&cell(3)),
-                    on_update: Rule::of(&cell(4)),
-                });
-                last = Some(name);
-            }
-            if let Some(key) = keys.last_mut() {
-                key.columns.push((cell(5), cell(6)));
-            }
+        if self.constraints.is_none() {
+            // Whatever is asked of it, an older server opens every table that it has: so it is asked once.
+            let rows = self
+                .query(
+                    "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, UNIQUE_CONSTRAINT_SCHEMA, REFERENCED_TABLE_NAME, \
+                     DELETE_RULE, UPDATE_RULE, @@lower_case_table_names FROM information_schema.REFERENTIAL_CONSTRAINTS \
+                     ORDER BY CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME",
+                )
+                .await?;
+            let constraints = rows.rows.iter().map(|row| Constraint::of(row));
+            self.constraints = Some(constraints.collect());
+        }
+        let constraints = self.constraints.iter().flatten();
+        let referring = constraints.filter(|constraint| constraint.refers_to(schema, table));
+        let mut keys = Vec::new();
+        for constraint in referring.cloned().collect::<Vec<_>>() {
+            keys.push(ForeignKey {
+                columns: self.columns_of_key(&constraint).await?,
+                child: constraint.child,
+                parent: (schema.to_owned(), table.to_owned()),
+                on_delete: constraint.on_delete,
+                on_update: constraint.on_update,
+            });
         }
         Ok(keys)
+    }
+
+    async fn columns_of_key(&mut self, key: &Constraint) -> Result<Vec<(String, String)>, Error> {
+        let rows = self
+            .query(&format!(
+                "SELECT TABLE_NAME, COLUMN_NAME, REFERENCED_COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE \
+                 WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} AND CONSTRAINT_NAME = {} \
+                 AND REFERENCED_COLUMN_NAME IS NOT NULL ORDER BY ORDINAL_POSITION",
+                quote(&key.child.0),
+                quote(&key.child.1),
+                quote(&key.name)
+            ))
+            .await?;
+        let cell = |row: &[_], at| text(row, at).unwrap_or_default();
+        let of_key = |row: &&Vec<_>| is_name(&cell(row, 0), &key.child.1, key.folds);
+        let columns = rows.rows.iter().filter(of_key);
+        Ok(columns.map(|row| (cell(row, 1), cell(row, 2))).collect())
     }
 
     /// The foreign keys by which rows change along with those of these tables, also over several tables.

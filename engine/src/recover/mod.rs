@@ -466,12 +466,23 @@ fn guards(options: Options, plans: &HashMap<u32, Plan>) -> String {
         .collect();
     for (schema, table) in tables {
         out.push_str(
-            "SET sql_mode = IF((SELECT COUNT(*) FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE UNIQUE_CONSTRAINT_SCHEMA = ",
+            "SET sql_mode = IF((SELECT COUNT(*) FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE ",
         );
-        write_quoted(&mut out, schema);
-        out.push_str(" AND REFERENCED_TABLE_NAME = ");
-        write_quoted(&mut out, table);
-        out.push_str(" AND DELETE_RULE IN ('CASCADE', 'SET NULL')) = 0, @@sql_mode, ");
+        for (column, name) in [
+            ("UNIQUE_CONSTRAINT_SCHEMA", schema),
+            ("REFERENCED_TABLE_NAME", table),
+        ] {
+            let _ = write!(out, "{column} = ");
+            write_quoted(&mut out, name);
+            // It may be compared less strictly than the server tells tables apart.
+            let _ = write!(
+                out,
+                " AND (@@lower_case_table_names > 0 OR CAST({column} AS BINARY) = "
+            );
+            write_quoted(&mut out, name);
+            out.push_str(") AND ");
+        }
+        out.push_str("DELETE_RULE IN ('CASCADE', 'SET NULL')) = 0, @@sql_mode, ");
         let why = format!(
             "conflict: rows that refer to those of {schema}.{table} would go along with them: write this with --target-dsn"
         );

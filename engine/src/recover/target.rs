@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::SQL_MODE;
+use super::foreign::Constraint;
 use crate::error::Error;
 use crate::index::record::Column;
 use crate::source::Error as LinkError;
@@ -22,6 +23,8 @@ pub struct Target {
     connection: Connection,
     /// The longest statement it takes.
     pub(super) longest: usize,
+    /// All its foreign keys, once they were asked for.
+    pub(super) constraints: Option<Vec<Constraint>>,
 }
 
 impl Target {
@@ -50,6 +53,7 @@ impl Target {
             address,
             connection,
             longest: usize::MAX,
+            constraints: None,
         };
         let own = session(foreign_key_checks);
         for statement in PINNED.into_iter().chain([&*own]) {

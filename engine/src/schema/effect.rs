@@ -111,7 +111,7 @@ enum Emptied {
 const CREATE: &str = "CREATE TABLE";
 
 impl<'a> Reader<'a> {
-    fn of(statement: &'a Statement) -> Self {
+    pub(super) fn of(statement: &'a Statement) -> Self {
         Self {
             tokens: Lexer::new(&statement.sql, statement.sql_mode),
             schema: &statement.schema,
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The statement's first word, in upper case.
-    fn verb(&mut self) -> Option<String> {
+    pub(super) fn verb(&mut self) -> Option<String> {
         if self.eat("SET") {
             // MariaDB has SET STATEMENT … FOR in front of any statement.
             self.tokens.find(|token| token.is("FOR"))?;

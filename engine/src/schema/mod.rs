@@ -10,6 +10,7 @@
 //!
 //! Where neither is certain, columns are named by their place, `@1`, `@2`, ….
 
+mod about;
 mod ahead;
 mod change;
 mod column;
@@ -38,6 +39,7 @@ use crate::index::record::{Column, Flavor, KnownBy, Place, TableVersion};
 use crate::source;
 use crate::source::server::{Server, log_order};
 use crate::table::{SchemaColumn, Table, members, same_labels, settle_old_fractions};
+pub(crate) use about::{may_be_one, schemas};
 use ahead::Ahead;
 pub(crate) use column::is_text;
 use concern::Folded;
@@ -366,7 +368,10 @@ impl<'a> Names<'a> {
         match concerns.await {
             // Of files that the source no longer has.
             Err(Error::Source {
-                error: source::Error::PositionPurged(_) | source::Error::PositionUnknown(_),
+                error:
+                    source::Error::PositionPurged(_)
+                    | source::Error::PositionUnknown(_)
+                    | source::Error::LogCutOff(_),
                 ..
             }) => Ok(true),
             concerns => concerns,

@@ -90,6 +90,9 @@ pub enum Error {
     /// The server never had the start position.
     #[error("the server does not know the start position: {0}")]
     PositionUnknown(ServerError),
+    /// The server has no more of a binary log than the beginning of an event.
+    #[error("a binary log ends there inside an event: {0}")]
+    LogCutOff(ServerError),
     /// Another error of the server's.
     #[error("{0}")]
     Server(ServerError),
@@ -147,6 +150,24 @@ impl Error {
         )
     }
 
+    /// Does this text, a source's error as [`crate::Error`] prints it, tell of such a refusal?
+    pub(crate) fn is_told_refusal(text: &str) -> bool {
+        let code = text.split_once(" (error ").and_then(|(_, rest)| {
+            let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse().ok()
+        });
+        text.contains(": the password file ")
+            || code.is_some_and(|code| {
+                let (sql_state, message) = Default::default();
+                let error = ServerError {
+                    code,
+                    sql_state,
+                    message,
+                };
+                Self::from_server(error).is_refusal()
+            })
+    }
+
     /// Sorts an ERR packet by its code, and 1236 by its text: one code stands for everything that can be
     /// wrong with a dump.
     pub(crate) fn from_server(error: ServerError) -> Self {
@@ -188,6 +209,8 @@ impl Error {
             "Could not find GTID state requested by slave",
         ]) {
             Self::PositionPurged(error)
+        } else if says(&["binlog truncated in the middle of event"]) {
+            Self::LogCutOff(error)
         } else if says(&[
             // What a running dump gets when the binary logs are reset.
             "could not find next log",
@@ -196,7 +219,6 @@ impl Error {
             // From the middle of an event on.
             "bogus data in log event",
             "log event entry exceeded max_allowed_packet",
-            "binlog truncated in the middle of event",
             "impossible position",
             "position > file size",
             "has more GTIDs than",
@@ -226,6 +248,47 @@ impl From<session::Error> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_known_by_its_text() {
+        let address = || "db:3306".to_owned();
+        let told = |error| crate::Error::Source {
+            address: address(),
+            error,
+        };
+        let server = |code| {
+            told(Error::from_server(ServerError {
+                code,
+                sql_state: "28000".to_owned(),
+                message: "No (at all)".to_owned(),
+            }))
+        };
+        let path = PathBuf::from("/run/password");
+        let error = || io::ErrorKind::NotFound.into();
+        for (error, refusal) in [
+            (server(1045), true),
+            (server(1227), true),
+            (server(1820), true),
+            (server(4151), true),
+            (
+                told(Error::PasswordFile {
+                    path,
+                    error: error(),
+                }),
+                true,
+            ),
+            (server(1053), false),
+            (server(1040), false),
+            (told(Error::Lost(error())), false),
+        ] {
+            assert_eq!(error.is_refusal(), refusal, "{error}");
+            assert_eq!(
+                Error::is_told_refusal(&error.to_string()),
+                refusal,
+                "{error}"
+            );
+        }
+    }
 
     #[test]
     fn an_end_is_told_in_one_way() {

@@ -40,6 +40,15 @@ impl LogFile {
     }
 }
 
+/// How a binary log was begun.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begun {
+    /// When, in seconds of the epoch.
+    pub(crate) at: u32,
+    /// When the one before it was full or flushed: not at a start of the server, nor at a reset.
+    pub(crate) behind_another: bool,
+}
+
 /// The transactions that are, and those that are no longer, in a source's binary logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Held {
@@ -126,8 +135,12 @@ impl Server {
         set.map(|set| parse_set(&set, flavor)).transpose()
     }
 
-    /// When a binary log was begun, as its first event says; `None` when the source does not send it.
-    pub(crate) async fn begun(&mut self, file: &str, server_id: u32) -> Result<Option<u32>, Error> {
+    /// How a binary log was begun, as its first event says; `None` when the source does not send it.
+    pub(crate) async fn begun(
+        &mut self,
+        file: &str,
+        server_id: u32,
+    ) -> Result<Option<Begun>, Error> {
         let from = Start::Position(file.to_owned(), 4);
         let (mut events, checksum) = self.dump(server_id, &from).await?;
         let mut decoder = Decoder::for_dump(checksum);
@@ -137,7 +150,12 @@ impl Server {
             match events.next_frames(&mut frames).await {
                 Ok(_) if !frames.is_empty() => {}
                 // It will say the same, and why, when the stream itself asks for this file.
-                Ok(_) | Err(super::Error::PositionPurged(_) | super::Error::PositionUnknown(_)) => {
+                Ok(_)
+                | Err(
+                    super::Error::PositionPurged(_)
+                    | super::Error::PositionUnknown(_)
+                    | super::Error::LogCutOff(_),
+                ) => {
                     return Ok(None);
                 }
                 Err(error) => return Err(source_error(self.options(), error)),
@@ -147,8 +165,12 @@ impl Server {
                 let Ok(event) = decoder.decode(&frame) else {
                     return Ok(None);
                 };
-                if let EventData::FormatDescription(_) = event.data {
-                    return Ok(Some(event.header.timestamp).filter(|time| *time != 0));
+                if let EventData::FormatDescription(format) = &event.data {
+                    let begun = Begun {
+                        at: event.header.timestamp,
+                        behind_another: format.created == 0,
+                    };
+                    return Ok(Some(begun).filter(|begun| begun.at != 0));
                 }
             }
         }

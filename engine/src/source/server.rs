@@ -410,10 +410,12 @@ pub(crate) fn address(options: &ConnectOptions) -> String {
 }
 
 pub(crate) fn source_error(options: &ConnectOptions, error: super::Error) -> Error {
-    Error::Source {
-        address: address(options),
-        error,
+    let mut address = address(options);
+    if error.is_refusal() {
+        // The server itself names the account only where it refuses the login.
+        address = format!("{address}, user {}", options.user);
     }
+    Error::Source { address, error }
 }
 
 pub(crate) fn text(row: &[Option<bytes::Bytes>], column: usize) -> Option<String> {
@@ -440,11 +442,8 @@ pub(crate) fn columns_of(answer: &ResultSet, schema: &str, table: &str) -> Vec<S
         .rows
         .iter()
         .any(|row| text(row, 8).is_some_and(|how| how != "0"));
-    let is = |name: Option<String>, asked: &str| {
-        name.is_some_and(|name| {
-            name == asked || folds && name.to_lowercase() == asked.to_lowercase()
-        })
-    };
+    let is =
+        |name: Option<String>, asked: &str| name.is_some_and(|name| is_name(&name, asked, folds));
     let mut rows: Vec<(u16, &Vec<_>)> = answer
         .rows
         .iter()
@@ -477,6 +476,11 @@ pub(crate) fn columns_of(answer: &ResultSet, schema: &str, table: &str) -> Vec<S
         column.pk = Some(place);
     }
     columns
+}
+
+/// Is this name the one that is asked about, on a server that folds their case or does not?
+pub(crate) fn is_name(name: &str, asked: &str, folds: bool) -> bool {
+    name == asked || folds && name.to_lowercase() == asked.to_lowercase()
 }
 
 /// `name` as an SQL string that no `sql_mode` reads otherwise.

@@ -30,6 +30,8 @@ pub enum State {
     Behind,
     /// It waits for its source.
     SourceDown,
+    /// It waits for its source to let its account in again.
+    NoAccess,
     /// It waits for its index.
     IndexDown,
     /// It runs, and has saved no checkpoint when it should have.
@@ -42,7 +44,7 @@ pub enum State {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Starting,
         Self::Running,
         Self::Idle,
@@ -51,6 +53,7 @@ impl State {
         Self::Gap,
         Self::Behind,
         Self::SourceDown,
+        Self::NoAccess,
         Self::IndexDown,
         Self::Stalled,
         Self::CrashLooping,
@@ -69,6 +72,7 @@ impl State {
             Self::Gap => "gap",
             Self::Behind => "behind",
             Self::SourceDown => "source_down",
+            Self::NoAccess => "no_access",
             Self::IndexDown => "index_down",
             Self::Stalled => "stalled",
             Self::CrashLooping => "crash_looping",
@@ -82,7 +86,7 @@ impl State {
             Self::Unnamed | Self::Skipping => Verdict::Degraded,
             Self::Gap => Verdict::Gap,
             Self::Behind => Verdict::Behind,
-            Self::SourceDown | Self::IndexDown | Self::Stalled => Verdict::Stalled,
+            Self::SourceDown | Self::NoAccess | Self::IndexDown | Self::Stalled => Verdict::Stalled,
             Self::CrashLooping => Verdict::CrashLooping,
             Self::Stopped => Verdict::Stopped,
         }

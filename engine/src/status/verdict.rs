@@ -9,6 +9,7 @@ use super::state::{Signs, State, is_recent};
 use super::{Coverage, Limits, SkipFacts, StreamReport, StreamState, length};
 use crate::clock::seconds_between;
 use crate::index::record::Micros;
+use crate::source;
 
 /// How a source's stream is, the least urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -106,7 +107,12 @@ pub(super) fn judge(
             .collect(),
         now,
     };
-    let states = facts.signs().states(limits);
+    let mut states = facts.signs().states(limits);
+    if crash_looping(&stream.starts, facts.runs(), now) {
+        // What it does at this moment stands behind it.
+        states.retain(|state| *state != State::Stopped);
+        states.insert(0, State::CrashLooping);
+    }
     states
         .into_iter()
         .map(|state| facts.finding(state))
@@ -130,18 +136,20 @@ impl Facts<'_> {
     }
 
     fn kept(&self) -> Option<State> {
-        let stream = self.stream;
-        let runs = stream.state != StreamState::Stopped;
-        if crash_looping(&stream.starts, runs, self.now) {
-            return Some(State::CrashLooping);
-        }
-        match stream.state {
+        match self.stream.state {
             StreamState::Streaming => None,
             StreamState::Waiting if self.error().starts_with("index: ") => Some(State::IndexDown),
+            StreamState::Waiting if source::Error::is_told_refusal(self.error()) => {
+                Some(State::NoAccess)
+            }
             StreamState::Waiting => Some(State::SourceDown),
             StreamState::Stalled => Some(State::Stalled),
             StreamState::Stopped => Some(State::Stopped),
         }
+    }
+
+    fn runs(&self) -> bool {
+        self.stream.state != StreamState::Stopped
     }
 
     fn error(&self) -> &str {
@@ -204,6 +212,16 @@ impl Facts<'_> {
                 format!("the stream waits for its source: {}", self.error()),
                 "see to the source: the stream tries again by itself, and goes on from its checkpoint",
             ),
+            State::NoAccess => Finding::new(
+                state,
+                format!(
+                    "the source refuses the stream's account, and the stream waits: {}",
+                    self.error()
+                ),
+                "give the account what the error says, on the source; where its password was changed, write the new one \
+                 into the stream's --source-password-file, or start the stream again with it. The stream tries again by \
+                 itself, each minute at the latest, and goes on from its checkpoint",
+            ),
             State::IndexDown => Finding::new(
                 state,
                 format!("the stream waits for its {}", self.error()),
@@ -230,16 +248,19 @@ impl Facts<'_> {
     fn crash_looping(&self) -> Finding {
         let starts = &self.stream.starts;
         let first = starts.first().copied().unwrap_or(self.now);
-        let last = match self.error() {
-            "" => "its log says why".to_owned(),
-            error => error.to_owned(),
+        let now = match (self.runs(), self.error()) {
+            (true, "") => "it runs at this moment".to_owned(),
+            (true, error) => format!("at this moment it runs, and waits: {error}"),
+            (false, "") => "it does not run at this moment".to_owned(),
+            (false, error) => format!("it does not run at this moment; the last one: {error}"),
         };
         Finding::new(
             State::CrashLooping,
             format!(
-                "the stream has ended soon after each of its {} starts within {}: {last}",
+                "the stream was started {} times within {}, and ended soon after each of them{}; {now}",
                 starts.len(),
                 length(seconds_between(first, self.now)),
+                if self.runs() { " but the last" } else { "" },
             ),
             "mend what it ends with: its log says what, and each start goes on from the checkpoint",
         )
@@ -262,5 +283,88 @@ impl Facts<'_> {
             ),
         };
         Finding::new(State::Stopped, detail, next_step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::facts::Schema;
+
+    const SECOND: Micros = 1_000_000;
+
+    /// What is said of a stream that was started four times, the last time two seconds ago.
+    fn of_a_crash_loop(state: StreamState, last_error: Option<&str>) -> Vec<Finding> {
+        let stream = StreamReport {
+            state,
+            writer: None,
+            streaming_since: None,
+            mode: None,
+            binlog_file: None,
+            binlog_position: None,
+            gtid_set: None,
+            server_id: None,
+            lag_seconds: None,
+            rows_per_second: 0.0,
+            events_indexed: None,
+            last_event_time: None,
+            last_checkpoint: None,
+            checkpoint_age_seconds: None,
+            checkpoint_seconds: None,
+            last_error: last_error.map(str::to_owned),
+            starts: [0, 2, 4, 6].map(|second| second * SECOND).into(),
+        };
+        let coverage = Coverage {
+            earliest: None,
+            latest: None,
+            row_changes: 0,
+            removed_before: None,
+            next_change_id: 1,
+            gap: None,
+            schema: Schema {
+                versions: 0,
+                ddl_statements: 0,
+                ddl_statements_more: false,
+                unnamed_tables: 0,
+                unnamed_tables_now: 0,
+            },
+        };
+        let (skips, limits) = (BTreeMap::new(), Limits::default());
+        judge(&stream, &coverage, &skips, limits, 8 * SECOND)
+    }
+
+    #[test]
+    fn a_crash_loop_does_not_hide_what_the_stream_does_now() {
+        let refused = "source db:3306, user u: Access denied (error 1045); check it";
+        for (state, error, states, now) in [
+            (
+                StreamState::Streaming,
+                None,
+                &[State::CrashLooping, State::Idle][..],
+                "each of them but the last; it runs at this moment",
+            ),
+            (
+                StreamState::Waiting,
+                Some(refused),
+                &[State::CrashLooping, State::NoAccess],
+                "but the last; at this moment it runs, and waits: source db:3306, user u",
+            ),
+            (
+                StreamState::Stopped,
+                Some("index: it is full"),
+                &[State::CrashLooping],
+                "each of them; it does not run at this moment; the last one: index: it is full",
+            ),
+        ] {
+            let findings = of_a_crash_loop(state, error);
+            let found: Vec<State> = findings.iter().map(|finding| finding.state).collect();
+            assert_eq!(found, states);
+            let detail = &findings[0].detail;
+            assert!(
+                detail.contains("started 4 times within 8.0 s, "),
+                "{detail}"
+            );
+            assert!(detail.contains(now), "{detail}");
+        }
     }
 }

@@ -146,7 +146,9 @@ pub(crate) async fn read(
         Err(error) => error,
     };
     Err(match error {
-        source::Error::PositionPurged(_) | source::Error::PositionUnknown(_) => Error::Place {
+        source::Error::PositionPurged(_)
+        | source::Error::PositionUnknown(_)
+        | source::Error::LogCutOff(_) => Error::Place {
             address: server::address(source),
             place: from.to_string(),
             error,

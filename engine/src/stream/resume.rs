@@ -18,7 +18,7 @@ use crate::source;
 use crate::source::connection::ConnectOptions;
 use crate::source::logs::{Held, LogFile, base};
 use crate::source::server::{self, Server, log_order};
-use lost::{lost_files, lost_gtids, lost_up_to};
+use lost::{lost_gtids, lost_up_to};
 
 pub(super) use lost::{Lost, unlogged, with_earlier};
 
@@ -53,7 +53,7 @@ impl Hole {
             }
             let checkpoint = checkpoint();
             return Some(Self {
-                lost: lost_up_to(&checkpoint, file),
+                lost: lost_up_to(&checkpoint, file, false),
                 checkpoint,
                 server_uuid: server_uuid(),
                 place: None,
@@ -151,7 +151,9 @@ impl Comparison<'_> {
         }
         match checkpoint.mode {
             Mode::Position => Ok(Compared {
-                lost: logs.and_then(|logs| lost_files(checkpoint, &logs)),
+                lost: self
+                    .lost_files(server, logs.as_deref().unwrap_or_default())
+                    .await?,
                 ..Compared::default()
             }),
             Mode::Gtid => {
@@ -191,6 +193,24 @@ impl Comparison<'_> {
         }
     }
 
+    /// The files from the checkpoint's to the first that is still there.
+    async fn lost_files(
+        &self,
+        server: &mut Server,
+        logs: &[LogFile],
+    ) -> Result<Option<Lost>, Error> {
+        let Some(next) = next_behind(&self.checkpoint.binlog_file, logs) else {
+            return Ok(None);
+        };
+        // A reset leaves no older file, and gives the next one any number.
+        let may_be_reset = logs.first() == Some(next)
+            && server
+                .begun(&next.name, self.server_id)
+                .await?
+                .is_none_or(|begun| !begun.behind_another);
+        Ok(Some(lost_up_to(self.checkpoint, &next.name, may_be_reset)))
+    }
+
     /// Is the checkpoint's file the one that was read?
     async fn file(&self, server: &mut Server, logs: &[LogFile]) -> Result<File, Error> {
         let Checkpoint {
@@ -211,10 +231,10 @@ impl Comparison<'_> {
         }
         Ok(match server.begun(file, self.server_id).await? {
             None => File::Unknown,
-            Some(now) if now == *read => File::Intact,
+            Some(now) if now.at == *read => File::Intact,
             Some(now) => File::Another(format!(
                 "its {file} was begun at {}, and the {file} that was read at {}",
-                time(now),
+                time(now.at),
                 time(*read)
             )),
         })

@@ -118,6 +118,7 @@ impl Vitals {
         moments.session = false;
         let waits_for = match error {
             Error::Index(_) => State::IndexDown,
+            _ if error.is_refusal() => State::NoAccess,
             _ => State::SourceDown,
         };
         moments.trouble = Some((error.to_string(), waits_for));

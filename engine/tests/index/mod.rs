@@ -2,6 +2,7 @@
 
 mod build;
 mod questions;
+mod statements;
 mod view;
 mod writers;
 
@@ -17,6 +18,7 @@ use bintrail_engine::status::{Limits, Report, StreamState, Verdict};
 use build::checkpoint;
 pub(crate) use build::{Builder, source, table};
 pub(crate) use questions::answers_far_apart;
+pub(crate) use statements::files_statements;
 pub(crate) use view::{decides_xa, shows};
 pub(crate) use writers::{keeps_definitions, locks, moves, opens, refuses, resumes};
 

@@ -307,3 +307,37 @@ async fn timed<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fau
         Err(_) => Err(Fault::Timeout),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    /// The keys of a server with pages of 4 kB have 768 bytes at the most, and a character takes up to four, but ASCII.
+    #[test]
+    fn keys_fit_the_smallest_pages() {
+        let (mut texts, mut keys) = (HashMap::new(), 0);
+        for line in include_str!("schema.sql").lines().map(str::trim) {
+            if line.starts_with("CREATE TABLE") {
+                texts.clear();
+            } else if let Some((column, text)) = line.split_once(" VARCHAR(") {
+                let (characters, rest) = text.split_once(')').unwrap();
+                let of_one = if rest.contains("ascii") { 1 } else { 4 };
+                let bytes = of_one * characters.parse::<u32>().unwrap();
+                assert!(bytes <= 768 || !rest.contains("UNIQUE"), "{line}");
+                texts.insert(column, bytes);
+            } else if line.starts_with("PRIMARY KEY (") || line.starts_with("KEY ") {
+                let (_, columns) = line.split_once('(').unwrap();
+                let columns = columns.split(')').next().unwrap().split(", ");
+                // What is neither has 8 bytes at the most.
+                let width = |column| match column {
+                    "source_id" => 4,
+                    column => texts.get(column).copied().unwrap_or(8),
+                };
+                let bytes: u32 = columns.map(width).sum();
+                assert!(bytes <= 768, "{line}: {bytes}");
+                keys += 1;
+            }
+        }
+        assert!(keys >= 8, "{keys}");
+    }
+}

@@ -142,7 +142,7 @@ async fn check_server(server: &mut Server, files: &[Survey]) -> Result<(), Error
     if let Some(file) = last {
         let server_id = derived_server_id(server.options(), "index files, begun");
         let begun = server.begun(&file.name, server_id).await?;
-        if begun.is_some_and(|begun| begun != file.created) {
+        if begun.is_some_and(|begun| begun.at != file.created) {
             return Err(Error::Files(format!(
                 "{address} has another {}, begun at another time: its binary logs were reset, or the file is another \
                  server's",

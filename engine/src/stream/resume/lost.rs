@@ -2,11 +2,11 @@
 
 use bintrail_proto::gtid_set::GtidSet;
 
-use super::{domains, next_behind};
+use super::domains;
 use crate::clock::rfc3339;
 use crate::gtids::Gtids;
 use crate::index::record::{Checkpoint, Micros};
-use crate::source::logs::LogFile;
+use crate::source::server::log_order;
 use crate::stream::Start;
 
 /// What is known of a gap is kept up to this many bytes.
@@ -21,17 +21,16 @@ pub(in crate::stream) struct Lost {
     pub(in crate::stream) go_on: Start,
 }
 
-/// The files from the checkpoint's to the first that is still there, in position mode.
-pub(super) fn lost_files(checkpoint: &Checkpoint, logs: &[LogFile]) -> Option<Lost> {
-    let next = next_behind(&checkpoint.binlog_file, logs)?;
-    Some(lost_up_to(checkpoint, &next.name))
-}
-
 /// All from a checkpoint to the beginning of a file.
-pub(super) fn lost_up_to(checkpoint: &Checkpoint, next: &str) -> Lost {
+pub(super) fn lost_up_to(checkpoint: &Checkpoint, next: &str, may_be_reset: bool) -> Lost {
+    let or_reset = if may_be_reset {
+        ", or its binary logs were reset to a later number (RESET … TO)"
+    } else {
+        ""
+    };
     Lost {
         detail: format!(
-            "purged or removed on the source before it was read: everything from {}:{} to {next}:4{}",
+            "purged or removed on the source before it was read{or_reset}: everything from {}:{} to {next}:4{}",
             checkpoint.binlog_file,
             checkpoint.binlog_position,
             since(checkpoint)
@@ -88,15 +87,17 @@ pub(super) fn lost_behind(
     go_on: Gtids,
     next: Option<&str>,
 ) -> Lost {
-    let place = match (checkpoint.binlog_file.as_str(), next) {
-        ("", _) | (_, None) => String::new(),
-        (file, Some(next)) => {
-            format!(", from {file}:{} to {next}:4", checkpoint.binlog_position)
+    let (file, position) = (checkpoint.binlog_file.as_str(), checkpoint.binlog_position);
+    let place = match next {
+        // Not where a crash has cut off the checkpoint's own file.
+        Some(next) if log_order(file, position) < log_order(next, 4) && !file.is_empty() => {
+            format!(", from {file}:{position} to {next}:4")
         }
+        _ => String::new(),
     };
     Lost {
         detail: format!(
-            "purged or removed on the source before it was read: {lost}{place}{}",
+            "purged, removed or lost in a crash on the source before it was read: {lost}{place}{}",
             since(checkpoint)
         ),
         go_on: Start::Gtids(go_on),
@@ -153,6 +154,7 @@ fn boundary(text: &str, at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::next_behind;
     use super::super::tests::{A, checkpoint, logs};
     use super::*;
     use crate::index::record::{Flavor, Mode};
@@ -166,17 +168,23 @@ mod tests {
             logs(&[("other.000009", 5)]),
             Vec::new(),
         ] {
-            assert_eq!(lost_files(&checkpoint, &there), None);
+            assert_eq!(next_behind(&checkpoint.binlog_file, &there), None);
         }
         for older in [&[][..], &[("log.000006", 9)]] {
             let there = logs(&[older, &[("log.1000000", 9)]].concat());
-            let lost = lost_files(&checkpoint, &there).unwrap();
-            assert_eq!(lost.go_on, Start::Position("log.1000000".to_owned(), 4));
-            assert!(
-                lost.detail
-                    .contains("from log.000007:1000 to log.1000000:4"),
-                "{lost:?}"
-            );
+            let next = next_behind(&checkpoint.binlog_file, &there).unwrap();
+            assert_eq!(next.name, "log.1000000");
+        }
+        for (may_be_reset, said) in [
+            (
+                false,
+                "read: everything from log.000007:1000 to log.000009:4",
+            ),
+            (true, "(RESET … TO): everything from log.000007:1000 to log"),
+        ] {
+            let lost = lost_up_to(&checkpoint, "log.000009", may_be_reset);
+            assert_eq!(lost.go_on, Start::Position("log.000009".to_owned(), 4));
+            assert!(lost.detail.contains(said), "{lost:?}");
         }
     }
 
