@@ -13,11 +13,12 @@ use bintrail_benches::stream::{floor, latency};
 use mysql_async::prelude::Queryable;
 
 const USAGE: &str = "stream BINTRAIL SOURCE INDEX INDEX_DATA DIR RECORD WORK…\n\
-  SOURCE and INDEX as PORT:PID; WORK is orders, wide, bulk, many, huge or latency";
+  SOURCE and INDEX as PORT:PID; WORK is orders, long, wide, bulk, many, huge or latency";
 
 /// Name, statement before it, the work itself, and what gives its disk space back.
-const WORKS: [(&str, Option<&str>, &str, &str); 5] = [
-    ("orders", None, "CALL orders(1000000)", "TRUNCATE orders"),
+const WORKS: [(&str, Option<&str>, &str, &str); 6] = [
+    ("orders", None, "CALL orders(200000)", "TRUNCATE orders"),
+    ("long", None, "CALL orders(1000000)", "TRUNCATE orders"),
     ("wide", None, "CALL wide(2000)", "TRUNCATE wide"),
     ("bulk", None, "CALL bulk(2000)", "TRUNCATE bulk"),
     (

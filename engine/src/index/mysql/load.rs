@@ -39,7 +39,7 @@ impl Table {
     fn target(self) -> &'static str {
         match self {
             Self::Rows => {
-                "row_changes (change_id, committed_at, table_id, transaction_id, event_type, \
+                "row_changes (change_id, committed_at, table_id, place_in_transaction, event_type, \
                  pk_hash, pk_values, row_before, row_after)"
             }
             Self::Transactions => {
@@ -76,7 +76,8 @@ impl Table {
                 row.number(change.change_id);
                 row.time(change.committed_at);
                 row.number(change.table_id);
-                row.number(change.transaction_id);
+                // Checked: no row has an id below its transaction's.
+                row.number(change.change_id.saturating_sub(change.transaction_id));
                 row.number(event_type_number(change.event_type));
                 row.binary(&change.pk_hash);
                 row.text(text(&change.pk_values));
