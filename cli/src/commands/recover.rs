@@ -48,7 +48,8 @@ pub(crate) async fn run(args: RecoverArgs) -> Result<(), Error> {
         tracing::warn!("no row change fits");
         Ok(())
     } else if args.dry_run {
-        dry_run(&mut asked, &checked, target.as_mut()).await
+        let all = options.on_conflict != OnConflict::Stop;
+        dry_run(&mut asked, &checked, target.as_mut(), all).await
     } else if let Some(target) = target.as_mut().filter(|_| args.apply) {
         apply(&mut asked, checked, target).await
     } else {
@@ -68,11 +69,12 @@ async fn dry_run(
     asked: &mut Asked<'_>,
     checked: &Checked,
     target: Option<&mut Target>,
+    all: bool,
 ) -> Result<(), Error> {
     let mut text = checked.summary.describe();
     if let Some(target) = target {
         let conflicts = recover::examine(asked, checked, target).await?;
-        text.push_str(&conflicts.describe());
+        text.push_str(&conflicts.describe(all));
         text.push_str(&format!("conflicts: {}\n", conflicts.count));
     }
     print(&text)

@@ -52,7 +52,7 @@ fn tables(client: &mut Client) -> Vec<Vec<String>> {
 }
 
 const NOT_LOOKED_UP: &str = "foreign keys were not looked up: rows that the source deleted or changed along with these, \
-                             below its binlog, are not among them; give --target-dsn";
+                             below its binlog, are not among them; to have them found, give --target-dsn mysql://USER@HOST/";
 
 /// Who may see the foreign keys: MariaDB shows them to who may do more than read.
 fn target(server: &Server) -> String {
@@ -372,10 +372,17 @@ fn referred(kind: &'static str) {
     let target = target(&server);
     let with_target = [&what[..], &["--target-dsn", &target]].concat();
     let path = scratch.0.join("keys.sql");
+    let told = streams.output(&server, &[&["recover"], &what[..], &["--dry-run"]].concat());
+    let line = "rows of fk.a, fk.b, fk.tree are deleted: should other tables refer to them with ON DELETE CASCADE or SET NULL";
+    assert!(
+        told.contains(line) && told.contains("--target-dsn mysql://USER@HOST/"),
+        "{told}"
+    );
     for (what, why) in [
         (
             &what[..],
-            "conflict: rows that refer to those of fk.a would go along with them",
+            "conflict: write this with --target-dsn mysql://USER@HOST/ to have it looked up which rows of fk.b would go along \
+             with those deleted of fk.a'",
         ),
         (
             &with_target,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use super::along::Item;
-use super::conflict::{Conflict, Conflicts};
+use super::conflict::{Conflict, Conflicts, What};
 use super::examine::{conflict, differs};
 use super::literal::Literals;
 use super::plan::{Action, Plan, Work};
@@ -33,7 +33,7 @@ impl Applied {
     /// As people read it: a line a conflict and a line a table.
     #[must_use]
     pub fn describe(&self) -> String {
-        let mut out = self.conflicts.describe();
+        let mut out = self.conflicts.describe(true);
         for ((schema, table), counts) in &self.tables {
             let kinds: Vec<String> = counts
                 .iter()
@@ -80,7 +80,7 @@ struct Run<'t> {
 /// What a statement came to.
 enum Outcome {
     Done,
-    Conflict(String),
+    Conflict(What),
 }
 
 /// Looks whether every row is as it should be, and then runs the statements, in one transaction or in one for so many
@@ -144,8 +144,11 @@ fn stopped(conflicts: &Conflicts, done: &str) -> Error {
         .collect();
     let more = conflicts.count.saturating_sub(rows.len() as u64);
     if more > 0 {
-        rows.push(format!("and {more} more, which --dry-run lists"));
+        rows.push(format!(
+            "and {more} more, which --dry-run --on-conflict skip lists"
+        ));
     }
+    rows.extend(conflicts.likely());
     let order = match rows
         .iter()
         .any(|row| row.contains("a foreign key constraint fails"))
@@ -155,13 +158,13 @@ fn stopped(conflicts: &Conflicts, done: &str) -> Error {
         }
         false => "",
     };
+    let (rows_are, them) = match conflicts.count {
+        1 => ("1 row is not as it should be".to_owned(), "it"),
+        count => (format!("{count} rows are not as they should be"), "them"),
+    };
     Error::Conflicts(format!(
-        "{} not as they should be, and {done}; leave them alone with --on-conflict skip, or overwrite them with \
-         --on-conflict force{order}: {}",
-        match conflicts.count {
-            1 => "1 row is".to_owned(),
-            count => format!("{count} rows are"),
-        },
+        "{rows_are}, and {done}; leave {them} alone with --on-conflict skip, or overwrite {them} with --on-conflict \
+         force{order}: {}",
         rows.join("; ")
     ))
 }
@@ -292,7 +295,7 @@ impl Run<'_> {
         match self.target.change(sql).await {
             Ok(count) => Ok(Ok(count)),
             Err(LinkError::Server(error)) if IN_THE_WAY.contains(&error.code) => {
-                Ok(Err(Outcome::Conflict(error.message)))
+                Ok(Err(Outcome::Conflict(What::Other(error.message))))
             }
             Err(error) => Err(self.failed(error)),
         }

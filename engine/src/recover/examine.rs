@@ -9,10 +9,11 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::along::Item;
-use super::conflict::{Conflict, Conflicts};
+use super::conflict::{Conflict, Conflicts, What};
 use super::kind::Kind;
 use super::literal::Refusal;
 use super::plan::{Action, Plan, Work};
+use super::summary::count_of;
 use super::target::Target;
 use super::{OnConflict, Options};
 use crate::error::Error;
@@ -155,7 +156,7 @@ impl Scene {
         step: &Step<'_>,
         known: &mut Known,
         target: &mut Target,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<What>, Error> {
         let table_id = step.change.table_id;
         let mut what = None;
         if let Some(from) = step.from {
@@ -171,28 +172,26 @@ impl Scene {
             };
             if !as_expected {
                 what = Some(match self.rows.get(&from) {
-                    Some(_) => BETWEEN.to_owned(),
+                    Some(_) => What::Between,
                     None if self.conflicts.has_room() => {
                         differs(step.plan, &step.work, target).await?
                     }
-                    None => String::new(),
+                    None => What::Untold,
                 });
             }
         }
         if let Some(to) = step.to.filter(|_| what.is_none()) {
-            let taken = match self.rows.get(&to) {
-                Some(state) => state.values.is_some(),
+            what = match self.rows.get(&to) {
+                Some(state) => state.values.map(|_| What::Brought),
                 None => {
                     let count = match known.remove(&(to, Asked::Taken)) {
                         Some(count) => count,
                         None => one(step.is_taken()?, target).await?,
                     };
-                    count > 0 && !self.is_gone(step, target).await?
+                    let taken = count > 0 && !self.is_gone(step, target).await?;
+                    taken.then_some(What::Taken)
                 }
             };
-            if taken {
-                what = Some(TAKEN.to_owned());
-            }
         }
         if what.is_some() && step.by_server {
             // What it is by then the next look shows.
@@ -220,7 +219,7 @@ impl Scene {
     }
 
     /// The same for a row without a key; the page has asked for all that was not known.
-    fn step_without_key(&mut self, step: &Step<'_>, known: &Known) -> Option<String> {
+    fn step_without_key(&mut self, step: &Step<'_>, known: &Known) -> Option<What> {
         for row in [step.from, step.to].into_iter().flatten() {
             let count = known.get(&(row, Asked::There)).copied().unwrap_or(0);
             self.alike
@@ -230,7 +229,7 @@ impl Scene {
         if let Some(from) = step.from {
             let left = self.alike.entry(from).or_default();
             if *left < 1 {
-                return Some(NONE_ALIKE.to_owned());
+                return Some(What::NoneAlike);
             }
             *left = left.saturating_sub(1);
         }
@@ -344,12 +343,12 @@ impl<'c> Step<'c> {
         })
     }
 
-    fn conflict(&self, what: String) -> Conflict {
+    fn conflict(&self, what: What) -> Conflict {
         conflict(self.change, what)
     }
 }
 
-pub(super) fn conflict(change: &Change, what: String) -> Conflict {
+pub(super) fn conflict(change: &Change, what: What) -> Conflict {
     Conflict {
         table: format!("{}.{}", change.table.schema, change.table.table),
         key: change.pk_values.clone(),
@@ -358,21 +357,17 @@ pub(super) fn conflict(change: &Change, what: String) -> Conflict {
     }
 }
 
-const TAKEN: &str = "its key is taken by another row";
-const NONE_ALIKE: &str = "no row holds its values";
-const BETWEEN: &str = "it was changed in between by what is not among these row changes";
-
 /// What is there in place of the row that should be.
 pub(super) async fn differs(
     plan: &Plan,
     work: &Work<'_>,
     target: &mut Target,
-) -> Result<String, Error> {
+) -> Result<What, Error> {
     if work.action == Action::Insert {
-        return Ok(TAKEN.to_owned());
+        return Ok(What::Taken);
     }
     if !plan.has_key {
-        return Ok(NONE_ALIKE.to_owned());
+        return Ok(What::NoneAlike);
     }
     let mut asked = Vec::new();
     let mut cells = Vec::new();
@@ -402,7 +397,7 @@ pub(super) async fn differs(
         .map_err(refused)?;
     let rows = target.query(&sql).await?;
     let Some(row) = rows.rows.first() else {
-        return Ok("there is no row with its key".to_owned());
+        return Ok(What::Missing);
     };
     let mut differ = Vec::new();
     for (at, (column, value)) in asked.iter().enumerate() {
@@ -417,22 +412,22 @@ pub(super) async fn differs(
     let more = differ.len().saturating_sub(NAMED);
     differ.truncate(NAMED);
     if more > 0 {
-        differ.push(format!("and {more} more columns differ"));
+        differ.push(format!("and {} more", count_of(more as u64, "column")));
     }
     for key in plan.referred.iter().filter(|key| plan.is_left(key, work)) {
         let mut sql = String::new();
         plan.referring(&mut sql, key, work).map_err(refused)?;
         if differ.is_empty() && !target.query(&sql).await?.rows.is_empty() {
-            return Ok(format!(
+            return Ok(What::Other(format!(
                 "rows of {}.{} refer to it",
                 key.child.0, key.child.1
-            ));
+            )));
         }
     }
     Ok(if differ.is_empty() {
-        "it was changed just now".to_owned()
+        What::Other("it was changed just now".to_owned())
     } else {
-        differ.join(", ")
+        What::Differs(differ.join(", "))
     })
 }
 

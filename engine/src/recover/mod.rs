@@ -16,6 +16,7 @@ mod emptied;
 mod examine;
 mod fit;
 mod foreign;
+mod guard;
 mod kind;
 mod literal;
 mod losses;
@@ -26,7 +27,7 @@ mod target;
 mod twofold;
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io::Write;
 
@@ -44,8 +45,8 @@ use crate::schema::{State, Way, same_columns};
 use along::Item;
 use examine::Scene;
 use fit::Fit;
-use foreign::{ForeignKey, Name};
-use literal::{Literals, Refusal, write_quoted};
+use foreign::ForeignKey;
+use literal::{Literals, Refusal};
 use plan::{Action, Plan};
 use statement::Writer;
 
@@ -164,11 +165,14 @@ pub async fn check(
             check.summary.followers.insert(NOT_FOLLOWED.to_owned());
         }
     }
+    let plans = check.sql.plans;
+    let followers = &mut check.summary.followers;
+    followers.extend(guard::line(&guard::tables(options, foreign_keys, &plans)));
     Ok(Checked {
         summary: check.summary,
         options,
         foreign_keys,
-        plans: check.sql.plans,
+        plans,
     })
 }
 
@@ -230,7 +234,7 @@ impl Check {
 }
 
 const NOT_FOLLOWED: &str = "foreign keys were not looked up: rows that the source deleted or changed along with these, below its \
-                            binlog, are not among them; give --target-dsn";
+                            binlog, are not among them; to have them found, give --target-dsn mysql://USER@HOST/";
 
 /// The source, when it may have changed other rows along with these by the rules of foreign keys, without logging them.
 async fn leading_on(
@@ -395,9 +399,7 @@ pub async fn write(
         plans,
     } = checked;
     let mut text = header(options, &summary);
-    if !foreign_keys && options.foreign_key_checks && !options.redo {
-        text.push_str(&guards(options, &plans));
-    }
+    text.push_str(&guard::sql(&guard::tables(options, foreign_keys, &plans)));
     text.push_str("START TRANSACTION;\n");
     let mut sql = Sql::new(options, plans);
     let mut count = 0_u64;
@@ -453,42 +455,6 @@ fn header(options: Options, summary: &Summary) -> String {
          SET foreign_key_checks = {};",
         u8::from(options.foreign_key_checks)
     );
-    out
-}
-
-/// Ends it where rows would go along with those that are deleted, when it was written without knowing of any.
-fn guards(options: Options, plans: &HashMap<u32, Plan>) -> String {
-    let mut out = String::new();
-    let tables: BTreeSet<&Name> = plans
-        .values()
-        .filter(|plan| plan.deletes && options.on_conflict != OnConflict::Force)
-        .map(|plan| &plan.of)
-        .collect();
-    for (schema, table) in tables {
-        out.push_str(
-            "SET sql_mode = IF((SELECT COUNT(*) FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE ",
-        );
-        for (column, name) in [
-            ("UNIQUE_CONSTRAINT_SCHEMA", schema),
-            ("REFERENCED_TABLE_NAME", table),
-        ] {
-            let _ = write!(out, "{column} = ");
-            write_quoted(&mut out, name);
-            // It may be compared less strictly than the server tells tables apart.
-            let _ = write!(
-                out,
-                " AND (@@lower_case_table_names > 0 OR CAST({column} AS BINARY) = "
-            );
-            write_quoted(&mut out, name);
-            out.push_str(") AND ");
-        }
-        out.push_str("DELETE_RULE IN ('CASCADE', 'SET NULL')) = 0, @@sql_mode, ");
-        let why = format!(
-            "conflict: rows that refer to those of {schema}.{table} would go along with them: write this with --target-dsn"
-        );
-        write_quoted(&mut out, &why.replace([',', '\n', '\r'], " "));
-        out.push_str(");\n");
-    }
     out
 }
 
