@@ -1,5 +1,7 @@
 //! The flags that say which row changes, as a question.
 
+use bintrail_engine::Error;
+use bintrail_engine::index::Index;
 use bintrail_engine::index::record::EventType;
 use bintrail_engine::query::Question;
 
@@ -35,4 +37,20 @@ const fn event_type(kind: EventKind) -> EventType {
         EventKind::Update => EventType::Update,
         EventKind::Delete => EventType::Delete,
     }
+}
+
+/// Says how the keys of a table are written when one was asked for that no row of it can have.
+pub(crate) async fn tell_of_keys(
+    index: &Index,
+    schema: Option<&str>,
+    table: Option<&str>,
+    keys: &[String],
+) -> Result<(), Error> {
+    if let Some(table) = table
+        && !keys.is_empty()
+        && let Some(form) = index.key_form(schema, table, keys).await?
+    {
+        tracing::warn!("{form}");
+    }
+    Ok(())
 }

@@ -22,6 +22,11 @@ pub(crate) async fn run(args: ShowArgs) -> Result<(), Error> {
         at: args.at,
     };
     let (source_id, present) = (asked.source_id, asked.at.is_none());
+    let (schema, table, keys) = (
+        asked.schema.clone(),
+        asked.table.clone(),
+        asked.keys.clone(),
+    );
     let index = Index::open(&args.index.dsn()?, false).await?;
     let mut out = super::output();
     let mut form: Box<dyn Form> = match args.format {
@@ -35,6 +40,7 @@ pub(crate) async fn run(args: ShowArgs) -> Result<(), Error> {
     } else {
         print(&mut index.past(asked).await?, &mut *form, &mut out).await?;
     }
+    super::filter::tell_of_keys(&index, schema.as_deref(), Some(&table), &keys).await?;
     if present {
         super::status::tell_of_lacks(&index, source_id).await?;
     }
