@@ -15,12 +15,13 @@ use lines::{Csv, Json};
 use table::Table;
 
 pub(crate) async fn run(args: ShowArgs) -> Result<(), Error> {
+    super::filter::tell_of_zone([&args.at]);
     let asked = Asked {
         source_id: args.source_id,
         schema: args.schema,
         table: args.table,
         keys: args.pk,
-        at: args.at,
+        at: args.at.map(|time| time.at),
     };
     let (source_id, present) = (asked.source_id, asked.at.is_none());
     let (schema, table, keys) = (
