@@ -241,10 +241,10 @@ pub(crate) struct FilterArgs {
     pub(crate) gtid: Option<String>,
     /// Committed at this time or later: 2026-11-25T12:30:00+01:00 (without a zone UTC), or 2h for two hours ago
     #[arg(long, env = "BINTRAIL_SINCE", value_name = "TIME", value_parser = time)]
-    pub(crate) since: Option<Micros>,
+    pub(crate) since: Option<Time>,
     /// Committed before this time
     #[arg(long, env = "BINTRAIL_UNTIL", value_name = "TIME", value_parser = time)]
-    pub(crate) until: Option<Micros>,
+    pub(crate) until: Option<Time>,
     /// Connection id of the session that made it
     #[arg(long, env = "BINTRAIL_CONNECTION_ID", value_name = "ID")]
     pub(crate) connection_id: Option<u32>,
@@ -280,8 +280,17 @@ fn gtid(text: &str) -> Result<String, String> {
     }
 }
 
-fn time(text: &str) -> Result<Micros, String> {
-    moment::parse(text, clock::now()).ok_or_else(|| format!("it is {}", moment::FORMS))
+/// A moment, and how it was written.
+#[derive(Debug, Clone)]
+pub(crate) struct Time {
+    pub(crate) at: Micros,
+    pub(crate) text: String,
+}
+
+fn time(text: &str) -> Result<Time, String> {
+    let at = moment::parse(text, clock::now()).ok_or_else(|| format!("it is {}", moment::FORMS))?;
+    let text = text.to_owned();
+    Ok(Time { at, text })
 }
 
 fn column_value(text: &str) -> Result<(String, String), String> {
@@ -363,7 +372,7 @@ pub(crate) struct ShowArgs {
     pub(crate) pk: Vec<String>,
     /// As what was committed up to this time left them [default: the end of what the index has]
     #[arg(long, env = "BINTRAIL_AT", value_name = "TIME", value_parser = time)]
-    pub(crate) at: Option<Micros>,
+    pub(crate) at: Option<Time>,
     /// All that happened to the row, in place of its state
     #[arg(long, env = "BINTRAIL_HISTORY", requires = "pk", conflicts_with = "at")]
     pub(crate) history: bool,

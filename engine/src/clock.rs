@@ -15,6 +15,14 @@ pub fn now() -> Micros {
         .unwrap_or(0)
 }
 
+/// How many seconds the machine's zone is ahead of UTC when its own clocks show what those of UTC show at `seconds` since 1970.
+pub(crate) fn local_ahead(seconds: i64) -> Option<i64> {
+    // SQLite asks the C library, which is not safe to ask from here.
+    let sqlite = rusqlite::Connection::open_in_memory().ok()?;
+    let sql = "SELECT ?1 - unixepoch(?1, 'unixepoch', 'utc')";
+    sqlite.query_row(sql, [seconds], |row| row.get(0)).ok()
+}
+
 /// Seconds from `time` to `now`, never negative: the source's clock may be ahead.
 #[must_use]
 pub fn seconds_between(time: Micros, now: Micros) -> f64 {

@@ -19,12 +19,15 @@ pub(crate) async fn run(args: QueryArgs) -> Result<(), Error> {
         ..super::filter::question(args.filter)
     };
     let (since, until, source_id) = (question.since, question.until, question.source_id);
+    let (schema, table) = (question.schema.clone(), question.table.clone());
+    let keys = question.keys.clone();
     let index = Index::open(&args.index.dsn()?, false).await?;
     let mut answer = index.ask(question).await?;
     let mut out = super::output();
-    if args.explain {
+    let found = if args.explain {
         let explained = answer.explain().await?;
         out.write_all(explained.as_bytes()).map_err(Error::Output)?;
+        true
     } else {
         match args.format {
             QueryFormat::Table => print(&mut answer, Table::new(out.get_ref()), &mut out).await?,
@@ -32,9 +35,12 @@ pub(crate) async fn run(args: QueryArgs) -> Result<(), Error> {
             QueryFormat::Ndjson => print(&mut answer, Json::lines(), &mut out).await?,
             QueryFormat::Csv => print(&mut answer, Csv, &mut out).await?,
         }
-    }
+    };
     out.flush().map_err(Error::Output)?;
     drop(answer);
+    if !found {
+        super::filter::tell_of_keys(&index, schema.as_deref(), table.as_deref(), &keys).await?;
+    }
     super::rotate::tell_of_removed(&index, source_id, since).await?;
     if until.is_none() {
         super::status::tell_of_lacks(&index, source_id).await?;
@@ -43,20 +49,24 @@ pub(crate) async fn run(args: QueryArgs) -> Result<(), Error> {
     Ok(())
 }
 
+/// Was there anything?
 async fn print(
     answer: &mut Answer<'_>,
     mut form: impl Form,
     out: &mut impl Write,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
+    let mut found = false;
     form.begin(out).map_err(Error::Output)?;
     loop {
         let page = answer.next_page().await?;
         if page.is_empty() {
             break;
         }
+        found = true;
         form.page(out, &page).map_err(Error::Output)?;
         // What is found is shown at once.
         out.flush().map_err(Error::Output)?;
     }
-    form.end(out).map_err(Error::Output)
+    form.end(out).map_err(Error::Output)?;
+    Ok(found)
 }

@@ -28,17 +28,15 @@ pub(crate) async fn run(args: RecoverArgs) -> Result<(), Error> {
         batch: args.batch,
         foreign_key_checks: !args.no_foreign_key_checks,
     };
-    let FilterArgs {
-        source_id,
-        since,
-        until,
-        ..
-    } = args.filter;
     let index = Index::open(&args.index.dsn()?, false).await?;
-    if until.is_none() {
+    let question = super::filter::question(args.filter);
+    let (source_id, since) = (question.source_id, question.since);
+    if question.until.is_none() {
         super::status::tell_of_lacks(&index, source_id).await?;
     }
-    let mut asked = recover::ask(&index, super::filter::question(args.filter)).await?;
+    let (schema, table) = (question.schema.clone(), question.table.clone());
+    let keys = question.keys.clone();
+    let mut asked = recover::ask(&index, question).await?;
     let mut target = match super::target_options(&args.target)? {
         Some(target) => Some(Target::connect(&target, options.foreign_key_checks).await?),
         None => None,
@@ -46,7 +44,7 @@ pub(crate) async fn run(args: RecoverArgs) -> Result<(), Error> {
     let checked = recover::check(&mut asked, options, target.as_mut()).await?;
     let done = if checked.summary.changes == 0 {
         tracing::warn!("no row change fits");
-        Ok(())
+        super::filter::tell_of_keys(&index, schema.as_deref(), table.as_deref(), &keys).await
     } else if args.dry_run {
         let all = options.on_conflict != OnConflict::Stop;
         dry_run(&mut asked, &checked, target.as_mut(), all).await

@@ -1,7 +1,7 @@
 //! What a question about definitions, foreign keys and losses finds, for those who write SQL from row changes.
 
 use super::statements::{self, Statements};
-use super::{Answer, Change};
+use super::{Answer, Change, Facts};
 use crate::index::convert::{parse_columns, parse_known_by};
 use crate::index::record::{Column, KnownBy, Micros};
 use crate::index::{Index, Result};
@@ -74,6 +74,22 @@ impl Index {
 }
 
 impl Answer<'_> {
+    /// The tables that a transaction changed rows of, and of how many, up to `most` in all.
+    pub(crate) async fn changed_by(
+        &mut self,
+        transaction: &Facts,
+        most: u64,
+    ) -> Result<Vec<((String, String), u64)>> {
+        let select = self.statements.changed_by(transaction, most);
+        let mut changed = Vec::new();
+        for mut cells in self.index.read_again(select, usize::MAX).await?.rows {
+            let table = self.table(cells.a_number(0)?).await?;
+            let name = (table.schema.clone(), table.table.clone());
+            changed.push((name, cells.a_number(1)?));
+        }
+        Ok(changed)
+    }
+
     /// The statements that changed definitions behind a row change, in their order.
     pub(crate) async fn definitions_since(&self, change: &Change) -> Result<Vec<Statement>> {
         let select = statements::definitions_since(change);

@@ -9,6 +9,7 @@ mod candidates;
 mod definitions;
 mod find;
 mod image;
+mod key;
 pub mod moment;
 mod plan;
 mod question;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clock;
 use crate::index::record::Micros;
 
 const SECOND: Micros = 1_000_000;
@@ -16,6 +17,23 @@ pub const FORMS: &str = "2026-11-25, 2026-11-25T12:30:00.5 or 2026-11-25 12:30:0
 pub fn parse(text: &str, now: Micros) -> Option<Micros> {
     let text = text.trim();
     before_now(text, now).or_else(|| absolute(text))
+}
+
+/// `text` with this machine's zone, where it names a moment without one and the machine's is another than UTC then.
+#[must_use]
+pub fn in_local_zone(text: &str) -> Option<String> {
+    let text = text.trim();
+    let as_utc = absolute(text)?;
+    let (date, time) = text.split_once(['T', 't', ' ']).unwrap_or((text, "00:00"));
+    if time.contains(['Z', 'z', '+', '-']) {
+        return None;
+    }
+    let ahead = clock::local_ahead(as_utc.div_euclid(SECOND))?;
+    let (sign, minutes) = (if ahead < 0 { '-' } else { '+' }, ahead.abs() / 60);
+    (ahead != 0).then(|| {
+        let time = time.trim();
+        format!("{date}T{time}{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+    })
 }
 
 /// The length of time that `text` means, such as `90s`.

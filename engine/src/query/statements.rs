@@ -2,7 +2,7 @@
 //! is chosen here, where it is known how ids, keys and transactions hang together.
 
 use super::plan::{Plan, Span};
-use super::{Change, PLACES, Question, Segment};
+use super::{Change, Facts, PLACES, Question, Segment};
 use crate::index::places::{BLOCK_BITS, Kind};
 use crate::index::read::{Cells, Select, Value};
 use crate::index::record::{CHANGE_ID_BITS, EventType, Micros};
@@ -379,6 +379,31 @@ impl Statements {
             Self::Sqlite => "transactions NOT INDEXED",
             Self::MySql => "transactions FORCE INDEX (PRIMARY)",
         }
+    }
+
+    /// The first rows of a transaction, counted by their tables.
+    pub(super) fn changed_by(self, transaction: &Facts, most: u64) -> Select {
+        let by_id = match self {
+            Self::Sqlite => "NOT INDEXED",
+            Self::MySql => "FORCE INDEX (PRIMARY)",
+        };
+        let id = transaction.transaction_id;
+        let mut sql = format!(
+            "SELECT table_id, COUNT(*) FROM (SELECT r.table_id AS table_id FROM row_changes AS r {by_id} \
+             WHERE r.change_id >= ? AND r.change_id < (SELECT transaction_id + row_count FROM {} WHERE transaction_id = ?)",
+            self.transactions()
+        );
+        let mut values = vec![Value::Number(id), Value::Number(id)];
+        let at = transaction.committed_at;
+        self.time(
+            &mut sql,
+            &mut values,
+            (Some(at), Some(at.saturating_add(1))),
+        );
+        sql.push_str(&format!(
+            " ORDER BY r.change_id LIMIT {most}) AS counted GROUP BY table_id ORDER BY table_id"
+        ));
+        select(sql, values)
     }
 
     /// What is read of a transaction that is looked for, and from where: its id, rows, commit time and GTID.

@@ -60,6 +60,11 @@ impl Asked<'_> {
         self.ended = false;
     }
 
+    /// Are single rows asked for, and changes of theirs alone?
+    pub(super) const fn is_of_rows(&self) -> bool {
+        !self.keys.is_empty() && self.emptied.is_empty()
+    }
+
     /// What was emptied, a line each.
     pub(super) fn describe(&self) -> String {
         let lines = self.emptied.iter().map(|emptied| emptied.describe() + "\n");

@@ -8,6 +8,7 @@
 mod along;
 mod apply;
 mod asked;
+mod beside;
 mod bytes;
 mod condition;
 mod conflict;
@@ -43,6 +44,7 @@ use crate::index::record::{Column, EventType};
 use crate::query::{Answer, Change};
 use crate::schema::{State, Way, same_columns};
 use along::Item;
+use beside::Beside;
 use examine::Scene;
 use fit::Fit;
 use foreign::ForeignKey;
@@ -141,6 +143,9 @@ pub async fn check(
         sql: Sql::new(options, HashMap::new()),
         text: String::new(),
     };
+    // Rows of a table that was emptied are none of their transactions'.
+    let of_rows = asked.is_of_rows();
+    let mut beside = Beside::default();
     asked.rewind(!options.redo);
     loop {
         let page = asked.next_page().await?;
@@ -148,12 +153,16 @@ pub async fn check(
             break;
         }
         for item in &page {
+            if of_rows {
+                beside.note(&item.change);
+            }
             check
                 .pass(&asked.answer, item, target.as_deref_mut())
                 .await?;
         }
     }
     check.summary.check()?;
+    beside.tell(&mut asked.answer, options.redo).await?;
     check.summary.emptied = asked.describe();
     check.summary.find_gaps(asked.index).await?;
     if let Some(source_id) = leading_on(asked.index, &check.summary, options).await? {

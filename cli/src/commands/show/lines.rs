@@ -148,23 +148,32 @@ impl Form for Json {
 }
 
 /// RFC 4180, with line feeds. NULL is an empty field.
-#[derive(Default)]
 pub(super) struct Csv {
-    begun: bool,
+    /// The line of names, until it is written.
+    names: Option<String>,
 }
 
 impl Csv {
-    fn begin(&mut self, out: &mut dyn Write, names: &str) -> io::Result<()> {
-        if !std::mem::replace(&mut self.begun, true) {
-            out.write_all(names.as_bytes())?;
+    pub(super) fn new(history: bool) -> Self {
+        let names = if history {
+            format!("{},event\n", query::NAMES.trim_end())
+        } else {
+            format!("{}\n", NAMES.join(","))
+        };
+        Self { names: Some(names) }
+    }
+
+    fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        match self.names.take() {
+            Some(names) => out.write_all(names.as_bytes()),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
 impl Form for Csv {
     fn rows(&mut self, out: &mut dyn Write, table: (&str, &str), rows: &[RowAt]) -> io::Result<()> {
-        self.begin(out, &format!("{}\n", NAMES.join(",")))?;
+        self.begin(out)?;
         for row in rows {
             query::write_fields(out, &fields(table, row))?;
         }
@@ -172,7 +181,7 @@ impl Form for Csv {
     }
 
     fn steps(&mut self, out: &mut dyn Write, steps: &[Step]) -> io::Result<()> {
-        self.begin(out, &format!("{},event\n", query::NAMES.trim_end()))?;
+        self.begin(out)?;
         for step in steps {
             let fields = match step {
                 Step::Change(change) => query::fields(change)?.into_iter().chain([None]).collect(),
@@ -188,5 +197,9 @@ impl Form for Csv {
             query::write_fields(out, &fields)?;
         }
         Ok(())
+    }
+
+    fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.begin(out)
     }
 }

@@ -83,6 +83,17 @@ pub struct RowAt {
     pub why: Option<String>,
 }
 
+/// What emptied a table.
+#[derive(Debug, Clone)]
+pub struct Emptied {
+    /// The statement's kind.
+    pub what: &'static str,
+    /// When it was.
+    pub at: Micros,
+    /// Its GTID.
+    pub gtid: Option<String>,
+}
+
 /// Rows as they were, to be read in pages.
 #[derive(Debug)]
 pub struct Past<'a> {
@@ -149,6 +160,12 @@ impl Past<'_> {
     #[must_use]
     pub fn table(&self) -> &str {
         &self.asked.table
+    }
+
+    /// The last TRUNCATE or DROP of the table before the moment.
+    #[must_use]
+    pub const fn emptied(&self) -> Option<&Emptied> {
+        self.view.emptied.as_ref()
     }
 
     /// Some more rows; `None` at the end. Of a whole table, those that were not there are left out.

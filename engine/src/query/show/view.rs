@@ -10,7 +10,7 @@ use crate::query::find::{self, Covered};
 use crate::query::plan::covered;
 use crate::query::statements::{Statements, list, select, source_of};
 use crate::query::{Question, Segment};
-use crate::schema::{Effect, effect};
+use crate::schema::{Effect, Fate, effect, fate};
 
 /// Rows lost without a row change by these reasons of `capture_skips`.
 const UNSEEN: [&str; 8] = [
@@ -60,6 +60,8 @@ pub(super) struct View {
     pub(super) begins: Option<Micros>,
     /// What may have changed rows of the table, in order.
     pub(super) barriers: Vec<Barrier>,
+    /// What emptied the table last before the moment.
+    pub(super) emptied: Option<super::Emptied>,
     /// The definitions that the table has had.
     pub(super) tables: Vec<u32>,
 }
@@ -103,6 +105,7 @@ impl View {
                 .await?
                 .map(|first| first.committed_at),
             barriers: Vec::new(),
+            emptied: None,
             tables: mine.iter().map(|table| table.table_id).collect(),
         };
         view.schema_changes(index, (&name.schema, &name.table))
@@ -164,6 +167,13 @@ impl View {
             if effect != Effect::None {
                 let (next, at) = (definition.next_change_id, definition.committed_at);
                 self.between(next, Some(at), effect, told(&definition.statement.sql));
+                if effect == Effect::Empties
+                    && let Fate::Empties(what) = fate(&definition.statement, table.0, table.1)
+                    && self.barriers.last().is_some_and(|barrier| barrier.before)
+                {
+                    let gtid = definition.gtid;
+                    self.emptied = Some(super::Emptied { what, at, gtid });
+                }
             }
         }
         Ok(())
