@@ -353,26 +353,6 @@ impl Answer<'_> {
         Ok(())
     }
 
-    async fn next_candidates(&mut self) -> Result<Vec<Cells>> {
-        let count = usize::try_from(self.page)
-            .unwrap_or(1)
-            .min(self.candidates.len());
-        let chunk: Vec<_> = self.candidates.iter().take(count).cloned().collect();
-        let select = self.statements.rows_of(&chunk, self.question.newest_first);
-        let read = self.index.read_again(select, PAGE_BYTES).await?;
-        // Those behind the last row that there was room for come again.
-        let mut done = count;
-        if let Some(last) = read.cut.then(|| read.rows.last()).flatten() {
-            let last = last.peek(0)?;
-            let at = chunk
-                .iter()
-                .position(|candidate| candidate.change_id == last);
-            done = at.map_or(count, |at| at.saturating_add(1));
-        }
-        self.candidates.drain(..done);
-        Ok(read.rows)
-    }
-
     /// Was what fits far apart of late?
     const fn is_far(&self) -> bool {
         self.page > PAGE
@@ -396,43 +376,6 @@ impl Answer<'_> {
             segment.give_back(window, last.peek(0)?, newest_first);
         }
         Ok(read.rows)
-    }
-
-    /// Finds the candidates among images, while the index reads the next ones.
-    async fn sift(&mut self, images: Vec<Cells>) -> Result<()> {
-        let mut next = if self.is_far() {
-            self.found.pop_front()
-        } else {
-            None
-        };
-        let ahead = async {
-            match &mut next {
-                Some(segment) => self.range(segment, true).await.map(Some),
-                None => Ok(None),
-            }
-        };
-        let look = async { self.candidates_among(images) };
-        let (ahead, candidates) = tokio::join!(ahead, look);
-        self.candidates.extend(candidates?);
-        self.images = ahead?;
-        if let Some(rest) = next.filter(|rest| !rest.is_empty()) {
-            self.found.push_front(rest);
-        }
-        Ok(())
-    }
-
-    fn candidates_among(&self, images: Vec<Cells>) -> Result<Vec<Candidate>> {
-        let mut candidates = Vec::new();
-        for mut cells in images {
-            let (before, after) = (cells.text(2)?, cells.text(3)?);
-            if self
-                .question
-                .fits_images(before.as_deref(), after.as_deref())?
-            {
-                candidates.push(self.statements.candidate(&mut cells)?);
-            }
-        }
-        Ok(candidates)
     }
 
     async fn change(&mut self, mut cells: Cells) -> Result<Change> {
