@@ -4,13 +4,14 @@
 use bintrail_proto::binlog::table_map::TableMap;
 
 /// An index's tables, but for what the server itself keeps of them.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "index_version",
     "sources",
     "stream_state",
     "source_servers",
     "table_versions",
     "transactions",
+    "prepared_transactions",
     ROWS,
     "key_changes",
     "places",
@@ -22,11 +23,12 @@ const TABLES: [&str; 12] = [
 const ROWS: &str = "row_changes";
 
 /// The columns of [`ROWS`], with their `enum_field_types`: what tells an index from other schemas.
-const COLUMNS: [(&str, u8); 10] = [
+const COLUMNS: [(&str, u8); 11] = [
     ("change_id", 8),
     ("committed_at", 18),
     ("source_id", 3),
     ("table_id", 3),
+    ("place_in_transaction", 3),
     ("transaction_id", 8),
     ("event_type", 1),
     ("pk_hash", 254),

@@ -198,7 +198,7 @@ mod tests {
         let more = conflicts(1200);
         assert!(
             more.describe(false)
-                .contains("and 1195 more; --on-conflict skip lists the first 1000\n1200 of them")
+                .contains("and 1196 more; --on-conflict skip lists the first 1000\n1200 of them")
         );
         assert!(
             more.describe(true)
