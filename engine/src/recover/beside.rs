@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::foreign::Name;
 use super::summary::count_of;
 use crate::clock::rfc3339;
 use crate::error::Error;
@@ -14,7 +15,7 @@ const ROWS: u64 = 10_000;
 
 /// The first transactions that the row changes are of, and the tables of these.
 #[derive(Debug, Default)]
-pub(super) struct Beside(BTreeMap<u64, (Arc<Facts>, BTreeSet<(String, String)>)>);
+pub(super) struct Beside(BTreeMap<u64, (Arc<Facts>, BTreeSet<Name>)>);
 
 impl Beside {
     pub(super) fn note(&mut self, change: &Change) {
