@@ -40,6 +40,11 @@ impl Both {
         Ref::map(self.streams.borrow(), |streams| &streams[1])
     }
 
+    /// Looks at one after the other.
+    pub(crate) fn each(&self, look: impl Fn(&Stream)) {
+        self.streams.borrow().iter().for_each(look);
+    }
+
     pub(crate) fn catch_up(&self, source: &Server) {
         for stream in self.streams.borrow_mut().iter_mut() {
             stream.catch_up(source);

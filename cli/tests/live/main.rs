@@ -29,6 +29,7 @@ mod faults;
 mod files;
 mod foreign;
 mod gaps;
+mod hints;
 mod history;
 mod holes;
 mod huge;

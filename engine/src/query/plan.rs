@@ -225,8 +225,9 @@ impl Plan {
                 "all rows of the tables, by the index row_changes_key".to_owned()
             }
             Path::Keys(hashes) => format!(
-                "{} keys, by the indexes row_changes_key and key_changes_key",
-                hashes.len()
+                "{} key{}, by the indexes row_changes_key and key_changes_key",
+                hashes.len(),
+                if hashes.len() == 1 { "" } else { "s" }
             ),
             Path::Blocks if matches!(self.places.first(), Some((Kind::Column(_), _))) => {
                 "row changes by their ids, in the blocks in which the column was changed".to_owned()

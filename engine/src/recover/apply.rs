@@ -340,8 +340,8 @@ impl Run<'_> {
             return "nothing was changed".to_owned();
         }
         format!(
-            "{} with {} are committed, down to change {}, and nothing of the rest is done; where tables have keys, --on-conflict \
-             skip goes on with it",
+            "committed so far: {} with {}, down to change {}, and nothing of the rest is done; where tables have keys, \
+             --on-conflict skip goes on with it",
             count_of(self.applied.transactions, "transaction"),
             count_of(self.committed, "row change"),
             self.committed_to

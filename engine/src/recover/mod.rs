@@ -51,6 +51,7 @@ use foreign::ForeignKey;
 use literal::{Literals, Refusal};
 use plan::{Action, Plan};
 use statement::Writer;
+use summary::count_of;
 
 /// What to do about a row that is not as it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,12 +127,12 @@ pub async fn check(
     options: Options,
     mut target: Option<&mut Target>,
 ) -> Result<Checked, Error> {
-    if asked.answer.nameless() > 0 {
+    let nameless = asked.answer.nameless();
+    if nameless > 0 {
         return Err(Error::Refused(format!(
-            "{} row changes of a table whose column names are not known are among those asked about, and cannot be found \
-             by --pk, --where or --changed-column: what is found would be undone in part; `bintrail query` with --table \
-             and --since shows them",
-            asked.answer.nameless()
+            "{} of a table whose column names are not known may be meant as well, and cannot be found by --pk, --where or \
+             --changed-column: what is found would be undone in part; `bintrail query` with --table and --since shows more",
+            count_of(nameless, "row change")
         )));
     }
     let foreign_keys = target.is_some();
@@ -444,9 +445,9 @@ const SQL_MODE: &str =
 fn header(options: Options, summary: &Summary) -> String {
     let what = if options.redo { "does again" } else { "undoes" };
     let mut out = format!(
-        "-- bintrail {} recover: {what} {} row changes.\n",
+        "-- bintrail {} recover: {what} {}.\n",
         env!("CARGO_PKG_VERSION"),
-        summary.changes
+        count_of(summary.changes, "row change")
     );
     for line in summary.describe().lines() {
         let _ = writeln!(out, "--   {line}");

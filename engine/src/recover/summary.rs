@@ -131,11 +131,14 @@ impl Summary {
                 .take(NAMED)
                 .map(|(why, (count, first))| format!("{why} (change {first}, {count} in all)"))
                 .collect();
-            if self.refusals.len() > NAMED {
-                reasons.push(format!("and {} more reasons", self.refusals.len() - NAMED));
+            let more = self.refusals.len().saturating_sub(NAMED);
+            if more > 0 {
+                reasons.push(format!("and {}", count_of(more as u64, "more reason")));
             }
             return Err(Error::Refused(format!(
-                "{count} row changes cannot be written exactly; leave them out with --table, --pk or --changed-column: {}",
+                "{} cannot be written exactly; leave {} out with --table, --pk or --changed-column: {}",
+                count_of(count, "row change"),
+                if count == 1 { "it" } else { "them" },
                 reasons.join("; ")
             )));
         }
