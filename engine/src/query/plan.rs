@@ -30,6 +30,9 @@ const BLOCK: u64 = 1 << BLOCK_BITS;
 /// Not before, and before.
 pub(super) type Span = (Option<Micros>, Option<Micros>);
 
+/// Whose blocks: of each kind, the numbers.
+pub(super) type Whose = Vec<(Kind, Vec<u32>)>;
+
 /// The way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Path {
@@ -50,7 +53,7 @@ pub(super) struct Plan {
     /// The definitions that the tables asked for have had.
     pub(super) tables: Option<Vec<u32>>,
     /// Whose blocks it goes through, where it goes through blocks.
-    pub(super) places: Vec<(Kind, Vec<u32>)>,
+    pub(super) places: Whose,
     /// Row changes that a question by key or column passes over, because nobody knows their columns' names.
     pub(super) nameless: u64,
     /// Ids still to be read, source by source.
@@ -322,10 +325,7 @@ fn warn(question: &Question, states: &[State]) {
 
 /// The ids of the definitions that the tables asked for have had, `None` when all are asked for; and whose blocks the
 /// rows asked for are in.
-async fn tables(
-    index: &Index,
-    question: &Question,
-) -> Result<(Option<Vec<u32>>, Vec<(Kind, Vec<u32>)>)> {
+async fn tables(index: &Index, question: &Question) -> Result<(Option<Vec<u32>>, Whose)> {
     let mut places = match question.connection_id {
         Some(id) => vec![(Kind::Session, vec![id])],
         None => Vec::new(),
